@@ -1,0 +1,88 @@
+"""People in the admin: users, groups, their tokens and sign-ins."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from accounts.models import ApiToken, SignIn, User
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+    pass
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, ModelAdmin):
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ("username", "email", "is_active", "is_staff", "active_sessions", "last_login")
+    list_filter = ("is_active", "is_staff", "groups")
+    search_fields = ("username", "first_name", "last_name", "email")
+    actions = ("sign_out",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        active = Count("sessions", filter=~Q(sessions__status__in=["stopped", "failed"]))
+        users: QuerySet[User] = super().get_queryset(request)
+        return users.annotate(active_sessions=active)
+
+    @admin.display(description="active sessions", ordering="active_sessions")
+    def active_sessions(self, user: User) -> int:
+        return user.active_sessions  # type: ignore[attr-defined, no-any-return]
+
+    @admin.action(description="Sign out everywhere", permissions=["change"])
+    def sign_out(self, request: HttpRequest, users: QuerySet[User]) -> None:
+        ended = SignIn.objects.filter(user__in=users).end()
+        messages.success(request, f"Ended {ended} sign-ins.")
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Records that are written by the service alone."""
+
+    def has_add_permission(self, request: HttpRequest, *_: Any) -> bool:  # noqa: ARG002
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return False
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ReadOnlyAdmin):
+    list_display = ("name", "user", "hint", "created_at", "expires_at", "last_used_at", "revoked_at")
+    list_filter = ("created_at", "expires_at", "revoked_at")
+    list_select_related = ("user",)
+    search_fields = ("name", "user__username", "hint")
+    date_hierarchy = "created_at"
+    actions = ("revoke",)
+
+    @admin.action(description="Revoke")
+    def revoke(self, request: HttpRequest, tokens: QuerySet[ApiToken]) -> None:
+        ended = ApiToken.objects.filter(pk__in=tokens).revoke()
+        messages.success(request, f"Revoked {ended} tokens.")
+
+
+@admin.register(SignIn)
+class SignInAdmin(ReadOnlyAdmin):
+    list_display = ("user", "created_at", "last_seen_at", "address", "user_agent", "ended_at")
+    list_filter = ("created_at", "ended_at")
+    list_select_related = ("user",)
+    search_fields = ("user__username", "address", "user_agent")
+    actions = ("end",)
+
+    @admin.action(description="Sign out")
+    def end(self, request: HttpRequest, sign_ins: QuerySet[SignIn]) -> None:
+        ended = SignIn.objects.filter(pk__in=sign_ins).end()
+        messages.success(request, f"Ended {ended} sign-ins.")

@@ -1,0 +1,71 @@
+"""How a program says who it is: by token, or by name and password to get one."""
+
+from typing import Any
+
+from django.contrib.auth import authenticate
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.authentication import (
+    BaseAuthentication,
+    BasicAuthentication,
+    get_authorization_header,
+)
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from accounts.models import ApiToken, User
+from accounts.services import find_token
+
+
+class BearerAuthentication(BaseAuthentication):
+    """`Authorization: Bearer <API token>`."""
+
+    def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
+        scheme, _, secret = get_authorization_header(request).partition(b" ")
+        if scheme.lower() != b"bearer":
+            return None
+        token = find_token(secret.decode("ascii", "replace").strip())
+        if token is None:
+            raise AuthenticationFailed(
+                "The API token is unknown, revoked or expired.", code="bad_token"
+            )
+        ApiToken.objects.stamp(token.pk)
+        return token.user, token
+
+    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002
+        return 'Bearer realm="submarine"'
+
+
+class PasswordAuthentication(BasicAuthentication):
+    """`Authorization: Basic`, throttled as every sign-in is. Never asked for: browsers would
+    keep the password and send it along from other sites' pages.
+    """
+
+    def authenticate_credentials(
+        self, userid: str, password: str, request: Request | None = None
+    ) -> tuple[User, None]:
+        assert request is not None
+        user = authenticate(request._request, username=userid, password=password)  # noqa: SLF001
+        if not isinstance(user, User):
+            raise AuthenticationFailed(
+                "The name or the password is not right.", code="bad_credentials"
+            )
+        return user, None
+
+    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002
+        return 'Bearer realm="submarine"'
+
+
+class _BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = BearerAuthentication
+    name = "token"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:  # noqa: ARG002
+        return {"type": "http", "scheme": "bearer"}
+
+
+class _PasswordScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = PasswordAuthentication
+    name = "password"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:  # noqa: ARG002
+        return {"type": "http", "scheme": "basic"}

@@ -1,0 +1,48 @@
+"""Holds a browser's session to its sign-in record: when the record ends, so does the session.
+
+The record is made on the first request after a sign-in, whichever page or backend signed in.
+"""
+
+from uuid import UUID
+
+from django.contrib.auth import logout
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from accounts.models import SignIn, User
+from submarine_site.core.http import GetResponse
+
+SESSION_KEY = "sign_in"
+_AGENT_LENGTH = 200
+
+
+def _begin(request: HttpRequest, user: User) -> None:
+    record = SignIn.objects.create(
+        user=user,
+        auth_hash=user.get_session_auth_hash(),
+        address=request.META.get("REMOTE_ADDR") or None,
+        user_agent=request.headers.get("User-Agent", "")[:_AGENT_LENGTH],
+    )
+    request.session[SESSION_KEY] = str(record.pk)
+
+
+def sign_in_id(request: HttpRequest) -> UUID:
+    """The record of the browser that sent this request, which must have signed in."""
+    return UUID(request.session[SESSION_KEY])
+
+
+class SignInMiddleware:
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if isinstance(request.user, User):
+            if SESSION_KEY not in request.session:
+                _begin(request, request.user)
+            else:
+                pk = sign_in_id(request)
+                if SignIn.objects.live().filter(pk=pk, user=request.user).exists():
+                    SignIn.objects.stamp(pk)
+                else:
+                    logout(request)
+        return self.get_response(request)

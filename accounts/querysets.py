@@ -1,0 +1,50 @@
+"""Which tokens and sign-ins are whose, and which still hold."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.db import models
+from django.utils import timezone
+
+if TYPE_CHECKING:
+    from accounts.models import ApiToken, SignIn, User
+
+STAMP_EVERY = timedelta(minutes=1)
+
+
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    def visible_to(self, user: "User") -> "ApiTokenQuerySet":
+        """Return the user's own tokens that are not revoked."""
+        return self.filter(user=user, revoked_at=None)
+
+    def live(self) -> "ApiTokenQuerySet":
+        """Return the tokens that let their program in now."""
+        return self.filter(
+            revoked_at=None, expires_at__gt=timezone.now(), user__is_active=True
+        )
+
+    def stamp(self, pk: UUID) -> None:
+        """Note the use of a token, at most once a minute: a read must not cost a write."""
+        now = timezone.now()
+        unseen = models.Q(last_used_at=None) | models.Q(last_used_at__lt=now - STAMP_EVERY)
+        self.filter(unseen, pk=pk).update(last_used_at=now)
+
+    def revoke(self) -> int:
+        """End these tokens; returns how many were not ended before."""
+        return self.filter(revoked_at=None).update(revoked_at=timezone.now())
+
+
+class SignInQuerySet(models.QuerySet["SignIn"]):
+    def live(self) -> "SignInQuerySet":
+        """Return the sign-ins that have not ended and whose user may sign in."""
+        return self.filter(ended_at=None, user__is_active=True)
+
+    def stamp(self, pk: UUID) -> None:
+        """Note that the browser was seen, at most once a minute."""
+        now = timezone.now()
+        self.filter(pk=pk, last_seen_at__lt=now - STAMP_EVERY).update(last_seen_at=now)
+
+    def end(self) -> int:
+        """End these sign-ins; returns how many had not ended before."""
+        return self.filter(ended_at=None).update(ended_at=timezone.now())

@@ -1,0 +1,72 @@
+"""What a user may ask about their own account."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from django.utils import timezone
+
+from accounts.models import ApiToken, SignIn, User
+from submarine_site.core.errors import InvalidInput
+from submarine_site.core.text import clean_name
+
+DEFAULT_LIFE = timedelta(days=90)
+LONGEST_LIFE = timedelta(days=365)
+TOKEN_PREFIX = "subnb_"  # noqa: S105
+_HINT_LENGTH = len(TOKEN_PREFIX) + 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewToken:
+    """A token just made. `secret` is shown this once and is nowhere kept."""
+
+    record: ApiToken
+    secret: str = field(repr=False)
+
+
+def digest(secret: str) -> str:
+    """What is kept of a token. It is random and long, so a fast hash is enough."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def create_token(*, user: User, name: str, life: timedelta = DEFAULT_LIFE) -> NewToken:
+    """Make a token that acts as `user` for `life`.
+
+    Raises `InvalidInput` for a bad name, or a life that is not above 0 and at most a year.
+    """
+    if not timedelta(0) < life <= LONGEST_LIFE:
+        raise InvalidInput.field(
+            "expires_in_days", f"A token lasts 1 to {LONGEST_LIFE.days} days."
+        )
+    secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
+    record = ApiToken.objects.create(
+        user=user,
+        name=clean_name(name),
+        hint=secret[:_HINT_LENGTH],
+        digest=digest(secret),
+        expires_at=timezone.now() + life,
+    )
+    return NewToken(record=record, secret=secret)
+
+
+def find_token(secret: str) -> ApiToken | None:
+    """The live token with this secret, with its user."""
+    if not secret.startswith(TOKEN_PREFIX):
+        return None
+    return (
+        ApiToken.objects.live()
+        .select_related("user")
+        .filter(digest=digest(secret))
+        .first()
+    )
+
+
+def revoke_token(*, token: ApiToken) -> None:
+    """End a token. Ending it again changes nothing."""
+    ApiToken.objects.filter(pk=token.pk).revoke()
+
+
+def sign_out_everywhere(*, user: User) -> int:
+    """End every sign-in of the user; returns how many there were."""
+    return SignIn.objects.filter(user=user).end()

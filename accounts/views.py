@@ -1,0 +1,116 @@
+"""Signing in and out, one's own account, and what a throttled sign-in is told."""
+
+from datetime import timedelta
+from typing import Any, cast
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import LoginView
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts import services
+from accounts.middleware import sign_in_id
+from accounts.models import ApiToken, SignIn, User
+from submarine_site.core.responses import error_response, wants_api
+from submarine_site.core.errors import DomainError
+from submarine_site.core.http import safe_path
+
+
+def _user(request: HttpRequest) -> User:
+    return cast("User", request.user)
+
+
+class SignInView(LoginView):
+    """The page to sign in on, for people and operators alike."""
+
+    template_name = "accounts/sign_in.html"
+    redirect_authenticated_user = True
+
+    def get_redirect_url(self) -> str:
+        """Where `next` says, if it is a path of ours."""
+        return safe_path(self.request.POST.get("next", self.request.GET.get("next", "")), default="")
+
+
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponse:
+    """Sign this browser out, and end what it holds open at the gateway."""
+    if request.user.is_authenticated:
+        SignIn.objects.filter(pk=sign_in_id(request)).end()
+    logout(request)
+    return redirect("sign-in")
+
+
+@login_required
+@require_POST
+def sign_out_everywhere(request: HttpRequest) -> HttpResponse:
+    """End every sign-in of the user, this one too."""
+    services.sign_out_everywhere(user=_user(request))
+    logout(request)
+    return redirect("sign-in")
+
+
+def _account_context(request: HttpRequest) -> dict[str, Any]:
+    user = _user(request)
+    return {
+        "tokens": ApiToken.objects.visible_to(user),
+        "sign_ins": SignIn.objects.live().filter(user=user)[:20],
+        "this_sign_in": sign_in_id(request),
+    }
+
+
+@login_required
+@require_GET
+def account(request: HttpRequest) -> HttpResponse:
+    """Tokens, and the browsers one is signed in on."""
+    return render(request, "accounts/account.html", _account_context(request))
+
+
+@login_required
+@require_POST
+def create_token(request: HttpRequest) -> HttpResponse:
+    """Make an API token, and show it this once."""
+    refusal: DomainError | None = None
+    made = None
+    try:
+        made = services.create_token(user=_user(request), name=request.POST.get("name", ""))
+    except DomainError as error:
+        refusal = error
+    context = {**_account_context(request), "made": made, "refusal": refusal}
+    response = render(
+        request, "accounts/account.html", context, status=refusal.status if refusal else 200
+    )
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@login_required
+@require_POST
+def revoke_token(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """End an API token of one's own."""
+    token = get_object_or_404(ApiToken.objects.visible_to(_user(request)), pk=pk)
+    services.revoke_token(token=token)
+    messages.success(request, f"Revoked “{token.name}”.")
+    return redirect("account")
+
+
+def locked_out(
+    request: HttpRequest, _response: HttpResponse | None = None, _credentials: Any = None
+) -> HttpResponse:
+    """What too many wrong passwords are answered with, on page and API."""
+    wait: timedelta = settings.AXES_COOLOFF_TIME
+    minutes = int(wait.total_seconds() // 60)
+    message = f"Too many wrong passwords. Try again in {minutes} minutes."
+    headers = {"Retry-After": str(int(wait.total_seconds()))}
+    if wants_api(request):
+        return error_response("too_many_attempts", message, status=429, headers=headers)
+    return render(
+        request,
+        "error.html",
+        {"title": "Too many attempts", "message": message},
+        status=429,
+    )

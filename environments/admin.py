@@ -1,0 +1,11 @@
+"""Environments in the admin."""
+
+from django.contrib import admin
+
+from environments.models import Environment
+from submarine_site.core.catalogue_admin import CatalogueAdmin
+
+
+@admin.register(Environment)
+class EnvironmentAdmin(CatalogueAdmin):
+    list_display = ("display_name", "name", "image", "enabled", "position")

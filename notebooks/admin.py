@@ -1,0 +1,123 @@
+"""Sessions in the admin: a window. State is read only; the actions call the services."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin, TabularInline
+
+from accounts.models import User
+from notebooks import services
+from notebooks.models import NotebookSession, Run, SessionEvent
+
+
+class ReadOnly:
+    """Written by the service alone."""
+
+    def has_add_permission(self, *_: Any) -> bool:
+        return False
+
+    def has_change_permission(self, *_: Any) -> bool:
+        return False
+
+    def has_delete_permission(self, *_: Any) -> bool:
+        return False
+
+
+class RunInline(ReadOnly, TabularInline):
+    model = Run
+    fk_name = "session"
+    fields = (
+        "number",
+        "profile_name",
+        "environment_name",
+        "created_at",
+        "ready_at",
+        "ended_at",
+        "exit_code",
+    )
+    show_change_link = False
+    extra = 0
+
+
+class EventInline(ReadOnly, TabularInline):
+    model = SessionEvent
+    fk_name = "session"
+    fields = ("created_at", "from_status", "to_status", "code", "message", "actor")
+    extra = 0
+
+
+@admin.register(NotebookSession)
+class NotebookSessionAdmin(ReadOnly, ModelAdmin):
+    list_display = (
+        "name",
+        "owner",
+        "status",
+        "reason_code",
+        "profile",
+        "environment",
+        "created_at",
+        "last_activity_at",
+        "deleted_at",
+    )
+    list_filter = ("status", "profile", "environment", "reason_code", "created_at", "deleted_at")
+    list_select_related = ("owner", "profile", "environment")
+    search_fields = ("name", "owner__username", "id")
+    date_hierarchy = "created_at"
+    inlines = (RunInline, EventInline)
+    actions = ("stop", "delete_sessions")
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        """Who may stop and delete: Django's own right to delete sessions."""
+        return request.user.has_perm("notebooks.delete_notebooksession")
+
+    @admin.action(description="Stop", permissions=["act"])
+    def stop(self, request: HttpRequest, sessions: QuerySet[NotebookSession]) -> None:
+        actor = cast("User", request.user)
+        self._each(
+            request,
+            sessions,
+            "Stopping",
+            lambda session: services.stop_session(
+                session=session,
+                actor=actor,
+                code="stopped_by_operator",
+                message="Stopped by an operator.",
+            ),
+        )
+
+    @admin.action(description="Delete with their files", permissions=["act"])
+    def delete_sessions(
+        self, request: HttpRequest, sessions: QuerySet[NotebookSession]
+    ) -> None:
+        actor = cast("User", request.user)
+        self._each(
+            request,
+            sessions,
+            "Deleting",
+            lambda session: services.delete_session(session=session, actor=actor),
+        )
+
+    def _each(
+        self,
+        request: HttpRequest,
+        sessions: QuerySet[NotebookSession],
+        doing: str,
+        service: Callable[[NotebookSession], object],
+    ) -> None:
+        count = 0
+        for session in sessions:
+            service(session)
+            count += 1
+        messages.success(request, f"{doing} {count} sessions.")
+
+
+@admin.register(SessionEvent)
+class SessionEventAdmin(ReadOnly, ModelAdmin):
+    list_display = ("created_at", "session", "from_status", "to_status", "code", "message", "actor")
+    list_filter = ("to_status", "code", "created_at")
+    list_select_related = ("session", "actor")
+    search_fields = ("session__name", "session__owner__username", "message", "session__id")
+    date_hierarchy = "created_at"

@@ -1,0 +1,187 @@
+"""What the API takes and gives. Input is strict, output spelled out field by field."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts.models import ApiToken, User
+from environments.models import Environment
+from notebooks.backends.contract import Phase
+from notebooks.models import NotebookSession, Run, RunPhase, SessionEvent
+from notebooks.states import SessionStatus
+from quotas.models import ResourceProfile
+from submarine_site.core.api import StrictSerializer
+from submarine_site.core.text import MAX_NAME
+
+
+class ProfileSerializer(serializers.ModelSerializer[ResourceProfile]):
+    class Meta:
+        model = ResourceProfile
+        fields = ["name", "display_name", "description", "cpu_milli", "memory_mib", "gpus"]
+
+
+class EnvironmentSerializer(serializers.ModelSerializer[Environment]):
+    class Meta:
+        model = Environment
+        fields = ["name", "display_name", "description", "image"]
+
+
+class PhaseSerializer(serializers.ModelSerializer[RunPhase]):
+    phase = serializers.ChoiceField(choices=[(p.value, p.value) for p in Phase])
+
+    class Meta:
+        model = RunPhase
+        fields = ["phase", "started_at", "finished_at", "detail"]
+
+
+class RunSerializer(serializers.ModelSerializer[Run]):
+    """The present or last run, with what it was started with."""
+
+    phases = PhaseSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = Run
+        fields = [
+            "id",
+            "number",
+            "profile_name",
+            "cpu_milli",
+            "memory_mib",
+            "gpus",
+            "environment_name",
+            "image",
+            "created_at",
+            "ready_at",
+            "ended_at",
+            "exit_code",
+            "phases",
+        ]
+
+
+class ReasonSerializer(serializers.Serializer[Any]):
+    """Why a session is in its state, who can mend it and what to do next."""
+
+    code = serializers.CharField()
+    title = serializers.CharField()
+    message = serializers.CharField()
+    mender = serializers.CharField()
+    advice = serializers.CharField()
+
+
+class SessionSerializer(serializers.ModelSerializer[NotebookSession]):
+    owner = serializers.CharField(source="owner.username", read_only=True)
+    profile = serializers.CharField(source="profile.name", read_only=True)
+    environment = serializers.CharField(source="environment.name", read_only=True)
+    status = serializers.ChoiceField(choices=SessionStatus.choices, read_only=True)
+    reason = ReasonSerializer(source="explanation", read_only=True, allow_null=True)
+    run = RunSerializer(source="current_run", read_only=True, allow_null=True)
+
+    class Meta:
+        model = NotebookSession
+        fields = [
+            "id",
+            "name",
+            "owner",
+            "status",
+            "status_changed_at",
+            "reason",
+            "profile",
+            "environment",
+            "created_at",
+            "last_activity_at",
+            "run",
+        ]
+
+
+class SessionCreateSerializer(StrictSerializer):
+    """`profile` and `environment` are names; without a `name` the session is given one."""
+
+    profile = serializers.CharField(max_length=63)
+    environment = serializers.CharField(max_length=63)
+    name = serializers.CharField(
+        required=False, trim_whitespace=False, help_text=f"At most {MAX_NAME} characters."
+    )
+
+
+class SessionUpdateSerializer(StrictSerializer):
+    name = serializers.CharField(
+        trim_whitespace=False, help_text=f"At most {MAX_NAME} characters."
+    )
+
+
+class NothingSerializer(StrictSerializer):
+    """For verbs that take no input."""
+
+
+class OpenSerializer(StrictSerializer):
+    path = serializers.CharField(
+        required=False,
+        default="lab",
+        max_length=500,
+        help_text="Where in Jupyter to go, such as `lab/tree/notes.ipynb`.",
+    )
+
+
+class OpenedSerializer(serializers.Serializer[Any]):
+    """An address that lets one browser in, once, within 30 seconds."""
+
+    url = serializers.URLField()
+    base_url = serializers.URLField(
+        help_text="Where the session's Jupyter is, for clients that send their API token along."
+    )
+
+
+class LogSerializer(serializers.Serializer[Any]):
+    """The last lines that the session's present or last server wrote."""
+
+    run = serializers.UUIDField()
+    text = serializers.CharField(allow_blank=True)
+
+
+class EventSerializer(serializers.ModelSerializer[SessionEvent]):
+    from_status = serializers.CharField(read_only=True)
+    to_status = serializers.CharField(read_only=True)
+    actor = serializers.SlugRelatedField(slug_field="username", read_only=True)
+
+    class Meta:
+        model = SessionEvent
+        fields = [
+            "id",
+            "created_at",
+            "run",
+            "from_status",
+            "to_status",
+            "code",
+            "message",
+            "actor",
+        ]
+
+
+class MeSerializer(serializers.ModelSerializer[User]):
+    is_operator = serializers.BooleanField(source="is_staff", read_only=True)
+
+    class Meta:
+        model = User
+        fields = ["username", "first_name", "last_name", "email", "is_operator"]
+
+
+class TokenSerializer(serializers.ModelSerializer[ApiToken]):
+    class Meta:
+        model = ApiToken
+        fields = ["id", "name", "hint", "created_at", "expires_at", "last_used_at"]
+
+
+class TokenCreateSerializer(StrictSerializer):
+    name = serializers.CharField(trim_whitespace=False)
+    expires_in_days = serializers.IntegerField(
+        required=False, default=90, min_value=1, max_value=365
+    )
+
+
+class NewTokenSerializer(TokenSerializer):
+    """A token just made: `token` is shown this once."""
+
+    token = serializers.CharField()
+
+    class Meta(TokenSerializer.Meta):
+        fields = [*TokenSerializer.Meta.fields, "token"]

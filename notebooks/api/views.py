@@ -1,0 +1,293 @@
+"""The endpoints of `/api/v2/`: fetch what the user may see, call one service."""
+
+from datetime import timedelta
+from typing import Any, cast
+from uuid import UUID
+
+import django_filters
+from django.db.models import QuerySet
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework import mixins, status
+from rest_framework.decorators import action
+from rest_framework.generics import RetrieveAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.routers import APIRootView
+from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
+
+from accounts import services as accounts
+from accounts.middleware import sign_in_id
+from accounts.models import ApiToken, User
+from environments.models import Environment
+from notebooks import selectors, services
+from notebooks.addresses import session_url
+from notebooks.api import serializers
+from notebooks.models import NotebookSession, SessionEvent
+from notebooks.states import SessionStatus
+from notebooks.tickets import Credential
+from quotas.models import ResourceProfile
+from submarine_site.core.errors import DomainError
+from submarine_site.core.pagination import Cursor
+
+_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+
+
+def _user(request: Request) -> User:
+    return cast("User", request.user)
+
+
+class Root(APIRootView):
+    """Submarine Notebooks, API version 2."""
+
+
+class Me(RetrieveAPIView[User]):
+    """Who you are to this service."""
+
+    serializer_class = serializers.MeSerializer
+
+    def get_object(self) -> User:
+        return _user(self.request)
+
+
+@extend_schema_view(
+    list=extend_schema(summary="List the sizes you may choose"),
+    retrieve=extend_schema(summary="Read a size"),
+)
+class ProfileViewSet(ReadOnlyModelViewSet[ResourceProfile]):
+    """The sizes that operators offer you."""
+
+    queryset = ResourceProfile.objects.none()
+    serializer_class = serializers.ProfileSerializer
+    lookup_field = "name"
+    lookup_value_regex = "[-a-z0-9]+"
+    pagination_class = None
+
+    def get_queryset(self) -> QuerySet[ResourceProfile]:
+        return ResourceProfile.objects.visible_to(_user(self.request))
+
+
+@extend_schema_view(
+    list=extend_schema(summary="List the environments you may choose"),
+    retrieve=extend_schema(summary="Read an environment"),
+)
+class EnvironmentViewSet(ReadOnlyModelViewSet[Environment]):
+    """The environments that operators offer you."""
+
+    queryset = Environment.objects.none()
+    serializer_class = serializers.EnvironmentSerializer
+    lookup_field = "name"
+    lookup_value_regex = "[-a-z0-9]+"
+    pagination_class = None
+
+    def get_queryset(self) -> QuerySet[Environment]:
+        return Environment.objects.visible_to(_user(self.request))
+
+
+class SessionFilter(django_filters.FilterSet):
+    """Which sessions to list."""
+
+    status = django_filters.MultipleChoiceFilter(
+        choices=SessionStatus.choices, help_text="May be given several times."
+    )
+    name = django_filters.CharFilter(
+        lookup_expr="icontains", help_text="A part of the name, in any case."
+    )
+    profile = django_filters.CharFilter(field_name="profile__name")
+    environment = django_filters.CharFilter(field_name="environment__name")
+
+    class Meta:
+        model = NotebookSession
+        fields: list[str] = []
+
+
+class EventCursor(Cursor):
+    ordering = "-id"
+
+
+_ACCEPTED = OpenApiResponse(
+    serializers.SessionSerializer, description="Accepted; follow `status`."
+)
+
+
+@extend_schema_view(
+    list=extend_schema(summary="List your sessions"),
+    retrieve=extend_schema(summary="Read a session"),
+)
+class SessionViewSet(
+    mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[NotebookSession]
+):
+    """Your notebook sessions."""
+
+    queryset = NotebookSession.objects.none()
+    serializer_class = serializers.SessionSerializer
+    filterset_class = SessionFilter
+    lookup_value_regex = _UUID
+
+    def get_queryset(self) -> QuerySet[NotebookSession]:
+        return selectors.sessions_of(_user(self.request))
+
+    def _answer(self, pk: UUID, code: int) -> Response:
+        session = self.get_queryset().get(pk=pk)
+        return Response(serializers.SessionSerializer(session).data, status=code)
+
+    @extend_schema(
+        summary="Start a new session",
+        request=serializers.SessionCreateSerializer,
+        responses={201: serializers.SessionSerializer},
+        parameters=[
+            OpenApiParameter(
+                "Idempotency-Key",
+                str,
+                OpenApiParameter.HEADER,
+                description="Sent again with the same body, it gives the same session back.",
+            )
+        ],
+    )
+    def create(self, request: Request) -> Response:
+        chosen = _valid(serializers.SessionCreateSerializer, request)
+        created = services.create_session(
+            owner=_user(request),
+            idempotency_key=request.headers.get("Idempotency-Key", ""),
+            **chosen,
+        )
+        response = self._answer(created.session.pk, status.HTTP_201_CREATED)
+        response["Location"] = request.build_absolute_uri(
+            f"/api/v2/sessions/{created.session.pk}"
+        )
+        if not created.is_new:
+            response["Idempotency-Replayed"] = "true"
+        return response
+
+    @extend_schema(
+        summary="Rename a session",
+        request=serializers.SessionUpdateSerializer,
+        responses=serializers.SessionSerializer,
+    )
+    def partial_update(self, request: Request, **_: Any) -> Response:
+        session = self.get_object()
+        changed = _valid(serializers.SessionUpdateSerializer, request)
+        services.rename_session(session=session, actor=_user(request), **changed)
+        return self._answer(session.pk, status.HTTP_200_OK)
+
+    @extend_schema(summary="Delete a session with its files", responses={204: None})
+    def destroy(self, request: Request, **_: Any) -> Response:
+        services.delete_session(session=self.get_object(), actor=_user(request))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(
+        summary="Start a session that has stopped or failed",
+        request=None,
+        responses={202: _ACCEPTED},
+    )
+    @action(detail=True, methods=["post"])
+    def start(self, request: Request, **_: Any) -> Response:
+        session = self.get_object()
+        _valid(serializers.NothingSerializer, request)
+        services.start_session(session=session, actor=_user(request))
+        return self._answer(session.pk, status.HTTP_202_ACCEPTED)
+
+    @extend_schema(summary="Stop a session", request=None, responses={202: _ACCEPTED})
+    @action(detail=True, methods=["post"])
+    def stop(self, request: Request, **_: Any) -> Response:
+        session = self.get_object()
+        _valid(serializers.NothingSerializer, request)
+        services.stop_session(session=session, actor=_user(request))
+        return self._answer(session.pk, status.HTTP_202_ACCEPTED)
+
+    @extend_schema(
+        summary="Get an address that opens a running session in a browser",
+        request=serializers.OpenSerializer,
+        responses=serializers.OpenedSerializer,
+    )
+    @action(detail=True, methods=["post"])
+    def open(self, request: Request, **_: Any) -> Response:
+        session = self.get_object()
+        chosen = _valid(serializers.OpenSerializer, request)
+        credential, credential_id = _credential(request)
+        url = services.open_session(
+            session=session,
+            user=_user(request),
+            credential=credential,
+            credential_id=credential_id,
+            path=chosen["path"],
+        )
+        opened = {"url": url, "base_url": session_url(session.pk)}
+        return Response(serializers.OpenedSerializer(opened).data)
+
+    @extend_schema(
+        summary="List what happened to a session, newest first",
+        responses=serializers.EventSerializer(many=True),
+        filters=False,
+    )
+    @action(detail=True, pagination_class=EventCursor, filterset_class=None)
+    def events(self, request: Request, **_: Any) -> Response:  # noqa: ARG002
+        events = SessionEvent.objects.filter(session=self.get_object()).select_related("actor")
+        page = self.paginate_queryset(events)
+        return self.get_paginated_response(
+            serializers.EventSerializer(page, many=True).data
+        )
+
+    @extend_schema(
+        summary="Read the end of a session's log", responses=serializers.LogSerializer
+    )
+    @action(detail=True, pagination_class=None, filterset_class=None)
+    def logs(self, request: Request, **_: Any) -> Response:  # noqa: ARG002
+        run = self.get_object().current_run
+        assert run is not None
+        return Response({"run": str(run.pk), "text": selectors.log_of(run)})
+
+
+@extend_schema_view(list=extend_schema(summary="List your API tokens"))
+class TokenViewSet(mixins.ListModelMixin, GenericViewSet[ApiToken]):
+    """Your API tokens."""
+
+    queryset = ApiToken.objects.none()
+    serializer_class = serializers.TokenSerializer
+    lookup_value_regex = _UUID
+
+    def get_queryset(self) -> QuerySet[ApiToken]:
+        return ApiToken.objects.visible_to(_user(self.request))
+
+    @extend_schema(
+        summary="Make an API token; it is shown this once",
+        request=serializers.TokenCreateSerializer,
+        responses={201: serializers.NewTokenSerializer},
+    )
+    def create(self, request: Request) -> Response:
+        chosen = _valid(serializers.TokenCreateSerializer, request)
+        made = accounts.create_token(
+            user=_user(request),
+            name=chosen["name"],
+            life=timedelta(days=chosen["expires_in_days"]),
+        )
+        shown = {**serializers.TokenSerializer(made.record).data, "token": made.secret}
+        return Response(shown, status=status.HTTP_201_CREATED)
+
+    @extend_schema(
+        summary="Revoke an API token",
+        responses={204: None},
+        parameters=[OpenApiParameter("id", OpenApiTypes.UUID, OpenApiParameter.PATH)],
+    )
+    def destroy(self, request: Request, **_: Any) -> Response:  # noqa: ARG002
+        accounts.revoke_token(token=self.get_object())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _valid(serializer_class: type[Any], request: Request) -> dict[str, Any]:
+    serializer = serializer_class(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    return cast("dict[str, Any]", serializer.validated_data)
+
+
+def _credential(request: Request) -> tuple[Credential, UUID]:
+    """By what the browser that is let in stays in: when it ends, so does that."""
+    if isinstance(request.auth, ApiToken):
+        return Credential.TOKEN, request.auth.pk
+    if request.session.session_key:
+        return Credential.SIGN_IN, sign_in_id(request._request)  # noqa: SLF001
+    raise DomainError(
+        "Opening a session takes an API token or a browser's sign-in.",
+        code="token_needed",
+        status=403,
+    )

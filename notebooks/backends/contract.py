@@ -1,0 +1,149 @@
+"""What a backend is: the one interface behind which sessions run, in our words.
+
+Every call is idempotent and returns at once: none waits for a server to start or end, the
+reconciler does that by looking again. `start` of what runs and `stop` of what is gone succeed.
+A remote call has a timeout. Two errors leave a backend: `BackendRefused` (it will not work however
+often it is tried; its message is for the user) and `BackendUnavailable` (try again later).
+
+Anything that is ours carries its session's and run's id, so that it is found without a row.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+from submarine_site.core.resources import Resources
+
+
+class BackendError(Exception):
+    """A backend did not do what it was asked. `code` is one of the catalogue in `failures`."""
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+
+
+class BackendRefused(BackendError):
+    """It will not do it, now or later: tell the user, do not try again."""
+
+
+class BackendUnavailable(BackendError):
+    """It did not answer, or not in time: the outcome is unknown; try again."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="backend_unavailable")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RunKey:
+    """One run of one session. All names of a run's objects come from these two ids."""
+
+    session_id: UUID
+    run_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSpec:
+    """All that a backend needs to start one run.
+
+    `base_url` is the path Jupyter serves under, with a slash at both ends. `token` is the Jupyter
+    token of this run: never put it on a command line, into a pod spec or a log. `home` is the
+    volume mounted as the home and working folder.
+    """
+
+    key: RunKey
+    display_name: str
+    owner: str
+    image: str
+    resources: Resources
+    base_url: str
+    token: str = field(repr=False)
+    home: UUID
+
+
+class RunState(StrEnum):
+    """What the backend sees of a run."""
+
+    STARTING = "starting"
+    """It exists; its Jupyter server does not answer yet."""
+    READY = "ready"
+    """Its Jupyter server has answered at `address`."""
+    STOPPING = "stopping"
+    """It was asked to end and has not yet."""
+    EXITED = "exited"
+    """It ended by itself; `stop` removes what is left of it."""
+
+
+class Phase(StrEnum):
+    """The steps of a launch, in the order in which they happen."""
+
+    ACCEPTED = "accepted"
+    PREPARING = "preparing"
+    STARTING_SERVER = "starting_server"
+    READY = "ready"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseTime:
+    """When a phase began and, if it is over, when it ended. Times are aware and in UTC."""
+
+    phase: Phase
+    started_at: datetime
+    finished_at: datetime | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """What a look at one run showed.
+
+    `address` is where the gateway reaches it: `unix:/path/to/socket` or `http://host:port`; set
+    from READY on. `exit_code` is set when EXITED: negative is the number of the signal that ended
+    the server, as in `subprocess`. `failure_code` is the backend's own word for why it ended or
+    cannot start, from the catalogue in `failures`, where it knows better than the exit code.
+    """
+
+    key: RunKey
+    state: RunState
+    address: str = ""
+    phases: tuple[PhaseTime, ...] = ()
+    exit_code: int | None = None
+    failure_code: str = ""
+    failure_detail: str = ""
+
+
+class Backend(Protocol):
+    """Runs sessions. See the module's docstring for the rules that hold for every method."""
+
+    def start(self, spec: SessionSpec) -> None:
+        """Begin the run, or leave it alone if it has begun. A run that was stopped or has ended
+        is not begun again: its key is spent.
+
+        The home must exist (`ensure_volume`).
+        """
+
+    def stop(self, key: RunKey) -> None:
+        """End the run gracefully, then by force, and remove what is left of it, logs excepted."""
+
+    def observe(self, key: RunKey) -> Observed | None:
+        """What this run is now; None when it is confirmed that nothing of it runs or remains."""
+
+    def observe_all(self) -> Mapping[RunKey, Observed]:
+        """Every run of ours that this backend has, whether or not there is a row for it."""
+
+    def changes(self) -> Iterator[RunKey]:
+        """Block, and yield the key of each run as something about it changes. A hint: keys may be
+        repeated and may be lost. Never ends by itself."""
+
+    def logs(self, key: RunKey, *, lines: int) -> str:
+        """The last `lines` lines the server wrote, also after it ended; empty if there are none."""
+
+    def ensure_volume(self, volume_id: UUID) -> None:
+        """Make the volume if it is not there."""
+
+    def delete_volume(self, volume_id: UUID) -> None:
+        """Remove the volume and what it holds, if it is there. Refused while a run uses it."""

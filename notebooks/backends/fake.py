@@ -1,0 +1,249 @@
+"""A backend in memory, for tests: it obeys the contract, and nothing moves unless the test says so.
+
+A started run stays STARTING until `make_ready` and a stopped one STOPPING until `vanish`, or until
+`settle` takes both as far as they go. The subclasses each fail in one way that real ones do.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from queue import SimpleQueue
+from threading import RLock
+from uuid import UUID
+
+from notebooks.backends.contract import (
+    BackendRefused,
+    BackendUnavailable,
+    Observed,
+    Phase,
+    PhaseTime,
+    RunKey,
+    RunState,
+    SessionSpec,
+)
+
+
+def _now() -> datetime:
+    return datetime.fromtimestamp(time.time(), UTC)
+
+
+@dataclass(kw_only=True)
+class _Run:
+    spec: SessionSpec
+    observed: Observed
+
+
+class FakeBackend:
+    """Thread-safe. `started` has the spec of every run that was ever begun, in order."""
+
+    def __init__(self) -> None:
+        self.started: list[SessionSpec] = []
+        self.volumes: set[UUID] = set()
+        self._lock = RLock()
+        self._runs: dict[RunKey, _Run] = {}
+        self._spent: set[RunKey] = set()
+        self._logs: dict[RunKey, list[str]] = {}
+        self._watchers: list[SimpleQueue[RunKey]] = []
+
+    def start(self, spec: SessionSpec) -> None:
+        with self._lock:
+            if spec.key in self._runs or spec.key in self._spent:
+                return
+            if spec.home not in self.volumes:
+                raise BackendRefused("The home does not exist.", code="start_refused")
+            now = _now()
+            phases = (
+                PhaseTime(phase=Phase.PREPARING, started_at=now, finished_at=now),
+                PhaseTime(phase=Phase.STARTING_SERVER, started_at=now),
+            )
+            observed = Observed(key=spec.key, state=RunState.STARTING, phases=phases)
+            self._runs[spec.key] = _Run(spec=spec, observed=observed)
+            self.started.append(spec)
+            self._tell(spec.key)
+
+    def stop(self, key: RunKey) -> None:
+        with self._lock:
+            self._spent.add(key)
+            if key not in self._runs:
+                return
+            if self._runs[key].observed.state is RunState.EXITED:
+                self.vanish(key)
+            else:
+                self._change(key, state=RunState.STOPPING, address="")
+
+    def observe(self, key: RunKey) -> Observed | None:
+        with self._lock:
+            run = self._runs.get(key)
+            return run.observed if run else None
+
+    def observe_all(self) -> Mapping[RunKey, Observed]:
+        with self._lock:
+            return {key: run.observed for key, run in self._runs.items()}
+
+    def changes(self) -> Iterator[RunKey]:
+        watcher: SimpleQueue[RunKey] = SimpleQueue()
+        with self._lock:
+            self._watchers.append(watcher)
+        return iter(watcher.get, None)
+
+    def logs(self, key: RunKey, *, lines: int) -> str:
+        with self._lock:
+            return "".join(self._logs.get(key, [])[-lines:])
+
+    def ensure_volume(self, volume_id: UUID) -> None:
+        with self._lock:
+            self.volumes.add(volume_id)
+
+    def delete_volume(self, volume_id: UUID) -> None:
+        with self._lock:
+            if any(
+                run.spec.home == volume_id and run.observed.state is not RunState.EXITED
+                for run in self._runs.values()
+            ):
+                raise BackendRefused("A session uses it.", code="volume_in_use")
+            self.volumes.discard(volume_id)
+
+    # What a test makes happen.
+
+    def make_ready(self, key: RunKey, *, address: str = "") -> None:
+        """Let the server of a STARTING run answer, at `address` if one is given."""
+        with self._lock:
+            observed = self._runs[key].observed
+            if observed.state is not RunState.STARTING:
+                raise ValueError(f"{key} is {observed.state}")
+            now = _now()
+            self._change(
+                key,
+                state=RunState.READY,
+                address=address or f"unix:/nowhere/{key.run_id.hex[:12]}.sock",
+                phases=(
+                    *observed.phases[:-1],
+                    replace(observed.phases[-1], finished_at=now),
+                    PhaseTime(phase=Phase.READY, started_at=now),
+                ),
+            )
+
+    def exit(self, key: RunKey, code: int) -> None:
+        """Let the server end by itself."""
+        with self._lock:
+            self._spent.add(key)
+            now = _now()
+            phases = self._runs[key].observed.phases
+            self._change(
+                key,
+                state=RunState.EXITED,
+                address="",
+                exit_code=code,
+                phases=(*phases[:-1], replace(phases[-1], finished_at=now)),
+            )
+
+    def vanish(self, key: RunKey) -> None:
+        """Leave nothing of the run: it was stopped to the end, or lost without a trace."""
+        with self._lock:
+            self._spent.add(key)
+            del self._runs[key]
+            self._tell(key)
+
+    def settle(self) -> None:
+        """Take every run as far as it goes: what starts is ready, what stops is gone."""
+        with self._lock:
+            for key, observed in self.observe_all().items():
+                if observed.state is RunState.STARTING:
+                    self.make_ready(key)
+                elif observed.state is RunState.STOPPING:
+                    self.vanish(key)
+
+    def write_log(self, key: RunKey, text: str) -> None:
+        """Let the server write to its log."""
+        with self._lock:
+            self._logs.setdefault(key, []).extend(text.splitlines(keepends=True))
+
+    def _change(
+        self,
+        key: RunKey,
+        *,
+        state: RunState,
+        address: str,
+        phases: tuple[PhaseTime, ...] | None = None,
+        exit_code: int | None = None,
+    ) -> None:
+        run = self._runs[key]
+        run.observed = replace(
+            run.observed,
+            state=state,
+            address=address,
+            phases=run.observed.phases if phases is None else phases,
+            exit_code=exit_code,
+        )
+        self._tell(key)
+
+    def _tell(self, key: RunKey) -> None:
+        for watcher in self._watchers:
+            watcher.put(key)
+
+
+class RefusingBackend(FakeBackend):
+    """It starts nothing, for a reason that will not pass."""
+
+    def start(self, spec: SessionSpec) -> None:  # noqa: ARG002
+        raise BackendRefused("The backend refused the run.", code="start_refused")
+
+
+class UnreachableBackend(FakeBackend):
+    """No call gets an answer. Set `reachable` when the outage is over."""
+
+    reachable = False
+
+    def start(self, spec: SessionSpec) -> None:
+        self._connect()
+        super().start(spec)
+
+    def stop(self, key: RunKey) -> None:
+        self._connect()
+        super().stop(key)
+
+    def observe(self, key: RunKey) -> Observed | None:
+        self._connect()
+        return super().observe(key)
+
+    def observe_all(self) -> Mapping[RunKey, Observed]:
+        self._connect()
+        return super().observe_all()
+
+    def changes(self) -> Iterator[RunKey]:
+        self._connect()
+        return super().changes()
+
+    def logs(self, key: RunKey, *, lines: int) -> str:
+        self._connect()
+        return super().logs(key, lines=lines)
+
+    def ensure_volume(self, volume_id: UUID) -> None:
+        self._connect()
+        super().ensure_volume(volume_id)
+
+    def delete_volume(self, volume_id: UUID) -> None:
+        self._connect()
+        super().delete_volume(volume_id)
+
+    def _connect(self) -> None:
+        if not self.reachable:
+            raise BackendUnavailable("The backend did not answer in time.")
+
+
+class NeverReadyBackend(FakeBackend):
+    """Its servers start and never answer."""
+
+    def make_ready(self, key: RunKey, *, address: str = "") -> None:
+        """Do nothing."""
+
+
+class VanishingBackend(FakeBackend):
+    """It accepts every run, and then there is no trace of it."""
+
+    def start(self, spec: SessionSpec) -> None:
+        with self._lock:
+            if spec.key not in self._spent:
+                super().start(spec)
+                self.vanish(spec.key)

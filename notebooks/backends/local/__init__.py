@@ -1,0 +1,3 @@
+from notebooks.backends.local.backend import LocalBackend
+
+__all__ = ["LocalBackend"]

@@ -1,0 +1,70 @@
+"""How Jupyter is started: its command line, and an environment without the service's secrets."""
+
+import os
+import sys
+from pathlib import Path
+
+from notebooks.backends.contract import SessionSpec
+from notebooks.backends.local.processes import MARK
+
+# What a session may know of the service's own environment.
+INHERITED = frozenset(
+    {
+        "LANG",
+        "LANGUAGE",
+        "LOGNAME",
+        "SHELL",
+        "TERM",
+        "TZ",
+        "USER",
+        "ALL_PROXY",
+        "FTP_PROXY",
+        "HTTPS_PROXY",
+        "HTTP_PROXY",
+        "NO_PROXY",
+        "CURL_CA_BUNDLE",
+        "REQUESTS_CA_BUNDLE",
+        "SSL_CERT_DIR",
+        "SSL_CERT_FILE",
+    }
+)
+
+
+def command(jupyter: Path, spec: SessionSpec, *, home: Path, socket: Path) -> list[str]:
+    """The command line. It wins over configuration files; the token is not in it."""
+    options = {
+        "ServerApp.sock": socket,
+        "ServerApp.base_url": spec.base_url,
+        "ServerApp.root_dir": home,
+        "ServerApp.open_browser": False,
+        # The gateway keeps the host that the browser asked for.
+        "ServerApp.allow_remote_access": True,
+        "ServerApp.allow_root": os.geteuid() == 0,
+        # Sessions are stopped on our pages.
+        "ServerApp.quit_button": False,
+        # Kernels' TCP ports can be reached by every user of the machine.
+        "KernelManager.transport": "ipc",
+        # What one person installs would change the environment for all.
+        "LabApp.extension_manager": "readonly",
+        "LabApp.news_url": None,
+        "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+    }
+    return [str(jupyter), *(f"--{name}={value}" for name, value in options.items())]
+
+
+def environment(jupyter: Path, spec: SessionSpec, *, home: Path, runtime: Path) -> dict[str, str]:
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name.upper() in INHERITED or name.startswith("LC_")
+    }
+    # The service's own tools come before the system's in its path, and are not for users.
+    service = Path(sys.prefix, "bin")
+    path = [folder for folder in os.get_exec_path() if Path(folder) != service]
+    return inherited | {
+        "HOME": str(home),
+        "PATH": os.pathsep.join([str(jupyter.parent), *path]),
+        "JUPYTER_RUNTIME_DIR": str(runtime),
+        "JUPYTER_TOKEN": spec.token,
+        MARK: str(spec.key.run_id),
+    }

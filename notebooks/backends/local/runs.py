@@ -1,0 +1,175 @@
+"""Runs on disk: what was asked for, how far it got, and whether it lives.
+
+    runs/<session id>/<run id>/   kept: `run.json` as asked, `state.json` by the shim, the log,
+                                  `stopped` from the first stop on, `lock` held while the shim lives
+    live/<session id>.<run id>    there until it is confirmed that nothing of the run is left
+
+`locked(run.folder)` serialises those who begin, stop or look at a run; hold it for every decision.
+"""
+
+import fcntl
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+from uuid import UUID
+
+from notebooks.backends.contract import RunKey
+from notebooks.backends.local import shim
+
+# Random in every version of UUID in use, unlike the beginning; short for a socket's path.
+SHORT_NAME_LENGTH = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What the shim wrote last: its pid, and when each step began, in seconds since the epoch."""
+
+    pid: int | None = None
+    server: int | None = None
+    starting_server: float | None = None
+    ready: float | None = None
+    ended: float | None = None
+    exit_code: int | None = None
+
+    @classmethod
+    def read(cls, path: Path) -> Self | None:
+        """None if no shim ever wrote it; without any fact if a crash of the machine spoilt it."""
+        try:
+            return cls(**json.loads(path.read_bytes()))
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError):
+            return cls()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the shim is to do. Everything but the secrets, which are in its environment."""
+
+    session_id: str
+    run_id: str
+    requested_at: float
+    argv: list[str]
+    home: str
+    base_url: str
+    socket: str
+    watch: str
+    grace: float
+
+    @classmethod
+    def read(cls, path: Path) -> Self | None:
+        """None if a crash of the machine spoilt it."""
+        try:
+            return cls(**json.loads(path.read_bytes()))
+        except (FileNotFoundError, ValueError, TypeError):
+            return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """The files of one run. `sockets` is its folder with a short path, removed at the end."""
+
+    key: RunKey
+    folder: Path
+    marker: Path
+    sockets: Path
+
+    @property
+    def socket(self) -> Path:
+        return self.sockets / "jupyter.sock"
+
+    def request(self) -> Request | None:
+        return Request.read(self.folder / shim.RUN)
+
+    def state(self) -> State | None:
+        return State.read(self.folder / shim.STATE)
+
+    def is_unfinished(self) -> bool:
+        return self.marker.exists() and self.folder.is_dir()
+
+    def is_stopped(self) -> bool:
+        return (self.folder / shim.STOPPED).exists()
+
+    def mark_stopped(self) -> None:
+        (self.folder / shim.STOPPED).touch(mode=0o600)
+
+    @contextmanager
+    def lock(self) -> Iterator[int | None]:
+        """Take the lock of life for whoever inherits the descriptor; None if the run lives."""
+        lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+        else:
+            yield lock
+        finally:
+            os.close(lock)
+
+    def is_alive(self) -> bool:
+        with self.lock() as lock:
+            if lock is None:
+                return True
+            # Closing is not enough while a child just being forked has a copy.
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            return False
+
+    def ask_to_stop(self) -> None:
+        """Wake the shim of a live run. One that has not written its pid yet looks for the mark."""
+        state = self.state()
+        if state and state.pid:
+            with suppress(ProcessLookupError):
+                os.kill(state.pid, signal.SIGTERM)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runs:
+    data: Path
+    runtime: Path
+
+    def of(self, key: RunKey) -> Run:
+        return Run(
+            key=key,
+            folder=self.data / "runs" / str(key.session_id) / str(key.run_id),
+            marker=self.data / "live" / f"{key.session_id}.{key.run_id}",
+            sockets=self.runtime / key.run_id.hex[-SHORT_NAME_LENGTH:],
+        )
+
+    def unfinished(self) -> Iterator[Run]:
+        for marker in (self.data / "live").glob("*.*"):
+            session_id, _, run_id = marker.name.partition(".")
+            # File managers leave files of their own in any folder.
+            with suppress(ValueError):
+                yield self.of(RunKey(UUID(session_id), UUID(run_id)))
+
+    def begin(self, run: Run, request: Request) -> None:
+        """Write down that a run is about to begin."""
+        for folder in (run.sockets, run.marker.parent):
+            private_folder(folder)
+        (run.folder / shim.RUN).write_text(json.dumps(asdict(request)))
+        run.marker.touch(mode=0o600)
+
+
+@contextmanager
+def locked(folder: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
+    """Hold a lock on a folder, between processes and between threads."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, how)
+        yield
+    finally:
+        # For the same reason as in `is_alive`.
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
+
+
+def private_folder(path: Path) -> None:
+    """Make a folder, and the parents it lacks, for this user alone."""
+    if not path.is_dir():
+        private_folder(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)

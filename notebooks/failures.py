@@ -1,0 +1,114 @@
+"""The catalogue of reasons: why a session failed or stopped, who can mend it, what to do.
+
+Codes are stable and the same on pages, in the API and in the admin. The sentence with its numbers
+is written where the cause is seen and kept with the run; what stands here goes with the code.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Mender(StrEnum):
+    """Who can mend it."""
+
+    USER = "you"
+    OPERATOR = "an operator"
+    NOBODY = "nobody needs to"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """What goes with a code: a title, who can mend it, and what to do next."""
+
+    title: str
+    mender: Mender
+    advice: str
+
+
+REASONS: dict[str, Reason] = {
+    "server_exited": Reason(
+        title="Jupyter ended before it answered",
+        mender=Mender.USER,
+        advice=(
+            "The last lines of its log say why. A setting in the session's own .jupyter folder "
+            "is a usual cause."
+        ),
+    ),
+    "server_never_answered": Reason(
+        title="Jupyter did not answer in time",
+        mender=Mender.USER,
+        advice="Start it again; if that does not help, show the log to an operator.",
+    ),
+    "server_crashed": Reason(
+        title="Jupyter ended by itself",
+        mender=Mender.USER,
+        advice=(
+            "Files are safe, kernels are gone. Start it again; a bigger size helps where it "
+            "ran out of memory."
+        ),
+    ),
+    "server_lost": Reason(
+        title="The notebook server is gone",
+        mender=Mender.USER,
+        advice="It was ended from outside. Files are safe. Start it again.",
+    ),
+    "start_refused": Reason(
+        title="The server could not be started",
+        mender=Mender.OPERATOR,
+        advice="An operator has to look at this; the message says at what.",
+    ),
+    "backend_unavailable": Reason(
+        title="What runs the sessions did not answer",
+        mender=Mender.OPERATOR,
+        advice="Start it again in a while; if that does not help, tell an operator.",
+    ),
+    "service_stopped": Reason(
+        title="Stopped with the service",
+        mender=Mender.NOBODY,
+        advice="Files are safe. Start it again when you need it.",
+    ),
+    "stopped_by_operator": Reason(
+        title="Stopped by an operator",
+        mender=Mender.NOBODY,
+        advice="Files are safe. Ask an operator before you start it again.",
+    ),
+    "deleted": Reason(
+        title="Deleted",
+        mender=Mender.NOBODY,
+        advice="The session and its files are gone.",
+    ),
+    "shut_down_inside": Reason(
+        title="Shut down from inside",
+        mender=Mender.NOBODY,
+        advice="Start it again when you need it.",
+    ),
+}
+
+_UNKNOWN = Reason(
+    title="Something went wrong",
+    mender=Mender.OPERATOR,
+    advice="Show the session's events and log to an operator.",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """What a person is told: the sentence of this very case, with what goes with its code."""
+
+    code: str
+    message: str
+    title: str
+    mender: str
+    advice: str
+
+
+def explain(code: str, message: str) -> Explanation:
+    """Put the sentence together with what the catalogue says of its code."""
+    known = REASONS.get(code, _UNKNOWN)
+    return Explanation(
+        code=code,
+        message=message,
+        title=known.title,
+        mender=known.mender.value,
+        advice=known.advice,
+    )

@@ -1,0 +1,202 @@
+"""The gateway's server: parses, finds the session, admits, carries, and answers for itself.
+
+`serve` runs until it is cancelled, then lets requests in flight finish for a while.
+"""
+
+import asyncio
+import logging
+import socket
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from http import HTTPStatus
+from typing import Any, cast
+
+from aiohttp import hdrs, web
+from aiohttp.http_exceptions import LineTooLong
+
+from notebooks.gateway.activity import Activity, is_use
+from notebooks.gateway.addresses import HEALTH_TARGET, OWN_PREFIX, Addresses, Place
+from notebooks.gateway.admission import Admission
+from notebooks.gateway.authorization import Authorization
+from notebooks.gateway.config import GatewayConfig
+from notebooks.gateway.contract import Authority
+from notebooks.gateway.entrance import ENTER, Entrance
+from notebooks.gateway.headers import HeaderPolicy
+from notebooks.gateway.pages import answer, own_headers, wants_page
+from notebooks.gateway.proxy import Exchange, Proxy
+from notebooks.gateway.refusals import Refusal, bad_request, not_found
+
+KEEP_ALIVE_SECONDS = 75.0
+SHUTDOWN_SECONDS = 10.0
+EXPIRE_SECONDS = 5.0
+READ_BYTES = 256 * 1024
+MAX_LINE = 16 * 1024
+
+logger = logging.getLogger(__name__)
+access_logger = logging.getLogger("notebooks.gateway.access")
+
+
+class Gateway:
+    """Answers every request."""
+
+    def __init__(self, authority: Authority, config: GatewayConfig) -> None:
+        policy = HeaderPolicy(config)
+        self._addresses = Addresses(config)
+        self._authorization = Authorization(authority)
+        self._admission = Admission(config=config, authorization=self._authorization, policy=policy)
+        self._entrance = Entrance(config=config, authority=authority)
+        self._activity = Activity(authority)
+        self._proxy = Proxy(config=config, authorization=self._authorization, policy=policy)
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        started = time.perf_counter()
+        try:
+            response = await self._handle(request)
+        except Refusal as refusal:
+            response = answer(refusal, page=wants_page(request))
+        if access_logger.isEnabledFor(logging.INFO):
+            # Never the query: it can hold a code or a token.
+            access_logger.info(
+                "%s %s %d %.1f ms",
+                request.method,
+                ascii(request.raw_path.partition("?")[0])[1:-1],
+                response.status,
+                (time.perf_counter() - started) * 1000,
+            )
+        return response
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Keep its knowledge fresh, and write what it has seen at the end."""
+        with suppress(Exception):  # the loop tries again; until then everybody is refused
+            await self._authorization.sweep()
+        tasks = [
+            asyncio.create_task(self._authorization.run()),
+            asyncio.create_task(self._activity.run()),
+            asyncio.create_task(self._expire()),
+        ]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._activity.flush()
+            self._proxy.pool.close()
+
+    def close_tunnels(self) -> None:
+        self._proxy.close_tunnels()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        target = request.raw_path
+        if target.partition("?")[0] == HEALTH_TARGET:
+            return self._health()
+        place = self._addresses.locate(request.headers.get(hdrs.HOST, ""), target)
+        if place.within.startswith(OWN_PREFIX):
+            if place.within.partition("?")[0] != ENTER:
+                raise not_found()
+            return await self._entrance.enter(request, place)
+        return await self._carry(request, place)
+
+    async def _carry(self, request: web.BaseRequest, place: Place) -> web.StreamResponse:
+        held = await self._admission.admit(request, place)
+        transport = request.transport
+        if transport is None:
+            raise ConnectionResetError("The client is gone.")
+        exchange = Exchange(
+            proxy=self._proxy,
+            request=request,
+            transport=transport,
+            place=place,
+            used=lambda: self._activity.stamp(place.session_id),
+        )
+        # Nothing was awaited since admission, so a revocation from here on finds it.
+        held.open.add(exchange)
+        try:
+            relayed = await exchange.carry()
+        finally:
+            held.open.discard(exchange)
+        if is_use(request.method, navigation=wants_page(request)):
+            self._activity.stamp(place.session_id)
+        return cast("web.StreamResponse", relayed)
+
+    def _health(self) -> web.Response:
+        healthy = self._authorization.healthy
+        return web.json_response(
+            {"status": "ok" if healthy else "unavailable"},
+            status=HTTPStatus.OK if healthy else HTTPStatus.SERVICE_UNAVAILABLE,
+            headers=own_headers(),
+        )
+
+    async def _expire(self) -> None:
+        while True:
+            await asyncio.sleep(EXPIRE_SECONDS)
+            self._proxy.pool.expire()
+
+
+class _ClientProtocol(web.RequestHandler):
+    """aiohttp's, but what cannot be parsed or fails gets the gateway's own answer."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - it quotes the request
+    ) -> web.StreamResponse:
+        if request.writer.output_size > 0:
+            raise ConnectionError("The response has begun.")
+        if status == HTTPStatus.BAD_REQUEST:
+            refusal = bad_request("This is not a valid HTTP request.")
+            if isinstance(exc, LineTooLong):
+                refusal.status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        else:
+            logger.error("A request failed", exc_info=exc)
+            refusal = Refusal(
+                status=HTTPStatus.INTERNAL_SERVER_ERROR,
+                code="internal",
+                title="Something went wrong",
+                message="The gateway failed. The error has been logged.",
+            )
+        response = answer(refusal, page=False)
+        response.force_close()
+        return response
+
+
+class _Server(web.Server):
+    def __call__(self) -> web.RequestHandler:
+        return _ClientProtocol(self, loop=self._loop, **self._kwargs)
+
+
+async def serve(
+    authority: Authority,
+    config: GatewayConfig,
+    sockets: Sequence[socket.socket],
+) -> None:
+    """Serve on these bound sockets until cancelled."""
+    gateway = Gateway(authority, config)
+    options: dict[str, Any] = {
+        "access_log": None,
+        "auto_decompress": False,
+        "keepalive_timeout": KEEP_ALIVE_SECONDS,
+        "logger": logger,
+        "max_field_size": MAX_LINE,
+        "max_line_size": MAX_LINE,
+        "read_bufsize": READ_BYTES,
+    }
+    server = _Server(gateway.handle, handler_cancellation=True, **options)
+    loop = asyncio.get_running_loop()
+    async with gateway.running():
+        listeners = [await loop.create_server(server, sock=each, backlog=1024) for each in sockets]
+        logger.info("The gateway serves %s", config.gateway_url)
+        try:
+            await loop.create_future()
+        finally:
+            for listener in listeners:
+                listener.close()
+            server.pre_shutdown()
+            gateway.close_tunnels()
+            await server.shutdown(SHUTDOWN_SECONDS)

@@ -1,0 +1,145 @@
+"""Answers the gateway's questions from Redis and the database."""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from datetime import datetime
+from functools import wraps
+from typing import ParamSpec, TypeVar
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.db import connection
+
+from accounts.models import ApiToken
+from accounts.services import find_token
+from notebooks import selectors
+from notebooks.credentials import jupyter_token
+from notebooks.gateway.contract import Grant, Route, Ticket
+from notebooks.models import NotebookSession
+from notebooks.states import SessionStatus
+from notebooks.tickets import Credential, IssuedTicket, digest, read_ticket, redeem_code
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _in_thread(function: Callable[P, T]) -> Callable[P, Awaitable[T]]:
+    """Run in a thread of the pool, and give its database connection back at the end."""
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        finally:
+            connection.close()
+
+    return sync_to_async(call, thread_sensitive=False)
+
+
+def _grant(issued: IssuedTicket, value: str) -> Grant:
+    leave = issued.leave
+    return Grant(
+        id=f"{leave.credential}:{leave.credential_id}:{digest(value)}",
+        session_id=leave.session_id,
+        user_id=leave.user_id,
+        expires_at=issued.expires_at,
+    )
+
+
+def _credential(grant: Grant) -> tuple[Credential, UUID]:
+    kind, pk, _ = grant.id.split(":", 2)
+    return Credential(kind), UUID(pk)
+
+
+def _redeem(session_id: UUID, code: str) -> Ticket | None:
+    issued = redeem_code(session_id, code)
+    if issued is None:
+        return None
+    grant = _grant(issued, issued.value)
+    return Ticket(value=issued.value, grant=grant) if _still_valid([grant]) else None
+
+
+def _by_ticket(session_id: UUID, ticket: str) -> Grant | None:
+    issued = read_ticket(session_id, ticket)
+    if issued is None:
+        return None
+    grant = _grant(issued, ticket)
+    return grant if _still_valid([grant]) else None
+
+
+def _by_token(session_id: UUID, secret: str) -> Grant | None:
+    token = find_token(secret)
+    if token is None:
+        return None
+    grant = Grant(
+        id=f"{Credential.TOKEN}:{token.pk}:{session_id}",
+        session_id=session_id,
+        user_id=token.user_id,
+        expires_at=token.expires_at,
+    )
+    if not _still_valid([grant]):
+        return None
+    ApiToken.objects.stamp(token.pk)
+    return grant
+
+
+def _still_valid(grants: Collection[Grant]) -> frozenset[str]:
+    credentials = {grant.id: _credential(grant) for grant in grants}
+    held = set(credentials.values())
+    live = {
+        Credential.SIGN_IN: selectors.live_sign_ins(
+            [pk for kind, pk in held if kind is Credential.SIGN_IN]
+        ),
+        Credential.TOKEN: selectors.live_tokens(
+            [pk for kind, pk in held if kind is Credential.TOKEN]
+        ),
+    }
+    usable = selectors.usable_by({(grant.user_id, grant.session_id) for grant in grants})
+    return frozenset(
+        grant.id
+        for grant in grants
+        if (grant.user_id, grant.session_id) in usable
+        and credentials[grant.id][1] in live[credentials[grant.id][0]]
+    )
+
+
+def _routes(session_ids: Collection[UUID]) -> Mapping[UUID, Route]:
+    found = NotebookSession.objects.filter(
+        pk__in=session_ids, deleted_at=None
+    ).select_related("current_run")
+    return {session.pk: _route(session) for session in found}
+
+
+def _route(session: NotebookSession) -> Route:
+    run = session.current_run
+    running = session.status == SessionStatus.RUNNING
+    return Route(
+        session_id=session.pk,
+        run_id=run.pk if run else None,
+        name=session.name,
+        status=session.status,
+        address=run.address if run and running else "",
+        token=jupyter_token(run.pk) if run and running else "",
+        message=session.reason,
+    )
+
+
+class DatabaseAuthority:
+    """See `Authority`. Each answer is made in a thread, with a connection of the pool."""
+
+    async def redeem(self, session_id: UUID, code: str) -> Ticket | None:
+        return await _in_thread(_redeem)(session_id, code)
+
+    async def by_ticket(self, session_id: UUID, ticket: str) -> Grant | None:
+        return await _in_thread(_by_ticket)(session_id, ticket)
+
+    async def by_token(self, session_id: UUID, token: str) -> Grant | None:
+        return await _in_thread(_by_token)(session_id, token)
+
+    async def still_valid(self, grants: Collection[Grant]) -> frozenset[str]:
+        return await _in_thread(_still_valid)(grants)
+
+    async def routes(self, session_ids: Collection[UUID]) -> Mapping[UUID, Route]:
+        return await _in_thread(_routes)(session_ids)
+
+    async def record_activity(self, seen: Mapping[UUID, datetime]) -> None:
+        await _in_thread(NotebookSession.objects.stamp_activity)(seen)

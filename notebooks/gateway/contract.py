@@ -1,0 +1,71 @@
+"""What the gateway asks of the rest of the service: who may pass, and where to.
+
+The gateway's server knows only these types; `authority` answers them from Redis and the database,
+tests from memory.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """Leave for one credential to use one session. Valid until `expires_at`, or until revoked.
+
+    `id` names the credential (a hash of it, never the credential itself).
+    """
+
+    id: str
+    session_id: UUID
+    user_id: int
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Where a session is. `address` is `unix:/path` or `http://host:port`, empty unless it runs.
+
+    `token` is the Jupyter token to add; `status` a `SessionStatus` value; `message` says in words
+    what it waits for or why it failed.
+    """
+
+    session_id: UUID
+    run_id: UUID | None
+    name: str
+    status: str
+    address: str
+    token: str = field(repr=False)
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """What redeeming a one-time code gives: the cookie's value and how long it lasts."""
+
+    value: str = field(repr=False)
+    grant: Grant
+
+
+class Authority(Protocol):
+    """The answers. Every method is a coroutine; none raises for a bad credential."""
+
+    async def redeem(self, session_id: UUID, code: str) -> Ticket | None:
+        """Spend a one-time code, at most once ever; None if it is unknown, spent, expired or for another session."""
+
+    async def by_ticket(self, session_id: UUID, ticket: str) -> Grant | None:
+        """The grant of a ticket cookie for this session."""
+
+    async def by_token(self, session_id: UUID, token: str) -> Grant | None:
+        """The grant of an API token whose user may use this session."""
+
+    async def still_valid(self, grants: Collection[Grant]) -> frozenset[str]:
+        """Of these grants, the ids of those that still hold now, by one look at the database."""
+
+    async def routes(self, session_ids: Collection[UUID]) -> Mapping[UUID, Route]:
+        """Where these sessions are now; a session that is gone is missing from the answer."""
+
+    async def record_activity(self, seen: Mapping[UUID, datetime]) -> None:
+        """Stamp sessions as used at these times. Never moves a stamp back."""

@@ -1,0 +1,175 @@
+"""Which headers pass, in each direction, and as what. Pure, and on raw bytes.
+
+A session never sees a credential of the gateway or the site, never sets one, and never widens what
+its pages may do on an origin that it may share with others.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from notebooks.gateway.config import GatewayConfig
+
+RawHeaders = Sequence[tuple[bytes, bytes]]
+
+_HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+# `content-length` is written anew from what the parser made of it, so that both sides agree.
+# `expect` is answered by the gateway. Extensions would compress, and be paid for, at both ends.
+_NOT_UPSTREAM = _HOP_BY_HOP | {
+    b"authorization",
+    b"content-length",
+    b"cookie",
+    b"expect",
+    b"forwarded",
+    b"sec-websocket-extensions",
+    b"x-real-ip",
+    b"x-scheme",
+}
+_FORWARDED_PREFIX = b"x-forwarded-"
+# These act on the whole origin or host, or on all of its cookies, not on one session.
+_NOT_DOWNSTREAM = _HOP_BY_HOP | {
+    b"alt-svc",
+    b"clear-site-data",
+    b"content-length",
+    b"nel",
+    b"referrer-policy",
+    b"report-to",
+    b"service-worker-allowed",
+    b"set-cookie",
+    b"strict-transport-security",
+    b"x-content-type-options",
+}
+# Several policies all apply, so this one holds whatever the session's own says.
+_ADDED_DOWNSTREAM = (
+    b"Content-Security-Policy: frame-ancestors 'self'\r\n"
+    b"Referrer-Policy: strict-origin-when-cross-origin\r\n"
+    b"X-Content-Type-Options: nosniff\r\n"
+)
+
+
+class HeaderPolicy:
+    """The rules, for the cookie names of one configuration."""
+
+    def __init__(self, config: GatewayConfig) -> None:
+        self._proto = b"https" if config.secure else b"http"
+        self._ticket = config.ticket_cookie.encode()
+        self._reserved = frozenset(
+            name.lower().encode() for name in (*config.site_cookies, *_ticket_names())
+        )
+
+    def tickets(self, cookies: Iterable[str]) -> list[str]:
+        """The values of the ticket cookie in these Cookie headers.
+
+        There may be several: a page can set a second one with a longer path.
+        """
+        return [
+            value.decode("ascii", "replace")
+            for header in cookies
+            for name, value in _pairs(header.encode("utf-8", "surrogateescape"))
+            if name == self._ticket
+        ]
+
+    def upstream(self, headers: RawHeaders, *, token: str, client: str, host: str) -> list[bytes]:
+        """A request's header lines for the session, without those that frame the body."""
+        dropped = _NOT_UPSTREAM | _listed(headers)
+        lines = []
+        cookies = []
+        for name, value in headers:
+            lower = name.lower()
+            if lower == b"cookie":
+                cookies.append(value)
+            elif lower not in dropped and not lower.startswith(_FORWARDED_PREFIX):
+                lines.append(b"%b: %b\r\n" % (name, value))
+        if cookies and (kept := self._kept(cookies)):
+            lines.append(b"Cookie: %b\r\n" % kept)
+        lines.append(
+            b"Authorization: token %b\r\n"
+            b"X-Forwarded-For: %b\r\n"
+            b"X-Forwarded-Host: %b\r\n"
+            b"X-Forwarded-Proto: %b\r\n"
+            % (token.encode(), client.encode(), host.encode(), self._proto)
+        )
+        return lines
+
+    def downstream(self, headers: RawHeaders, *, base: str) -> list[bytes]:
+        """A response's header lines for the client, without those that frame the body."""
+        dropped = _NOT_DOWNSTREAM | _listed(headers)
+        lines = []
+        for name, value in headers:
+            lower = name.lower()
+            if lower not in dropped:
+                lines.append(b"%b: %b\r\n" % (name, value))
+            elif lower == b"set-cookie":
+                if cookie := self._scoped(value, base.encode()):
+                    lines.append(b"Set-Cookie: %b\r\n" % cookie)
+            elif lower == b"service-worker-allowed" and _inside(value, base.encode()):
+                lines.append(b"%b: %b\r\n" % (name, value))
+        lines.append(_ADDED_DOWNSTREAM)
+        return lines
+
+    def _kept(self, cookies: Iterable[bytes]) -> bytes:
+        return b"; ".join(
+            name + b"=" + value
+            for header in cookies
+            for name, value in _pairs(header)
+            if name.lower() not in self._reserved
+        )
+
+    def _scoped(self, cookie: bytes, base: bytes) -> bytes | None:
+        """The cookie, limited to the session's host and path; None if its name is reserved."""
+        pair, *attributes = cookie.split(b";")
+        name = pair.partition(b"=")[0].strip()
+        if b"=" not in pair or not name or name.lower() in self._reserved:
+            return None
+        kept = [pair.strip()]
+        path = base
+        for attribute in attributes:
+            key, _, value = (part.strip() for part in attribute.partition(b"="))
+            match key.lower():
+                case b"domain":
+                    pass
+                case b"path":
+                    path = value if _inside(value, base) else base
+                case _:
+                    kept.append(attribute.strip())
+        # No cookie of a path has this prefix, and browsers would drop it without a word.
+        if name.lower().startswith(b"__host-") and path != b"/":
+            return None
+        return b"; ".join((*kept, b"Path=" + path))
+
+
+def _ticket_names() -> tuple[str, ...]:
+    bare = "submarine-ticket"
+    return bare, f"__Host-{bare}", f"__Secure-{bare}"
+
+
+def _pairs(header: bytes) -> Iterable[tuple[bytes, bytes]]:
+    for pair in header.split(b";"):
+        name, _, value = pair.strip().partition(b"=")
+        if name:
+            yield name.strip(), value.strip()
+
+
+def _inside(path: bytes, base: bytes) -> bool:
+    return path.startswith(base) and b".." not in path and b"%" not in path
+
+
+def _listed(headers: RawHeaders) -> frozenset[bytes]:
+    """What `Connection` says is meant for the next hop only. The Host is not for it to take."""
+    names = {
+        name.strip().lower()
+        for header, value in headers
+        if header.lower() == b"connection"
+        for name in value.split(b",")
+    }
+    return frozenset(names - {b"host"})

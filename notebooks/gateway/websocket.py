@@ -1,0 +1,151 @@
+"""A WebSocket, once accepted, is two streams of bytes that pass unchanged.
+
+Messages of any size, pings, close codes and subprotocols thus reach the other side as they were
+sent, and a slow reader slows only its own sender. The gateway reads no more than frame headers: it
+must know where a frame ends to add a close frame of its own, and which frames carry data.
+"""
+
+import asyncio
+import struct
+from collections.abc import Awaitable, Callable
+from enum import IntEnum
+
+from notebooks.gateway.upstream import Connection, UpstreamGoneError
+
+GOODBYE_SECONDS = 1.0
+
+_LENGTH_16 = 126
+_LENGTH_64 = 127
+_MASKED = 0x80
+_LENGTH_BITS = 0x7F
+_OPCODE_BITS = 0x0F
+_CONTROL = 0x08
+_CLOSE = 0x08
+_SHORTEST_HEADER = 2
+_CLOSE_HEADER = 0x88
+
+
+class CloseCode(IntEnum):
+    """Why the gateway ends a WebSocket."""
+
+    GOING_AWAY = 1001
+    REVOKED = 4401
+
+
+class Frames:
+    """Follows one direction of a WebSocket from frame header to frame header."""
+
+    def __init__(self) -> None:
+        self._header = bytearray()
+        self._payload_left = 0
+        self.closed = False
+        """Whether a close frame has begun: nothing may follow it."""
+
+    @property
+    def between(self) -> bool:
+        """Whether the last byte seen was the last of its frame."""
+        return not self._header and not self._payload_left
+
+    def feed(self, data: bytes) -> bool:
+        """Take the next bytes; whether a data frame began in them."""
+        carries_data = False
+        position, end = 0, len(data)
+        header = self._header
+        while position < end:
+            if self._payload_left:
+                step = min(self._payload_left, end - position)
+                self._payload_left -= step
+                position += step
+                continue
+            missing = _header_size(header) - len(header)
+            header += data[position : position + missing]
+            position += missing
+            if len(header) == _header_size(header):
+                carries_data |= not header[0] & _CONTROL
+                self.closed |= header[0] & _OPCODE_BITS == _CLOSE
+                self._payload_left = _payload_size(header)
+                header.clear()
+        return carries_data
+
+
+def _header_size(header: bytearray) -> int:
+    """The size of the header that begins so."""
+    if len(header) < _SHORTEST_HEADER:
+        return _SHORTEST_HEADER
+    extended = {_LENGTH_16: 2, _LENGTH_64: 8}.get(header[1] & _LENGTH_BITS, 0)
+    return _SHORTEST_HEADER + extended + (4 if header[1] & _MASKED else 0)
+
+
+def _payload_size(header: bytearray) -> int:
+    match header[1] & _LENGTH_BITS:
+        case 126:
+            return int.from_bytes(header[2:4])
+        case 127:
+            return int.from_bytes(header[2:10])
+        case size:
+            return size
+
+
+class Tunnel:
+    """One accepted WebSocket, open under a pass.
+
+    It stands where aiohttp expects a parser, so bytes from the client come to `feed_data`; `run`
+    carries those from the server.
+    """
+
+    def __init__(
+        self,
+        *,
+        client: asyncio.Transport,
+        drain: Callable[[], Awaitable[None]],
+        upstream: Connection,
+        used: Callable[[], None],
+    ) -> None:
+        self._client = client
+        self._drain = drain
+        self._upstream = upstream
+        self._used = used
+        self._from_client = Frames()
+        self._from_upstream = Frames()
+        self._ended_by_us = False
+        upstream.fed_by(client)
+
+    async def run(self) -> None:
+        """Carry what the server sends until either side ends it. Cancelled if the client goes."""
+        try:
+            while data := await self._upstream.read():
+                self._from_upstream.feed(data)
+                self._client.write(data)
+                await self._drain()
+        except UpstreamGoneError:
+            if self._ended_by_us:
+                # Closing at once may reset the connection before the client reads the reason.
+                await asyncio.sleep(GOODBYE_SECONDS)
+        finally:
+            self._upstream.close()
+
+    def end(self, code: CloseCode, reason: str) -> None:
+        """Close it from here, saying why if that can be said between two frames."""
+        if self._ended_by_us:
+            return
+        self._ended_by_us = True
+        if self._from_upstream.between and not self._from_upstream.closed:
+            payload = struct.pack("!H", code) + reason.encode()
+            self._client.write(bytes((_CLOSE_HEADER, len(payload))) + payload)
+        self._upstream.close()
+        # A client that reads nothing more is not waited for.
+        asyncio.get_running_loop().call_later(GOODBYE_SECONDS, self._client.abort)
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        """Bytes from the client. The answer is aiohttp's: not at an end, nothing left over."""
+        carries_data = self._from_client.feed(data)
+        if not self._ended_by_us:
+            if carries_data:
+                self._used()
+            self._upstream.write(data)
+        elif self._from_client.closed:
+            self._client.close()
+        return False, b""
+
+    def feed_eof(self) -> None:
+        """The client is gone; aiohttp cancels `run`."""

@@ -1,0 +1,37 @@
+"""Stops every session, as before maintenance, and waits until they are gone."""
+
+import time
+from threading import Event
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from notebooks import services
+from notebooks.models import NotebookSession
+from notebooks.states import LAUNCHED
+
+LOOK_AGAIN_SECONDS = 0.2
+
+
+class Command(BaseCommand):
+    help = "Stop every session and wait until they are gone. Needs a running worker."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--timeout", type=float, default=30, help="seconds to wait (default: 30)"
+        )
+
+    def handle(self, *_args: Any, timeout: float, **_options: Any) -> None:
+        for session in NotebookSession.objects.filter(status__in=sorted(LAUNCHED)):
+            services.stop_session(
+                session=session,
+                actor=None,
+                code="service_stopped",
+                message="Stopped with the service.",
+            )
+        deadline = time.monotonic() + timeout
+        pause = Event()
+        while left := NotebookSession.objects.active().count():
+            if time.monotonic() > deadline:
+                raise CommandError(f"{left} sessions have not ended within {timeout:g} s.")
+            pause.wait(LOOK_AGAIN_SECONDS)

@@ -1,0 +1,179 @@
+"""Sessions, their runs, the phases of a launch, and what happened."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from environments.models import Environment
+from notebooks.backends.contract import Phase, RunKey
+from notebooks.failures import Explanation, explain
+from notebooks.querysets import NotebookSessionQuerySet
+from notebooks.states import ACTIVE, LAUNCHED, SessionStatus
+from quotas.models import ResourceProfile
+from submarine_site.core.resources import Resources
+from submarine_site.core.text import MAX_NAME
+
+
+class NotebookSession(models.Model):
+    """One user's notebook server, from request to deletion. Survives stop and start.
+
+    `status` is written by `objects.transition` alone. Profile and environment are what the next
+    start uses; what a run uses is frozen on the run.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="sessions"
+    )
+    name = models.CharField(max_length=MAX_NAME)
+    profile = models.ForeignKey(
+        ResourceProfile, on_delete=models.PROTECT, related_name="sessions"
+    )
+    environment = models.ForeignKey(
+        Environment, on_delete=models.PROTECT, related_name="sessions"
+    )
+    status = models.CharField(
+        max_length=16, choices=SessionStatus, default=SessionStatus.REQUESTED
+    )
+    status_changed_at = models.DateTimeField(default=timezone.now)
+    reason_code = models.CharField(max_length=40, blank=True)
+    reason = models.CharField(max_length=500, blank=True)
+    current_run = models.OneToOneField(
+        "Run", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    last_activity_at = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+    idempotency_key = models.CharField(max_length=200, null=True, editable=False)
+    idempotency_digest = models.CharField(max_length=64, blank=True, editable=False)
+
+    objects = NotebookSessionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "session"
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner", "name"],
+                condition=models.Q(deleted_at=None),
+                name="session_name_unique",
+            ),
+            models.UniqueConstraint(
+                fields=["owner", "idempotency_key"], name="session_key_unique"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status__in=sorted(SessionStatus.values)),
+                name="session_status_known",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["status"],
+                condition=models.Q(status__in=sorted(ACTIVE)),
+                name="session_active",
+            ),
+            models.Index(fields=["owner", "-created_at"], name="session_of_owner"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_launched(self) -> bool:
+        """Whether it runs or is on the way there."""
+        return self.status in LAUNCHED
+
+    @property
+    def explanation(self) -> Explanation | None:
+        """Why it is in its state, where there is more to say than the state itself."""
+        return explain(self.reason_code, self.reason) if self.reason_code else None
+
+
+class Run(models.Model):
+    """One start-to-stop of a session, with what it was started with and how it ended."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    session = models.ForeignKey(
+        NotebookSession, on_delete=models.CASCADE, related_name="runs"
+    )
+    number = models.PositiveIntegerField()
+    profile_name = models.CharField(max_length=80)
+    cpu_milli = models.PositiveIntegerField()
+    memory_mib = models.PositiveIntegerField()
+    gpus = models.PositiveIntegerField()
+    environment_name = models.CharField(max_length=80)
+    image = models.CharField(max_length=255)
+    created_at = models.DateTimeField(default=timezone.now)
+    ready_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    address = models.CharField(max_length=255, blank=True)
+    exit_code = models.IntegerField(null=True)
+    log_tail = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["session", "number"], name="run_number_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return f"run {self.number}"
+
+    @property
+    def key(self) -> RunKey:
+        return RunKey(session_id=self.session_id, run_id=self.pk)
+
+    @property
+    def resources(self) -> Resources:
+        return Resources(
+            cpu_milli=self.cpu_milli, memory_mib=self.memory_mib, gpus=self.gpus
+        )
+
+
+class RunPhase(models.Model):
+    """When a step of a launch began and ended."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="phases")
+    phase = models.CharField(max_length=24, choices=[(p.value, p.value) for p in Phase])
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    detail = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["started_at", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "phase"], name="run_phase_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return self.phase
+
+
+class SessionEvent(models.Model):
+    """Something that happened to a session. Written once, never changed.
+
+    A change of state has `from_status` and `to_status`; a note has neither.
+    """
+
+    session = models.ForeignKey(
+        NotebookSession, on_delete=models.CASCADE, related_name="events"
+    )
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, null=True, related_name="events")
+    created_at = models.DateTimeField(default=timezone.now)
+    from_status = models.CharField(max_length=16, choices=SessionStatus, blank=True)
+    to_status = models.CharField(max_length=16, choices=SessionStatus, blank=True)
+    code = models.CharField(max_length=40, blank=True)
+    message = models.CharField(max_length=500, blank=True)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+
+    class Meta:
+        verbose_name = "event"
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["session", "-id"], name="event_of_session")]
+
+    def __str__(self) -> str:
+        return self.message or self.to_status

@@ -1,0 +1,381 @@
+"""Brings rows and backend together, by level: looks at both, and acts on what differs.
+
+`plan` is pure and decides, `apply` is short and does. A hint from the watcher, the periodic poll
+and a restart all end here, so a lost or repeated event costs nothing. What the backend does not
+list as ours is never seen here, and so never touched.
+"""
+
+import logging
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeAlias
+
+from django.conf import settings
+from django.utils import timezone
+
+from notebooks import lifecycle
+from notebooks.backends.contract import (
+    BackendError,
+    Observed,
+    PhaseTime,
+    RunKey,
+    RunState,
+)
+from notebooks.models import NotebookSession, Run
+from notebooks.states import SessionStatus
+from notebooks.wiring import backend
+from submarine_site.core.locks import AdvisoryLock, try_lock
+
+logger = logging.getLogger(__name__)
+
+LAUNCH_GRACE = timedelta(seconds=5)
+"""How long the task that a click enqueued, or the worker that claimed it, has the right of way."""
+
+ORPHAN_GRACE = timedelta(minutes=5)
+"""How long something with our labels and no row is left alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What the database says of an active session."""
+
+    key: RunKey
+    status: SessionStatus
+    status_changed_at: datetime
+    address: str = ""
+    phases: frozenset[PhaseTime] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Begin the run: the task was lost, or its worker died."""
+
+    key: RunKey
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPhases:
+    key: RunKey
+    phases: tuple[PhaseTime, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MarkRunning:
+    key: RunKey
+    observed: Observed
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptAddress:
+    key: RunKey
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    key: RunKey
+    code: str
+    message: str
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StopExited:
+    """The server ended of its own will, in order: a stop, not a failure."""
+
+    key: RunKey
+    exit_code: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """End what is there of a session that is stopping."""
+
+    key: RunKey
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Nothing is left of a session that is stopping: it has stopped."""
+
+    key: RunKey
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """End what runs for no session."""
+
+    key: RunKey
+
+
+Action: TypeAlias = (
+    Launch
+    | RecordPhases
+    | MarkRunning
+    | AdoptAddress
+    | Fail
+    | StopExited
+    | Halt
+    | Finish
+    | Discard
+)
+
+
+def plan(
+    rows: Iterable[Row],
+    observed: Mapping[RunKey, Observed],
+    *,
+    observed_at: datetime,
+    start_timeout: timedelta,
+) -> list[Action]:
+    """Decide what to do about these sessions, given what was seen of the backend at `observed_at`.
+
+    A row that changed after the look is left for the next one: what was seen may be older.
+    """
+    actions: list[Action] = []
+    for row in rows:
+        if row.status_changed_at >= observed_at:
+            continue
+        actions += _plan_row(row, observed.get(row.key), observed_at, start_timeout)
+    return actions
+
+
+def _plan_row(
+    row: Row, seen: Observed | None, now: datetime, start_timeout: timedelta
+) -> list[Action]:
+    match row.status:
+        case SessionStatus.REQUESTED:
+            waited = now - row.status_changed_at
+            return [Launch(row.key)] if waited > LAUNCH_GRACE else []
+        case SessionStatus.STARTING:
+            return _plan_starting(row, seen, now, start_timeout)
+        case SessionStatus.RUNNING:
+            return _plan_running(row, seen)
+        case SessionStatus.STOPPING:
+            return [Finish(row.key)] if seen is None else [Halt(row.key)]
+        case SessionStatus.STOPPED | SessionStatus.FAILED:
+            return []
+
+
+def _plan_starting(
+    row: Row, seen: Observed | None, now: datetime, start_timeout: timedelta
+) -> list[Action]:
+    if seen is None:
+        waited = now - row.status_changed_at
+        if waited > start_timeout:
+            return [
+                Fail(
+                    row.key,
+                    "backend_unavailable",
+                    f"Nothing could be started within {_seconds(start_timeout)}.",
+                )
+            ]
+        return [Launch(row.key)] if waited > LAUNCH_GRACE else []
+    actions: list[Action] = []
+    if seen.phases and not set(seen.phases) <= row.phases:
+        actions.append(RecordPhases(row.key, seen.phases))
+    match seen.state:
+        case RunState.READY:
+            actions.append(MarkRunning(row.key, seen))
+        case RunState.EXITED:
+            actions.append(_exited_at_start(row, seen))
+        case RunState.STARTING | RunState.STOPPING:
+            # The deadline starts anew with each phase: progress is not a failure.
+            progress = [phase.started_at for phase in seen.phases]
+            if now - max([row.status_changed_at, *progress]) > start_timeout:
+                actions.append(
+                    Fail(
+                        row.key,
+                        "server_never_answered",
+                        f"Jupyter did not answer within {_seconds(start_timeout)}.",
+                    )
+                )
+    return actions
+
+
+def _plan_running(row: Row, seen: Observed | None) -> list[Action]:
+    if seen is None:
+        return [
+            Fail(row.key, "server_lost", "The notebook server is gone; it left no word why.")
+        ]
+    if seen.state is RunState.EXITED:
+        if seen.exit_code == 0:
+            return [StopExited(row.key, seen.exit_code)]
+        return [
+            Fail(
+                row.key,
+                seen.failure_code or "server_crashed",
+                seen.failure_detail or f"Jupyter ended by itself: {_ending(seen.exit_code)}.",
+                seen.exit_code,
+            )
+        ]
+    if seen.address and seen.address != row.address:
+        return [AdoptAddress(row.key, seen.address)]
+    return []
+
+
+def _exited_at_start(row: Row, seen: Observed) -> Fail:
+    return Fail(
+        row.key,
+        seen.failure_code or "server_exited",
+        seen.failure_detail
+        or f"Jupyter ended before it answered: {_ending(seen.exit_code)}.",
+        seen.exit_code,
+    )
+
+
+def _ending(exit_code: int | None) -> str:
+    if exit_code is None:
+        return "it left no exit code"
+    return f"exit code {exit_code}" if exit_code >= 0 else f"signal {-exit_code}"
+
+
+def _seconds(span: timedelta) -> str:
+    return f"{span.total_seconds():g} s"
+
+
+def orphans(
+    observed: Collection[RunKey],
+    *,
+    current: Collection[RunKey],
+    known: Collection[RunKey],
+    first_seen: Mapping[RunKey, datetime],
+    now: datetime,
+) -> list[Discard]:
+    """Decide about what the backend has and no active session claims.
+
+    A run that we know has ended goes at once; one of which there is no row at all (another
+    installation's database, a restored backup) only after a grace.
+    """
+    return [
+        Discard(key)
+        for key in observed
+        if key not in current
+        and (key in known or now - first_seen.get(key, now) > ORPHAN_GRACE)
+    ]
+
+
+def apply(action: Action) -> None:
+    """Do one thing that was planned. Guarded: it changes nothing if it is no longer due."""
+    match action:
+        case Launch(key):
+            lifecycle.launch(key)
+        case RecordPhases(key, phases):
+            lifecycle.record_phases(key, phases)
+        case MarkRunning(key, observed):
+            lifecycle.mark_running(key, observed)
+        case AdoptAddress(key, address):
+            lifecycle.adopt_address(key, address)
+        case Fail(key, code, message, exit_code):
+            lifecycle.fail(key, code=code, message=message, exit_code=exit_code)
+        case StopExited(key, exit_code):
+            lifecycle.stop_exited(
+                key,
+                code="shut_down_inside",
+                message="Jupyter was shut down from inside.",
+                exit_code=exit_code,
+            )
+        case Halt(key):
+            lifecycle.halt(key)
+        case Finish(key):
+            lifecycle.finish(key)
+        case Discard(key):
+            lifecycle.discard(key)
+
+
+def reconcile_session(key: RunKey) -> None:
+    """Look at one run, and do what is due. Raises `BackendError` if it cannot be looked at."""
+    observed_at = timezone.now()
+    seen = backend().observe(key)
+    rows = _rows(NotebookSession.objects.filter(current_run_id=key.run_id))
+    _apply_all(
+        plan(
+            rows,
+            {key: seen} if seen else {},
+            observed_at=observed_at,
+            start_timeout=settings.START_TIMEOUT,
+        )
+    )
+
+
+def reconcile_all() -> bool:
+    """Look at every active session and every run, and do what is due.
+
+    One process at a time; returns False when another is at it. Raises `BackendError` if the
+    backend cannot be looked at.
+    """
+    with try_lock(AdvisoryLock.RECONCILE) as held:
+        if not held:
+            return False
+        observed_at = timezone.now()
+        observed = backend().observe_all()
+        rows = _rows(NotebookSession.objects.active())
+        actions: list[Action] = plan(
+            rows,
+            observed,
+            observed_at=observed_at,
+            start_timeout=settings.START_TIMEOUT,
+        )
+        unclaimed = observed.keys() - {row.key for row in rows}
+        if unclaimed:
+            actions += _plan_orphans(unclaimed, observed, now=observed_at)
+        _apply_all(actions)
+        return True
+
+
+def _plan_orphans(
+    unclaimed: Collection[RunKey], observed: Mapping[RunKey, Observed], *, now: datetime
+) -> list[Discard]:
+    known = {
+        run.key
+        for run in Run.objects.filter(pk__in=[key.run_id for key in unclaimed]).only(
+            "session_id"
+        )
+    }
+    first_seen = {
+        key: min((phase.started_at for phase in observed[key].phases), default=now)
+        for key in unclaimed
+    }
+    discards = orphans(
+        unclaimed, current=(), known=known, first_seen=first_seen, now=now
+    )
+    for discard in discards:
+        logger.warning("run %s belongs to no session: ending it", discard.key.run_id)
+    return discards
+
+
+def _rows(sessions: Iterable[NotebookSession]) -> list[Row]:
+    found = (
+        NotebookSession.objects.filter(pk__in=[session.pk for session in sessions])
+        .select_related("current_run")
+        .prefetch_related("current_run__phases")
+    )
+    return [
+        Row(
+            key=session.current_run.key,
+            status=SessionStatus(session.status),
+            status_changed_at=session.status_changed_at,
+            address=session.current_run.address,
+            phases=frozenset(
+                PhaseTime(
+                    phase=phase.phase,
+                    started_at=phase.started_at,
+                    finished_at=phase.finished_at,
+                    detail=phase.detail,
+                )
+                for phase in session.current_run.phases.all()
+            ),
+        )
+        for session in found
+        if session.current_run is not None
+    ]
+
+
+def _apply_all(actions: Iterable[Action]) -> None:
+    for action in actions:
+        try:
+            apply(action)
+        except BackendError as error:
+            # The next look meets it again.
+            logger.warning("%s of run %s: %s", type(action).__name__, action.key.run_id, error)

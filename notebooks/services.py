@@ -1,0 +1,308 @@
+"""What a user may ask of sessions. Pages, API, admin and commands all call these.
+
+Each is one short transaction with no call to the backend in it; the work is enqueued when it
+commits. Each may be called twice, or by twenty at once, with the same outcome.
+"""
+
+import hashlib
+import json
+import logging
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from uuid import UUID
+
+from celery import Task
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from accounts.models import User
+from environments.models import Environment
+from notebooks import tasks
+from notebooks.addresses import enter_url
+from notebooks.backends.contract import Phase
+from notebooks.models import NotebookSession, Run, RunPhase
+from notebooks.states import LAUNCHED, SessionStatus
+from notebooks.tickets import Credential, Leave, issue_code
+from quotas.models import ResourceProfile
+from submarine_site.core.errors import DomainError, InvalidInput
+from submarine_site.core.text import clean_name
+
+logger = logging.getLogger(__name__)
+
+MAX_KEY = 200
+_ADJECTIVES = "amber brisk calm clear deep eager fair gentle keen lucid quiet swift".split()
+_NOUNS = "atoll bay cove current delta fjord harbor lagoon reef shoal tide wave".split()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Created:
+    """A session, and whether this very request made it (rather than an earlier one like it)."""
+
+    session: NotebookSession
+    is_new: bool
+
+
+def suggest_name(user: User) -> str:
+    """Return a name that none of the user's sessions has, easy to say and to remember."""
+    taken = set(
+        NotebookSession.objects.filter(owner=user, deleted_at=None).values_list(
+            "name", flat=True
+        )
+    )
+    while True:
+        name = f"{secrets.choice(_ADJECTIVES)}-{secrets.choice(_NOUNS)}"
+        if name in taken:
+            name = f"{name}-{secrets.randbelow(9000) + 1000}"
+        if name not in taken:
+            return name
+
+
+def create_session(
+    *, owner: User, profile: str, environment: str, name: str = "", idempotency_key: str = ""
+) -> Created:
+    """Make a session and begin to start it.
+
+    `profile` and `environment` are names from the catalogues. The same `idempotency_key` gives the
+    same session back. Raises `InvalidInput` for what the user may not choose or a bad name, and
+    `DomainError` with `name_taken`, `idempotency_key_reused` or `session_deleted`.
+    """
+    digest = _digest(name, profile, environment)
+    key = _clean_key(idempotency_key)
+    if key is not None and (earlier := _by_key(owner, key, digest)):
+        return Created(session=earlier, is_new=False)
+    clean = clean_name(name) if name else suggest_name(owner)
+    chosen_profile = _choose_profile(owner, profile)
+    chosen_environment = _choose_environment(owner, environment)
+    try:
+        with transaction.atomic():
+            session = NotebookSession.objects.create(
+                owner=owner,
+                name=clean,
+                profile=chosen_profile,
+                environment=chosen_environment,
+                idempotency_key=key,
+                idempotency_digest=digest if key else "",
+            )
+            run = _new_run(session)
+            NotebookSession.objects.filter(pk=session.pk).update(current_run=run)
+            session.current_run = run
+            NotebookSession.objects.note(
+                session, "Created.", to_status=SessionStatus.REQUESTED, actor=owner
+            )
+            _enqueue(tasks.launch, run)
+    except IntegrityError:
+        # A rival was first. With the same key it is the same request; else it took the name.
+        if key is not None and (earlier := _by_key(owner, key, digest)):
+            return Created(session=earlier, is_new=False)
+        raise _name_taken(clean) from None
+    return Created(session=session, is_new=True)
+
+
+def rename_session(*, session: NotebookSession, name: str, actor: User) -> NotebookSession:
+    """Give the session another name. Raises `InvalidInput`, or `DomainError` with `name_taken`."""
+    clean = clean_name(name)
+    if clean == session.name:
+        return session
+    try:
+        with transaction.atomic():
+            NotebookSession.objects.filter(pk=session.pk, deleted_at=None).update(name=clean)
+            NotebookSession.objects.note(
+                session, f"Renamed from “{session.name}” to “{clean}”.", actor=actor
+            )
+    except IntegrityError:
+        raise _name_taken(clean) from None
+    session.name = clean
+    return session
+
+
+def start_session(*, session: NotebookSession, actor: User) -> NotebookSession:
+    """Start a session that has stopped or failed; one that runs or starts is left as it is.
+
+    Raises `DomainError` with `session_stopping` while it stops, and `InvalidInput` when its
+    profile or environment can no longer be chosen.
+    """
+    with transaction.atomic():
+        session = _locked(session)
+        if session.status in LAUNCHED:
+            return session
+        if session.status == SessionStatus.STOPPING:
+            raise DomainError(
+                "The session is stopping. Start it when it has stopped.",
+                code="session_stopping",
+            )
+        _choose_profile(session.owner, session.profile.name)
+        _choose_environment(session.owner, session.environment.name)
+        run = _new_run(session)
+        NotebookSession.objects.transition(
+            session.pk, SessionStatus.REQUESTED, actor=actor, current_run_id=run.pk
+        )
+        _enqueue(tasks.launch, run)
+    session.refresh_from_db()
+    return session
+
+
+def stop_session(
+    *, session: NotebookSession, actor: User | None, code: str = "", message: str = ""
+) -> NotebookSession:
+    """Stop a session; one that has stopped or failed, or is stopping, is left as it is.
+
+    `code` and `message` say why, where it is not simply that its owner asked.
+    """
+    with transaction.atomic():
+        session = _locked(session)
+        if session.status in LAUNCHED:
+            _stop(session, actor=actor, code=code, message=message)
+    session.refresh_from_db()
+    return session
+
+
+def delete_session(*, session: NotebookSession, actor: User) -> None:
+    """Delete a session with its home: hidden and its name free at once, ended as soon as can be.
+
+    Deleting it again changes nothing.
+    """
+    with transaction.atomic():
+        session = _locked(session)
+        if session.deleted_at is not None:
+            return
+        NotebookSession.objects.filter(pk=session.pk).update(deleted_at=timezone.now())
+        if session.status == SessionStatus.STOPPING:
+            NotebookSession.objects.note(session, "Deleted.", actor=actor)
+        else:
+            _stop(session, actor=actor, code="deleted", message="Deleted.")
+
+
+def open_session(
+    *,
+    session: NotebookSession,
+    user: User,
+    credential: Credential,
+    credential_id: UUID,
+    path: str = "lab",
+) -> str:
+    """Return the address that lets one browser in, once and within 30 s, and leads to `path`.
+
+    Raises `DomainError` with `session_not_running`, or `gateway_unavailable`.
+    """
+    if session.status != SessionStatus.RUNNING:
+        raise DomainError(
+            f"The session is {session.status}. It can be opened while it runs.",
+            code="session_not_running",
+        )
+    leave = Leave(
+        session_id=session.pk,
+        user_id=user.pk,
+        credential=credential,
+        credential_id=credential_id,
+    )
+    return enter_url(session.pk, code=issue_code(leave), path=path)
+
+
+def _stop(session: NotebookSession, *, actor: User | None, code: str, message: str) -> None:
+    NotebookSession.objects.transition(
+        session.pk, SessionStatus.STOPPING, code=code, message=message, actor=actor
+    )
+    assert session.current_run is not None
+    _enqueue(tasks.halt, session.current_run)
+
+
+def _locked(session: NotebookSession) -> NotebookSession:
+    """The session's row as it is now, held to the end of the transaction."""
+    return (
+        NotebookSession.objects.select_for_update(of=("self",))
+        .select_related("owner", "profile", "environment", "current_run")
+        .get(pk=session.pk)
+    )
+
+
+def _new_run(session: NotebookSession) -> Run:
+    last = session.runs.aggregate(last=Max("number"))["last"] or 0
+    now: datetime = timezone.now()
+    run = Run.objects.create(
+        session=session,
+        number=last + 1,
+        profile_name=session.profile.display_name,
+        cpu_milli=session.profile.cpu_milli,
+        memory_mib=session.profile.memory_mib,
+        gpus=session.profile.gpus,
+        environment_name=session.environment.display_name,
+        image=session.environment.image,
+        created_at=now,
+    )
+    RunPhase.objects.create(
+        run=run, phase=Phase.ACCEPTED, started_at=now, finished_at=now
+    )
+    return run
+
+
+def _enqueue(task: "Task[[str, str], None]", run: Run) -> None:
+    transaction.on_commit(partial(_send, task, str(run.session_id), str(run.pk)))
+
+
+def _send(task: "Task[[str, str], None]", session_id: str, run_id: str) -> None:
+    try:
+        task.delay(session_id, run_id)
+    except OperationalError as error:
+        # The row says what is wanted, so the reconciler does it when the queue is back.
+        logger.warning("%s of session %s not enqueued: %s", task.name, session_id, error)
+
+
+def _choose_profile(user: User, name: str) -> ResourceProfile:
+    profile = ResourceProfile.objects.visible_to(user).filter(name=name).first()
+    if profile is None:
+        raise InvalidInput.field("profile", "There is no such size that you may use.")
+    return profile
+
+
+def _choose_environment(user: User, name: str) -> Environment:
+    environment = Environment.objects.visible_to(user).filter(name=name).first()
+    if environment is None:
+        raise InvalidInput.field(
+            "environment", "There is no such environment that you may use."
+        )
+    return environment
+
+
+def _digest(*inputs: str) -> str:
+    return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
+
+
+def _clean_key(raw: str) -> str | None:
+    if not raw:
+        return None
+    if len(raw) > MAX_KEY or not (raw.isascii() and raw.isprintable()):
+        raise InvalidInput.field(
+            "Idempotency-Key", f"At most {MAX_KEY} printable ASCII characters."
+        )
+    return raw
+
+
+def _by_key(owner: User, key: str, digest: str) -> NotebookSession | None:
+    session = (
+        NotebookSession.objects.select_related("profile", "environment", "current_run")
+        .filter(owner=owner, idempotency_key=key)
+        .first()
+    )
+    if session is None:
+        return None
+    if session.idempotency_digest != digest:
+        raise DomainError(
+            "This idempotency key was used for another request.",
+            code="idempotency_key_reused",
+            status=422,
+        )
+    if session.deleted_at is not None:
+        raise DomainError(
+            "The session made with this idempotency key has been deleted.",
+            code="session_deleted",
+        )
+    return session
+
+
+def _name_taken(name: str) -> DomainError:
+    message = f"You have a session named “{name}” already."
+    return DomainError(message, code="name_taken", fields={"name": message})

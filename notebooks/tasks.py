@@ -1,0 +1,64 @@
+"""The Celery tasks: each takes ids, calls one function, and may be delivered twice."""
+
+import logging
+from uuid import UUID
+
+from celery import shared_task
+from redis.exceptions import RedisError
+
+from notebooks import lifecycle, reconciler
+from notebooks.backends.contract import BackendError, BackendUnavailable, RunKey
+from submarine_site.core.redis import client
+
+logger = logging.getLogger(__name__)
+
+_REPLY_SECONDS = 30
+
+
+def _key(session_id: str, run_id: str) -> RunKey:
+    return RunKey(session_id=UUID(session_id), run_id=UUID(run_id))
+
+
+@shared_task(
+    autoretry_for=(BackendUnavailable,), max_retries=5, retry_backoff=1, retry_jitter=True
+)
+def launch(session_id: str, run_id: str) -> None:
+    """Begin a run. Requires requested, leaves starting or failed."""
+    lifecycle.launch(_key(session_id, run_id))
+
+
+@shared_task(
+    autoretry_for=(BackendUnavailable,), max_retries=5, retry_backoff=1, retry_jitter=True
+)
+def halt(session_id: str, run_id: str) -> None:
+    """End a run. Requires stopping, leaves stopping or stopped."""
+    lifecycle.halt(_key(session_id, run_id))
+
+
+@shared_task
+def reconcile_session(session_id: str, run_id: str) -> None:
+    """Look at one run and do what is due; requires and leaves any state."""
+    try:
+        reconciler.reconcile_session(_key(session_id, run_id))
+    except BackendError as error:
+        logger.warning("run %s could not be looked at: %s", run_id, error)
+
+
+@shared_task
+def reconcile_all() -> None:
+    """Look at everything and do what is due; requires and leaves any state."""
+    try:
+        reconciler.reconcile_all()
+    except BackendError as error:
+        logger.warning("the backend could not be looked at: %s", error)
+
+
+@shared_task
+def send_log(session_id: str, run_id: str, lines: int, reply_to: str) -> None:
+    """Read the end of a run's log and answer on the Redis list `reply_to`; leaves any state."""
+    try:
+        text = lifecycle.log_tail(_key(session_id, run_id), lines=lines)
+        client().lpush(reply_to, text)
+        client().expire(reply_to, _REPLY_SECONDS)
+    except RedisError as error:
+        logger.warning("the log of run %s could not be sent: %s", run_id, error)

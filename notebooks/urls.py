@@ -1,0 +1,49 @@
+"""Where the pages and the API of sessions are."""
+
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from rest_framework.routers import DefaultRouter
+
+from notebooks import web
+from notebooks.api import views as api
+
+
+class Router(DefaultRouter):
+    """Takes addresses with and without the last slash."""
+
+    include_format_suffixes = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trailing_slash = "/?"
+
+
+router = Router()
+router.APIRootView = api.Root
+router.register("sessions", api.SessionViewSet, basename="session")
+router.register("profiles", api.ProfileViewSet, basename="profile")
+router.register("environments", api.EnvironmentViewSet, basename="environment")
+router.register("tokens", api.TokenViewSet, basename="token")
+
+v2 = [
+    re_path("^me/?$", api.Me.as_view(), name="me"),
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", SpectacularSwaggerView.as_view(url_name="api:schema"), name="docs"),
+    path("", include(router.urls)),
+]
+
+urlpatterns = [
+    path("api/v2/", include((v2, "api"))),
+    path("", web.home, name="home"),
+    path("live", web.live, name="live"),
+    path("sessions/rows", web.rows, name="session-rows"),
+    path("sessions/new", web.new_session, name="session-new"),
+    path("sessions/<uuid:pk>", web.session_page, name="session"),
+    path("sessions/<uuid:pk>/state", web.session_state, name="session-state"),
+    path("sessions/<uuid:pk>/log", web.session_log, name="session-log"),
+    path("sessions/<uuid:pk>/open", web.open_session, name="session-open"),
+    path("sessions/<uuid:pk>/start", web.start_session, name="session-start"),
+    path("sessions/<uuid:pk>/stop", web.stop_session, name="session-stop"),
+    path("sessions/<uuid:pk>/rename", web.rename_session, name="session-rename"),
+    path("sessions/<uuid:pk>/delete", web.delete_session, name="session-delete"),
+]

@@ -1,0 +1,115 @@
+"""What every endpoint of the API has in common: errors, strict input, schema.
+
+An error is always JSON: `{"code", "message"}`, with `fields` (a message for each input at fault)
+where inputs are.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db import OperationalError
+from django.http import Http404
+from drf_spectacular.openapi import AutoSchema
+from rest_framework import exceptions, serializers
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from submarine_site.core.errors import DomainError
+from submarine_site.core.responses import NOT_FOUND, error_body
+
+logger = logging.getLogger(__name__)
+
+
+class ErrorSerializer(serializers.Serializer[Any]):
+    """What an error looks like."""
+
+    code = serializers.CharField(help_text="Stable, for programs.")
+    message = serializers.CharField(help_text="For people.")
+
+
+# `fields` names a property of every serializer, so it cannot be declared in the class.
+ErrorSerializer._declared_fields["fields"] = serializers.DictField(  # noqa: SLF001
+    child=serializers.CharField(),
+    required=False,
+    help_text="A message for each input at fault.",
+)
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Input: names the fields it does not know rather than ignore them."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            unknown = sorted(str(name) for name in set(data) - set(self.fields))
+            if unknown:
+                raise serializers.ValidationError(
+                    {name: ["There is no such field."] for name in unknown}
+                )
+        return super().to_internal_value(data)
+
+
+class Schema(AutoSchema):
+    """Documents the errors that every operation may answer with."""
+
+    def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
+        bodies: dict[str, Any] = super()._get_response_bodies(direction)
+        error = self._get_response_for_code(ErrorSerializer, "default")
+        bodies["default"] = {**error, "description": "An error, in the one form they have."}
+        return bodies
+
+
+def _flatten(detail: Any, path: str = "") -> dict[str, str]:
+    """DRF's nested lists and dicts of messages as one message for each dotted field."""
+    if isinstance(detail, Mapping):
+        flat: dict[str, str] = {}
+        for name, inner in detail.items():
+            general = name == "non_field_errors"
+            flat |= _flatten(inner, path if general else f"{path}.{name}".strip("."))
+        return flat
+    if isinstance(detail, list):
+        if all(isinstance(item, str) for item in detail):
+            return {path: " ".join(str(item) for item in detail)}
+        flat = {}
+        for index, item in enumerate(detail):
+            flat |= _flatten(item, f"{path}.{index}".strip("."))
+        return flat
+    return {path: str(detail)}
+
+
+def exception_handler(error: Exception, _context: Any) -> Response | None:
+    """Turn what a view raised into a response; None leaves it to Django as a fault of ours."""
+    headers: dict[str, str] = {}
+    match error:
+        case DomainError():
+            body = error_body(error.code, error.message, error.fields)
+            status = error.status
+        case Http404() | exceptions.NotFound():
+            body, status = error_body("not_found", NOT_FOUND), 404
+        case PermissionDenied():
+            body, status = error_body("forbidden", "You may not do this."), 403
+        case exceptions.ValidationError():
+            fields = _flatten(error.detail)
+            general = fields.pop("", None)
+            message = general or "Some inputs are not right."
+            if len(fields) == 1:
+                name, reason = next(iter(fields.items()))
+                message = f"{name}: {reason}"
+            body, status = error_body("invalid", message, fields), 400
+        case exceptions.APIException():
+            body = error_body(str(error.get_codes()), str(error.detail))
+            status = error.status_code
+            if isinstance(error, exceptions.AuthenticationFailed | exceptions.NotAuthenticated):
+                headers["WWW-Authenticate"] = 'Bearer realm="submarine"'
+            if isinstance(error, exceptions.Throttled) and error.wait is not None:
+                headers["Retry-After"] = str(int(error.wait) + 1)
+        case OperationalError():
+            logger.exception("the database did not answer")
+            body = error_body("busy", "The service is busy. Try again in a moment.")
+            status = 503
+            headers["Retry-After"] = "5"
+        case _:
+            return None
+    set_rollback()
+    return Response(body, status=status, headers=headers)

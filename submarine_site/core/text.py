@@ -1,0 +1,32 @@
+"""What people may write as the name of a thing."""
+
+import unicodedata
+
+from submarine_site.core.errors import InvalidInput
+
+MAX_NAME = 80
+# Joiners that scripts and emoji need; every other invisible format character is refused, because
+# it lets one name pass for another or turns the text around it (CVE-2021-42574).
+_JOINERS = {"\u200c", "\u200d"}
+_REFUSED = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def clean_name(raw: str, *, field: str = "name") -> str:
+    """Return `raw` as a name: in NFC, trimmed, runs of spaces made one.
+
+    Any script and emoji will do; the pages escape what looks like HTML. Raises `InvalidInput` when
+    it is empty, over `MAX_NAME` characters, or holds control or invisible characters.
+    """
+    for char in raw:
+        if unicodedata.category(char) in _REFUSED and char not in _JOINERS:
+            raise InvalidInput.field(
+                field, f"The name holds a character that cannot be shown (U+{ord(char):04X})."
+            )
+    name = " ".join(unicodedata.normalize("NFC", raw).split())
+    if not name.strip("".join(_JOINERS)):
+        raise InvalidInput.field(field, "A name is needed.")
+    if len(name) > MAX_NAME:
+        raise InvalidInput.field(
+            field, f"The name has {len(name)} characters; {MAX_NAME} is the most."
+        )
+    return name

@@ -1,0 +1,1 @@
+"""The service on one machine with one command: what `make run` starts."""

@@ -1,0 +1,60 @@
+"""A supervisor to try programs with, and short paths for the sockets."""
+
+import io
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from submarine_site.quickstart.console import Console
+from submarine_site.quickstart.folders import runtime_folder
+from submarine_site.quickstart.supervisor import Program, Supervisor
+
+
+@pytest.fixture
+def output() -> io.StringIO:
+    """What the programs said."""
+    return io.StringIO()
+
+
+@pytest.fixture
+async def supervisor(tmp_path: Path, output: io.StringIO) -> Supervisor:
+    return Supervisor(
+        console=Console(output, width=6),
+        folder=tmp_path,
+        record=tmp_path / "processes.json",
+    )
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Callable[..., Program]:
+    """A program made of a few lines of Python."""
+
+    def make(source: str, **options: object) -> Program:
+        command = (sys.executable, "-I", "-S", "-c", source)
+        return Program(**{"name": "script", "command": command, **options})  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    folder = runtime_folder(tmp_path)
+    yield folder
+    for socket in folder.iterdir():
+        socket.unlink()
+    folder.rmdir()
+
+
+@pytest.fixture(autouse=True)
+def no_process_is_left() -> Iterator[None]:
+    """Whatever a test does, nothing that it started runs on."""
+    yield
+    left = psutil.Process().children(recursive=True)
+    for process in left:
+        process.kill()
+    psutil.wait_procs(left, timeout=5)
+    assert left == []

@@ -1,0 +1,169 @@
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from submarine_site.quickstart.errors import QuickstartError
+from submarine_site.quickstart.folders import (
+    LONGEST_RUNTIME_PATH,
+    data_folder,
+    locked,
+    runtime_folder,
+    write_private,
+)
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+not_as_root = pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+
+
+@pytest.fixture(autouse=True)
+def no_given_runtime_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+
+
+@pytest.fixture
+def private() -> Iterator[Path]:
+    """A folder that could be XDG_RUNTIME_DIR, with a path as short as those have."""
+    folder = Path("/tmp") / f"qs-{os.getpid()}"
+    folder.mkdir(mode=0o700)
+    yield folder
+    for path in folder.iterdir():
+        path.rmdir()
+    folder.rmdir()
+
+
+def test_a_data_folder_is_made_closed_to_others(tmp_path: Path) -> None:
+    folder = data_folder(tmp_path / "a" / "b")
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_file_in_place_of_the_data_folder_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(QuickstartError, match=r"file is not a folder: choose another .*DATA="):
+        data_folder(file)
+
+
+@not_as_root
+def test_a_data_folder_that_cannot_be_made_is_refused() -> None:
+    with pytest.raises(QuickstartError, match="cannot be used .Permission denied.: choose another"):
+        data_folder(Path("/proc/1/x"))
+
+
+@not_as_root
+def test_a_data_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with (
+        pytest.raises(QuickstartError, match="cannot be used .Permission denied."),
+        locked(data_folder(tmp_path)),
+    ):
+        pass
+
+
+def test_a_folder_that_is_in_use_is_refused_with_who_uses_it(tmp_path: Path) -> None:
+    with locked(tmp_path) as tell:
+        tell("http://127.0.0.1:8000")
+        with (
+            pytest.raises(
+                QuickstartError,
+                match=f"already running at http://127.0.0.1:8000, pid {os.getpid()}: ",
+            ),
+            locked(tmp_path),
+        ):
+            pass
+
+
+def test_a_folder_is_free_again_after_use(tmp_path: Path) -> None:
+    with locked(tmp_path) as tell:
+        tell("http://127.0.0.1:8000")
+    with (
+        locked(tmp_path),
+        pytest.raises(QuickstartError, match="already running and is just starting"),
+        locked(tmp_path),
+    ):
+        pass
+
+
+def test_the_runtime_folder_is_closed_to_others_and_always_the_same(tmp_path: Path) -> None:
+    folder = runtime_folder(tmp_path)
+    try:
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert folder == runtime_folder(tmp_path)
+    finally:
+        folder.rmdir()
+
+
+def test_the_users_own_runtime_folder_is_preferred(
+    tmp_path: Path, private: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(private))
+    assert runtime_folder(tmp_path).parent == private
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["relative", "/", "/tmp/" + "x" * LONGEST_RUNTIME_PATH, "/does/not/exist"],  # noqa: S108
+)
+def test_an_unfit_runtime_folder_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", given)
+    folder = runtime_folder(tmp_path)
+    folder.rmdir()
+    assert folder.parent == Path("/tmp")  # noqa: S108
+
+
+def test_a_deep_data_folder_has_a_short_runtime_folder(tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 200) / "ü '\""
+    deep.mkdir(parents=True)
+    folder = runtime_folder(deep)
+    try:
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(folder / ("s" * (107 - LONGEST_RUNTIME_PATH - 1))))
+    finally:
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
+
+
+def test_a_link_in_place_of_the_runtime_folder_is_refused(tmp_path: Path) -> None:
+    folder = runtime_folder(tmp_path)
+    folder.rmdir()
+    folder.symlink_to(tmp_path)
+    try:
+        with pytest.raises(QuickstartError, match="is not a folder of your own"):
+            runtime_folder(tmp_path)
+    finally:
+        folder.unlink()
+
+
+def test_a_runtime_folder_open_to_others_is_refused(tmp_path: Path) -> None:
+    folder = runtime_folder(tmp_path)
+    folder.chmod(0o755)
+    try:
+        with pytest.raises(QuickstartError, match="is not a folder of your own"):
+            runtime_folder(tmp_path)
+    finally:
+        folder.rmdir()
+
+
+@as_root
+def test_a_runtime_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    folder = runtime_folder(tmp_path)
+    os.chown(folder, 65534, 65534)
+    try:
+        with pytest.raises(QuickstartError, match="is not a folder of your own"):
+            runtime_folder(tmp_path)
+    finally:
+        folder.rmdir()
+
+
+def test_a_private_file_is_for_its_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_text("open")
+    path.chmod(0o644)
+    write_private(path, "closed")
+    assert (path.read_text(), path.stat().st_mode & 0o777) == ("closed", 0o600)
+    assert list(tmp_path.iterdir()) == [path]
