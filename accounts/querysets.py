@@ -20,9 +20,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
 
     def live(self) -> "ApiTokenQuerySet":
         """Return the tokens that let their program in now."""
-        return self.filter(
-            revoked_at=None, expires_at__gt=timezone.now(), user__is_active=True
-        )
+        return self.filter(revoked_at=None, expires_at__gt=timezone.now(), user__is_active=True)
 
     def stamp(self, pk: UUID) -> None:
         """Note the use of a token, at most once a minute: a read must not cost a write."""

@@ -36,9 +36,7 @@ def create_token(*, user: User, name: str, life: timedelta = DEFAULT_LIFE) -> Ne
     Raises `InvalidInput` for a bad name, or a life that is not above 0 and at most a year.
     """
     if not timedelta(0) < life <= LONGEST_LIFE:
-        raise InvalidInput.field(
-            "expires_in_days", f"A token lasts 1 to {LONGEST_LIFE.days} days."
-        )
+        raise InvalidInput.field("expires_in_days", f"A token lasts 1 to {LONGEST_LIFE.days} days.")
     secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
     record = ApiToken.objects.create(
         user=user,
@@ -54,12 +52,7 @@ def find_token(secret: str) -> ApiToken | None:
     """The live token with this secret, with its user."""
     if not secret.startswith(TOKEN_PREFIX):
         return None
-    return (
-        ApiToken.objects.live()
-        .select_related("user")
-        .filter(digest=digest(secret))
-        .first()
-    )
+    return ApiToken.objects.live().select_related("user").filter(digest=digest(secret)).first()
 
 
 def revoke_token(*, token: ApiToken) -> None:

@@ -16,9 +16,9 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts import services
 from accounts.middleware import sign_in_id
 from accounts.models import ApiToken, SignIn, User
-from submarine_site.core.responses import error_response, wants_api
 from submarine_site.core.errors import DomainError
 from submarine_site.core.http import safe_path
+from submarine_site.core.responses import error_response, wants_api
 
 
 def _user(request: HttpRequest) -> User:
@@ -31,9 +31,10 @@ class SignInView(LoginView):
     template_name = "accounts/sign_in.html"
     redirect_authenticated_user = True
 
-    def get_redirect_url(self) -> str:
+    def get_redirect_url(self, request: HttpRequest | None = None) -> str:
         """Where `next` says, if it is a path of ours."""
-        return safe_path(self.request.POST.get("next", self.request.GET.get("next", "")), default="")
+        asked = request or self.request
+        return safe_path(asked.POST.get("next", asked.GET.get("next", "")), default="")
 
 
 @require_POST

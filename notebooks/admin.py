@@ -89,9 +89,7 @@ class NotebookSessionAdmin(ReadOnly, ModelAdmin):
         )
 
     @admin.action(description="Delete with their files", permissions=["act"])
-    def delete_sessions(
-        self, request: HttpRequest, sessions: QuerySet[NotebookSession]
-    ) -> None:
+    def delete_sessions(self, request: HttpRequest, sessions: QuerySet[NotebookSession]) -> None:
         actor = cast("User", request.user)
         self._each(
             request,

@@ -11,6 +11,4 @@ from django.utils.crypto import salted_hmac
 
 def jupyter_token(run_id: UUID) -> str:
     """Return the Jupyter token of this run."""
-    return salted_hmac(
-        "submarine.jupyter", str(run_id), algorithm="sha256"
-    ).hexdigest()
+    return salted_hmac("submarine.jupyter", str(run_id), algorithm="sha256").hexdigest()

@@ -7,7 +7,6 @@ seen and mended by the reconciler.
 
 import logging
 from collections.abc import Iterable
-from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -52,14 +51,10 @@ def launch(key: RunKey) -> None:
     worker that claimed it died); leaves it starting, or failed when the backend refuses.
     Raises `BackendUnavailable`, with the session starting: try again.
     """
-    NotebookSession.objects.transition(
-        key.session_id, SessionStatus.STARTING, run_id=key.run_id
-    )
+    NotebookSession.objects.transition(key.session_id, SessionStatus.STARTING, run_id=key.run_id)
     session = (
         NotebookSession.objects.select_related("owner", "current_run")
-        .filter(
-            pk=key.session_id, current_run_id=key.run_id, status=SessionStatus.STARTING
-        )
+        .filter(pk=key.session_id, current_run_id=key.run_id, status=SessionStatus.STARTING)
         .first()
     )
     if session is None or session.current_run is None:
@@ -135,9 +130,7 @@ def record_phases(key: RunKey, phases: Iterable[PhaseTime]) -> None:
         unique_fields=["run", "phase"],
         update_fields=["started_at", "finished_at", "detail"],
     )
-    owner_id = NotebookSession.objects.values_list("owner_id", flat=True).get(
-        pk=key.session_id
-    )
+    owner_id = NotebookSession.objects.values_list("owner_id", flat=True).get(pk=key.session_id)
     announce(owner_id, str(key.session_id))
 
 
@@ -153,9 +146,7 @@ def mark_running(key: RunKey, observed: Observed) -> None:
             last_activity_at=now,
         )
         if moved:
-            Run.objects.filter(pk=key.run_id).update(
-                address=observed.address, ready_at=now
-            )
+            Run.objects.filter(pk=key.run_id).update(address=observed.address, ready_at=now)
 
 
 def adopt_address(key: RunKey, address: str) -> None:
@@ -182,9 +173,7 @@ def stop_exited(key: RunKey, *, code: str, message: str, exit_code: int | None) 
         halt(key)
 
 
-def fail(
-    key: RunKey, *, code: str, message: str, exit_code: int | None = None
-) -> None:
+def fail(key: RunKey, *, code: str, message: str, exit_code: int | None = None) -> None:
     """Record that a run failed and why, with the last lines of its log; the first cause wins.
 
     Requires the session to be starting or running; leaves it failed.
@@ -224,8 +213,5 @@ def log_tail(key: RunKey, *, lines: int = LOG_TAIL_LINES) -> str:
 
 def _end_run(key: RunKey, **values: int | str | None) -> None:
     now = timezone.now()
-    Run.objects.filter(pk=key.run_id, ended_at=None).update(
-        ended_at=now, address="", **values
-    )
+    Run.objects.filter(pk=key.run_id, ended_at=None).update(ended_at=now, address="", **values)
     RunPhase.objects.filter(run_id=key.run_id, finished_at=None).update(finished_at=now)
-

@@ -28,15 +28,9 @@ class NotebookSession(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="sessions"
     )
     name = models.CharField(max_length=MAX_NAME)
-    profile = models.ForeignKey(
-        ResourceProfile, on_delete=models.PROTECT, related_name="sessions"
-    )
-    environment = models.ForeignKey(
-        Environment, on_delete=models.PROTECT, related_name="sessions"
-    )
-    status = models.CharField(
-        max_length=16, choices=SessionStatus, default=SessionStatus.REQUESTED
-    )
+    profile = models.ForeignKey(ResourceProfile, on_delete=models.PROTECT, related_name="sessions")
+    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="sessions")
+    status = models.CharField(max_length=16, choices=SessionStatus, default=SessionStatus.REQUESTED)
     status_changed_at = models.DateTimeField(default=timezone.now)
     reason_code = models.CharField(max_length=40, blank=True)
     reason = models.CharField(max_length=500, blank=True)
@@ -46,7 +40,8 @@ class NotebookSession(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     last_activity_at = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
-    idempotency_key = models.CharField(max_length=200, null=True, editable=False)
+    # NULL is no key, and NULLs do not collide.
+    idempotency_key = models.CharField(max_length=200, null=True, editable=False)  # noqa: DJ001
     idempotency_digest = models.CharField(max_length=64, blank=True, editable=False)
 
     objects = NotebookSessionQuerySet.as_manager()
@@ -60,9 +55,7 @@ class NotebookSession(models.Model):
                 condition=models.Q(deleted_at=None),
                 name="session_name_unique",
             ),
-            models.UniqueConstraint(
-                fields=["owner", "idempotency_key"], name="session_key_unique"
-            ),
+            models.UniqueConstraint(fields=["owner", "idempotency_key"], name="session_key_unique"),
             models.CheckConstraint(
                 condition=models.Q(status__in=sorted(SessionStatus.values)),
                 name="session_status_known",
@@ -95,9 +88,7 @@ class Run(models.Model):
     """One start-to-stop of a session, with what it was started with and how it ended."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    session = models.ForeignKey(
-        NotebookSession, on_delete=models.CASCADE, related_name="runs"
-    )
+    session = models.ForeignKey(NotebookSession, on_delete=models.CASCADE, related_name="runs")
     number = models.PositiveIntegerField()
     profile_name = models.CharField(max_length=80)
     cpu_milli = models.PositiveIntegerField()
@@ -127,9 +118,7 @@ class Run(models.Model):
 
     @property
     def resources(self) -> Resources:
-        return Resources(
-            cpu_milli=self.cpu_milli, memory_mib=self.memory_mib, gpus=self.gpus
-        )
+        return Resources(cpu_milli=self.cpu_milli, memory_mib=self.memory_mib, gpus=self.gpus)
 
 
 class RunPhase(models.Model):
@@ -157,9 +146,7 @@ class SessionEvent(models.Model):
     A change of state has `from_status` and `to_status`; a note has neither.
     """
 
-    session = models.ForeignKey(
-        NotebookSession, on_delete=models.CASCADE, related_name="events"
-    )
+    session = models.ForeignKey(NotebookSession, on_delete=models.CASCADE, related_name="events")
     run = models.ForeignKey(Run, on_delete=models.CASCADE, null=True, related_name="events")
     created_at = models.DateTimeField(default=timezone.now)
     from_status = models.CharField(max_length=16, choices=SessionStatus, blank=True)

@@ -18,6 +18,7 @@ from notebooks import lifecycle
 from notebooks.backends.contract import (
     BackendError,
     Observed,
+    Phase,
     PhaseTime,
     RunKey,
     RunState,
@@ -110,15 +111,7 @@ class Discard:
 
 
 Action: TypeAlias = (
-    Launch
-    | RecordPhases
-    | MarkRunning
-    | AdoptAddress
-    | Fail
-    | StopExited
-    | Halt
-    | Finish
-    | Discard
+    Launch | RecordPhases | MarkRunning | AdoptAddress | Fail | StopExited | Halt | Finish | Discard
 )
 
 
@@ -196,9 +189,7 @@ def _plan_starting(
 
 def _plan_running(row: Row, seen: Observed | None) -> list[Action]:
     if seen is None:
-        return [
-            Fail(row.key, "server_lost", "The notebook server is gone; it left no word why.")
-        ]
+        return [Fail(row.key, "server_lost", "The notebook server is gone; it left no word why.")]
     if seen.state is RunState.EXITED:
         if seen.exit_code == 0:
             return [StopExited(row.key, seen.exit_code)]
@@ -219,8 +210,7 @@ def _exited_at_start(row: Row, seen: Observed) -> Fail:
     return Fail(
         row.key,
         seen.failure_code or "server_exited",
-        seen.failure_detail
-        or f"Jupyter ended before it answered: {_ending(seen.exit_code)}.",
+        seen.failure_detail or f"Jupyter ended before it answered: {_ending(seen.exit_code)}.",
         seen.exit_code,
     )
 
@@ -251,8 +241,7 @@ def orphans(
     return [
         Discard(key)
         for key in observed
-        if key not in current
-        and (key in known or now - first_seen.get(key, now) > ORPHAN_GRACE)
+        if key not in current and (key in known or now - first_seen.get(key, now) > ORPHAN_GRACE)
     ]
 
 
@@ -329,17 +318,13 @@ def _plan_orphans(
 ) -> list[Discard]:
     known = {
         run.key
-        for run in Run.objects.filter(pk__in=[key.run_id for key in unclaimed]).only(
-            "session_id"
-        )
+        for run in Run.objects.filter(pk__in=[key.run_id for key in unclaimed]).only("session_id")
     }
     first_seen = {
         key: min((phase.started_at for phase in observed[key].phases), default=now)
         for key in unclaimed
     }
-    discards = orphans(
-        unclaimed, current=(), known=known, first_seen=first_seen, now=now
-    )
+    discards = orphans(unclaimed, current=(), known=known, first_seen=first_seen, now=now)
     for discard in discards:
         logger.warning("run %s belongs to no session: ending it", discard.key.run_id)
     return discards
@@ -359,7 +344,7 @@ def _rows(sessions: Iterable[NotebookSession]) -> list[Row]:
             address=session.current_run.address,
             phases=frozenset(
                 PhaseTime(
-                    phase=phase.phase,
+                    phase=Phase(phase.phase),
                     started_at=phase.started_at,
                     finished_at=phase.finished_at,
                     detail=phase.detail,

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Collection
+from typing import cast
 from uuid import UUID
 
 from django.db.models import Prefetch
@@ -21,10 +22,12 @@ _LOG_WAIT_SECONDS = 3
 
 def sessions_of(user: User) -> NotebookSessionQuerySet:
     """The sessions the user may see, with all that a row or page shows of them."""
-    return NotebookSession.objects.visible_to(user).select_related(
-        "owner", "profile", "environment", "current_run"
-    ).prefetch_related(
-        Prefetch("current_run__phases", queryset=RunPhase.objects.order_by("started_at", "id"))
+    return (
+        NotebookSession.objects.visible_to(user)
+        .select_related("owner", "profile", "environment", "current_run")
+        .prefetch_related(
+            Prefetch("current_run__phases", queryset=RunPhase.objects.order_by("started_at", "id"))
+        )
     )
 
 
@@ -48,17 +51,14 @@ def log_of(run: Run) -> str:
             code="log_unavailable",
             status=503,
         )
-    text: bytes = answer[1]
-    return text.decode()
+    return cast("bytes", answer[1]).decode()
 
 
 def live_sign_ins(ids: Collection[UUID]) -> frozenset[UUID]:
     """Of these sign-ins, those that hold: not ended, user active, password the same."""
     found = SignIn.objects.live().filter(pk__in=ids).select_related("user")
     return frozenset(
-        sign_in.pk
-        for sign_in in found
-        if sign_in.auth_hash == sign_in.user.get_session_auth_hash()
+        sign_in.pk for sign_in in found if sign_in.auth_hash == sign_in.user.get_session_auth_hash()
     )
 
 

@@ -34,8 +34,8 @@ from submarine_site.core.text import clean_name
 logger = logging.getLogger(__name__)
 
 MAX_KEY = 200
-_ADJECTIVES = "amber brisk calm clear deep eager fair gentle keen lucid quiet swift".split()
-_NOUNS = "atoll bay cove current delta fjord harbor lagoon reef shoal tide wave".split()
+_ADJECTIVES = ("amber", "brisk", "calm", "clear", "deep", "eager", "gentle", "keen", "quiet")
+_NOUNS = ("atoll", "bay", "cove", "delta", "fjord", "harbor", "lagoon", "reef", "tide", "wave")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,9 +49,7 @@ class Created:
 def suggest_name(user: User) -> str:
     """Return a name that none of the user's sessions has, easy to say and to remember."""
     taken = set(
-        NotebookSession.objects.filter(owner=user, deleted_at=None).values_list(
-            "name", flat=True
-        )
+        NotebookSession.objects.filter(owner=user, deleted_at=None).values_list("name", flat=True)
     )
     while True:
         name = f"{secrets.choice(_ADJECTIVES)}-{secrets.choice(_NOUNS)}"
@@ -233,9 +231,7 @@ def _new_run(session: NotebookSession) -> Run:
         image=session.environment.image,
         created_at=now,
     )
-    RunPhase.objects.create(
-        run=run, phase=Phase.ACCEPTED, started_at=now, finished_at=now
-    )
+    RunPhase.objects.create(run=run, phase=Phase.ACCEPTED, started_at=now, finished_at=now)
     return run
 
 
@@ -261,9 +257,7 @@ def _choose_profile(user: User, name: str) -> ResourceProfile:
 def _choose_environment(user: User, name: str) -> Environment:
     environment = Environment.objects.visible_to(user).filter(name=name).first()
     if environment is None:
-        raise InvalidInput.field(
-            "environment", "There is no such environment that you may use."
-        )
+        raise InvalidInput.field("environment", "There is no such environment that you may use.")
     return environment
 
 

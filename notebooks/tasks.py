@@ -19,17 +19,13 @@ def _key(session_id: str, run_id: str) -> RunKey:
     return RunKey(session_id=UUID(session_id), run_id=UUID(run_id))
 
 
-@shared_task(
-    autoretry_for=(BackendUnavailable,), max_retries=5, retry_backoff=1, retry_jitter=True
-)
+@shared_task(autoretry_for=(BackendUnavailable,), max_retries=5, retry_backoff=1, retry_jitter=True)
 def launch(session_id: str, run_id: str) -> None:
     """Begin a run. Requires requested, leaves starting or failed."""
     lifecycle.launch(_key(session_id, run_id))
 
 
-@shared_task(
-    autoretry_for=(BackendUnavailable,), max_retries=5, retry_backoff=1, retry_jitter=True
-)
+@shared_task(autoretry_for=(BackendUnavailable,), max_retries=5, retry_backoff=1, retry_jitter=True)
 def halt(session_id: str, run_id: str) -> None:
     """End a run. Requires stopping, leaves stopping or stopped."""
     lifecycle.halt(_key(session_id, run_id))

@@ -1,6 +1,6 @@
 """Where the pages and the API of sessions are."""
 
-from django.urls import include, path, re_path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.routers import DefaultRouter
 
@@ -25,7 +25,7 @@ router.register("profiles", api.ProfileViewSet, basename="profile")
 router.register("environments", api.EnvironmentViewSet, basename="environment")
 router.register("tokens", api.TokenViewSet, basename="token")
 
-v2 = [
+v2: list[URLPattern | URLResolver] = [
     re_path("^me/?$", api.Me.as_view(), name="me"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="api:schema"), name="docs"),

@@ -128,9 +128,7 @@ def new_session(request: HttpRequest) -> HttpResponse:
         # Two clicks on one form are one session.
         "key": secrets.token_urlsafe(16),
     }
-    return render(
-        request, "notebooks/new.html", context, status=refusal.status if refusal else 200
-    )
+    return render(request, "notebooks/new.html", context, status=refusal.status if refusal else 200)
 
 
 def _session_context(request: HttpRequest, session: NotebookSession) -> dict[str, Any]:

@@ -15,9 +15,7 @@ class ResourceProfile(CatalogueEntry):
         validators=[MinValueValidator(1)],
         help_text="In thousandths of a core: 2000 is 2 CPUs.",
     )
-    memory_mib = models.PositiveIntegerField(
-        "memory (MiB)", validators=[MinValueValidator(1)]
-    )
+    memory_mib = models.PositiveIntegerField("memory (MiB)", validators=[MinValueValidator(1)])
     gpus = models.PositiveIntegerField("GPUs", default=0)
 
     objects = CatalogueQuerySet["ResourceProfile"].as_manager()
@@ -32,6 +30,4 @@ class ResourceProfile(CatalogueEntry):
 
     @property
     def resources(self) -> Resources:
-        return Resources(
-            cpu_milli=self.cpu_milli, memory_mib=self.memory_mib, gpus=self.gpus
-        )
+        return Resources(cpu_milli=self.cpu_milli, memory_mib=self.memory_mib, gpus=self.gpus)

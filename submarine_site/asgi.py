@@ -1,9 +1,8 @@
 """The web process: pages, API and admin."""
 
-import os
-
 from django.core.asgi import get_asgi_application
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "submarine_site.settings.production")
+# Names the settings, and the broker for what requests enqueue.
+import submarine_site.celery  # noqa: F401
 
 application = get_asgi_application()

@@ -104,9 +104,7 @@ class SessionCreateSerializer(StrictSerializer):
 
 
 class SessionUpdateSerializer(StrictSerializer):
-    name = serializers.CharField(
-        trim_whitespace=False, help_text=f"At most {MAX_NAME} characters."
-    )
+    name = serializers.CharField(trim_whitespace=False, help_text=f"At most {MAX_NAME} characters.")
 
 
 class NothingSerializer(StrictSerializer):
@@ -141,7 +139,7 @@ class LogSerializer(serializers.Serializer[Any]):
 class EventSerializer(serializers.ModelSerializer[SessionEvent]):
     from_status = serializers.CharField(read_only=True)
     to_status = serializers.CharField(read_only=True)
-    actor = serializers.SlugRelatedField(slug_field="username", read_only=True)
+    actor = serializers.CharField(source="actor.username", read_only=True, allow_null=True)
 
     class Meta:
         model = SessionEvent

@@ -7,7 +7,12 @@ from uuid import UUID
 import django_filters
 from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    OpenApiResponse,
+    extend_schema,
+    extend_schema_view,
+)
 from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.generics import RetrieveAPIView
@@ -105,9 +110,7 @@ class EventCursor(Cursor):
     ordering = "-id"
 
 
-_ACCEPTED = OpenApiResponse(
-    serializers.SessionSerializer, description="Accepted; follow `status`."
-)
+_ACCEPTED = OpenApiResponse(serializers.SessionSerializer, description="Accepted; follow `status`.")
 
 
 @extend_schema_view(
@@ -152,9 +155,7 @@ class SessionViewSet(
             **chosen,
         )
         response = self._answer(created.session.pk, status.HTTP_201_CREATED)
-        response["Location"] = request.build_absolute_uri(
-            f"/api/v2/sessions/{created.session.pk}"
-        )
+        response["Location"] = request.build_absolute_uri(f"/api/v2/sessions/{created.session.pk}")
         if not created.is_new:
             response["Idempotency-Replayed"] = "true"
         return response
@@ -221,16 +222,13 @@ class SessionViewSet(
         filters=False,
     )
     @action(detail=True, pagination_class=EventCursor, filterset_class=None)
-    def events(self, request: Request, **_: Any) -> Response:  # noqa: ARG002
+    def events(self, request: Request, **_: Any) -> Response:
         events = SessionEvent.objects.filter(session=self.get_object()).select_related("actor")
-        page = self.paginate_queryset(events)
-        return self.get_paginated_response(
-            serializers.EventSerializer(page, many=True).data
-        )
+        pages = EventCursor()
+        page = pages.paginate_queryset(events, request, view=self)
+        return pages.get_paginated_response(serializers.EventSerializer(page, many=True).data)
 
-    @extend_schema(
-        summary="Read the end of a session's log", responses=serializers.LogSerializer
-    )
+    @extend_schema(summary="Read the end of a session's log", responses=serializers.LogSerializer)
     @action(detail=True, pagination_class=None, filterset_class=None)
     def logs(self, request: Request, **_: Any) -> Response:  # noqa: ARG002
         run = self.get_object().current_run

@@ -97,10 +97,7 @@ class FakeBackend:
 
     def delete_volume(self, volume_id: UUID) -> None:
         with self._lock:
-            if any(
-                run.spec.home == volume_id and run.observed.state is not RunState.EXITED
-                for run in self._runs.values()
-            ):
+            if any(run.spec.home == volume_id for run in self._runs.values()):
                 raise BackendRefused("A session uses it.", code="volume_in_use")
             self.volumes.discard(volume_id)
 

@@ -6,6 +6,7 @@ anew on the way, so Jupyter reads the very path that was checked.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import unquote
 from uuid import UUID
@@ -16,10 +17,9 @@ from notebooks.gateway.refusals import Refusal, bad_request, not_found
 OWN_PREFIX = "_submarine/"
 HEALTH_TARGET = f"/{OWN_PREFIX}health"
 
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_HEX = re.compile(r"[0-9a-f]{32}")
+_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SESSIONS = "/session/"
-_ID_END = len(_SESSIONS) + 36
+_BASE_END = len(f"{_SESSIONS}00000000-0000-0000-0000-000000000000/")
 _SUSPECT = re.compile(r"[%\\]|\.\.")
 
 
@@ -61,43 +61,39 @@ class Addresses:
         label, _, parent = host.partition(".")
         if parent != self._host:
             raise _misdirected()
-        if not (_HEX.fullmatch(label) or _UUID.fullmatch(label)):
+        session_id = _session_id(label)
+        if session_id is None:
             raise not_found()
         if target.startswith("//"):
             raise bad_request("A path begins with one slash.")
-        within = target[1:]
-        if leaves(within):
-            raise bad_request("The path leads out of the session.")
-        return Place(
-            session_id=UUID(label),
-            origin=f"{self._scheme}://{host}",
-            base="/",
-            within=within,
-        )
+        origin = f"{self._scheme}://{host}"
+        return _place(session_id, origin, base="/", within=target[1:])
 
     def _by_path(self, target: str) -> Place:
-        label = target[len(_SESSIONS) : _ID_END]
-        if not (target.startswith(_SESSIONS) and _UUID.fullmatch(label)):
+        if not target.startswith(_SESSIONS):
             raise not_found()
-        base, within = target[:_ID_END] + "/", target[_ID_END + 1 :]
-        if target[_ID_END : _ID_END + 1] != "/":
-            if target[_ID_END:].partition("?")[0]:
-                raise not_found()
-            raise Refusal(
-                status=HTTPStatus.PERMANENT_REDIRECT,
-                code="moved",
-                title="It is at another address",
-                message="A session's address ends with a slash.",
-                headers={"Location": self._config.gateway_url + base},
-            )
-        if leaves(within):
-            raise bad_request("The path leads out of the session.")
-        return Place(
-            session_id=UUID(label),
-            origin=self._config.gateway_url,
-            base=base,
-            within=within,
-        )
+        base, within = target[:_BASE_END], target[_BASE_END:]
+        label = base[len(_SESSIONS) : -1]
+        if base.endswith("/") and "-" in label:
+            session_id = _session_id(label)
+            if session_id is not None:
+                return _place(session_id, self._config.gateway_url, base, within)
+        path, _, _ = target.partition("?")
+        if "-" in path and _session_id(path.removeprefix(_SESSIONS)):
+            raise _moved(f"{self._config.gateway_url}{path}/")
+        raise not_found()
+
+
+@lru_cache(maxsize=4096)
+def _session_id(label: str) -> UUID | None:
+    """The id that is written so, if it is written as an id is."""
+    return UUID(label) if _ID.fullmatch(label) else None
+
+
+def _place(session_id: UUID, origin: str, base: str, within: str) -> Place:
+    if leaves(within):
+        raise bad_request("The path leads out of the session.")
+    return Place(session_id=session_id, origin=origin, base=base, within=within)
 
 
 def leaves(within: str) -> bool:
@@ -131,4 +127,14 @@ def _misdirected() -> Refusal:
         code="misdirected",
         title="This host is not served here",
         message="The gateway does not answer for the host that was asked for.",
+    )
+
+
+def _moved(url: str) -> Refusal:
+    return Refusal(
+        status=HTTPStatus.PERMANENT_REDIRECT,
+        code="moved",
+        title="It is at another address",
+        message="A session's address ends with a slash.",
+        headers={"Location": url},
     )

@@ -32,6 +32,7 @@ SHUTDOWN_SECONDS = 10.0
 EXPIRE_SECONDS = 5.0
 READ_BYTES = 256 * 1024
 MAX_LINE = 16 * 1024
+LINGER_SECONDS = 2.0
 
 logger = logging.getLogger(__name__)
 access_logger = logging.getLogger("notebooks.gateway.access")
@@ -182,6 +183,7 @@ async def serve(
         "access_log": None,
         "auto_decompress": False,
         "keepalive_timeout": KEEP_ALIVE_SECONDS,
+        "lingering_time": LINGER_SECONDS,
         "logger": logger,
         "max_field_size": MAX_LINE,
         "max_line_size": MAX_LINE,

@@ -103,9 +103,9 @@ def _still_valid(grants: Collection[Grant]) -> frozenset[str]:
 
 
 def _routes(session_ids: Collection[UUID]) -> Mapping[UUID, Route]:
-    found = NotebookSession.objects.filter(
-        pk__in=session_ids, deleted_at=None
-    ).select_related("current_run")
+    found = NotebookSession.objects.filter(pk__in=session_ids, deleted_at=None).select_related(
+        "current_run"
+    )
     return {session.pk: _route(session) for session in found}
 
 

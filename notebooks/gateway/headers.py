@@ -81,7 +81,7 @@ class HeaderPolicy:
 
     def upstream(self, headers: RawHeaders, *, token: str, client: str, host: str) -> list[bytes]:
         """A request's header lines for the session, without those that frame the body."""
-        dropped = _NOT_UPSTREAM | _listed(headers)
+        dropped = _dropped(_NOT_UPSTREAM, headers)
         lines = []
         cookies = []
         for name, value in headers:
@@ -103,7 +103,7 @@ class HeaderPolicy:
 
     def downstream(self, headers: RawHeaders, *, base: str) -> list[bytes]:
         """A response's header lines for the client, without those that frame the body."""
-        dropped = _NOT_DOWNSTREAM | _listed(headers)
+        dropped = _dropped(_NOT_DOWNSTREAM, headers)
         lines = []
         for name, value in headers:
             lower = name.lower()
@@ -164,12 +164,10 @@ def _inside(path: bytes, base: bytes) -> bool:
     return path.startswith(base) and b".." not in path and b"%" not in path
 
 
-def _listed(headers: RawHeaders) -> frozenset[bytes]:
-    """What `Connection` says is meant for the next hop only. The Host is not for it to take."""
-    names = {
-        name.strip().lower()
-        for header, value in headers
-        if header.lower() == b"connection"
-        for name in value.split(b",")
-    }
-    return frozenset(names - {b"host"})
+def _dropped(names: frozenset[bytes], headers: RawHeaders) -> frozenset[bytes]:
+    """These names, and those that `Connection` says are for this hop only: not the Host."""
+    for name, value in headers:
+        if name.lower() == b"connection":
+            listed = {each.strip().lower() for each in value.split(b",")}
+            names |= listed - {b"host"}
+    return names

@@ -43,6 +43,7 @@ def own_headers() -> dict[str, str]:
     return {
         hdrs.CACHE_CONTROL: "no-store",
         "Referrer-Policy": "strict-origin",
+        hdrs.SERVER: "submarine",
         "X-Content-Type-Options": "nosniff",
     }
 

@@ -101,6 +101,7 @@ class Exchange:
         self._place = place
         self._used = used
         self._tunnel: Tunnel | None = None
+        self._body_broken = False
 
     async def carry(self) -> Relayed:
         """Carry it. Refuses only as long as nothing was answered."""
@@ -161,7 +162,7 @@ class Exchange:
             relayed = await self._answer(connection, head, keep_alive=keep_alive)
             whole = upload is None or upload.done()
         except UpstreamGoneError:
-            if upload is not None and upload.done() and upload.exception():
+            if self._body_broken:
                 raise bad_request("The body of this request is broken.") from None
             raise
         else:
@@ -205,9 +206,9 @@ class Exchange:
                 connection.write(_LAST_CHUNK)
         except UpstreamGoneError:
             pass  # whoever waits for the response learns of it there
-        except web.RequestPayloadError:
+        except (web.RequestPayloadError, OSError):
+            self._body_broken = True
             connection.close()
-            raise
 
     async def _answer(
         self, connection: Connection, head: ResponseHead, *, keep_alive: bool
@@ -225,6 +226,12 @@ class Exchange:
         elif head.has_body:
             keep_alive = False
         lines.append(b"\r\n" if keep_alive else b"Connection: close\r\n\r\n")
+        # A short body has come with its head, and leaves with it.
+        if data := connection.read_nowait():
+            lines.append(_chunk(data) if chunked else data)
+        if chunked and connection.ended:
+            lines.append(_LAST_CHUNK)
+            chunked = False
         transport.write(b"".join(lines))
         try:
             while data := await connection.read():

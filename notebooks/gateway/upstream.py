@@ -61,6 +61,7 @@ class Connection(asyncio.Protocol):
         self._head_size = 0
         self._head_done = False
         self._tunnel = False
+        self._keep_alive = False
         self._heard = False
         self._done = False
         self._lost = False
@@ -108,7 +109,13 @@ class Connection(asyncio.Protocol):
             if self._broken or self._lost:
                 raise UpstreamGoneError(self._broken or "closed within a response", silent=False)
             await self._more()
+        return self.read_nowait()
+
+    def read_nowait(self) -> bytes:
+        """What has come of the body and was not read."""
         chunks = self._chunks
+        if not chunks:
+            return b""
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         chunks.clear()
         self._buffered = 0
@@ -135,8 +142,7 @@ class Connection(asyncio.Protocol):
             and not self._broken
             and not self._tunnel
             and not self._for_head_request  # the parser still waits for its body
-            and self._parser is not None
-            and self._parser.should_keep_alive()
+            and self._keep_alive
             and self._writer is None
         )
 
@@ -203,11 +209,13 @@ class Connection(asyncio.Protocol):
         self._head.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        assert self._parser is not None  # noqa: S101 - it is what calls
+        assert self._parser is not None
         head = self._head
         head.status = self._parser.get_status_code()
         if head.status < _OK and head.status != SWITCHING_PROTOCOLS:
             return
+        # Only now: the parser forgets the framing, on which this depends, with the last byte.
+        self._keep_alive = self._parser.should_keep_alive()
         head.has_body = not (self._for_head_request or head.status in _BODILESS)
         self._head_done = True
         if not head.has_body:
@@ -232,7 +240,7 @@ class Connection(asyncio.Protocol):
         self._head_done = False
 
     def _parse(self, data: bytes) -> None:
-        assert self._parser is not None  # noqa: S101 - checked by the caller
+        assert self._parser is not None
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:

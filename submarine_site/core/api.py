@@ -55,7 +55,7 @@ class Schema(AutoSchema):
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
-        error = self._get_response_for_code(ErrorSerializer, "default")
+        error = self._get_response_for_code(ErrorSerializer, "default")  # type: ignore[no-untyped-call]
         bodies["default"] = {**error, "description": "An error, in the one form they have."}
         return bodies
 
@@ -102,10 +102,8 @@ def exception_handler(error: Exception, _context: Any) -> Response | None:
             status = error.status_code
             if isinstance(error, exceptions.AuthenticationFailed | exceptions.NotAuthenticated):
                 headers["WWW-Authenticate"] = 'Bearer realm="submarine"'
-            if isinstance(error, exceptions.Throttled) and error.wait is not None:
-                headers["Retry-After"] = str(int(error.wait) + 1)
         case OperationalError():
-            logger.exception("the database did not answer")
+            logger.error("the database did not answer", exc_info=error)
             body = error_body("busy", "The service is busy. Try again in a moment.")
             status = 503
             headers["Retry-After"] = "5"

@@ -41,9 +41,7 @@ class CatalogueEntry(models.Model):
     )
     display_name = models.CharField(max_length=80)
     description = models.CharField(max_length=200, blank=True)
-    position = models.PositiveIntegerField(
-        default=0, help_text="Smaller numbers stand first."
-    )
+    position = models.PositiveIntegerField(default=0, help_text="Smaller numbers stand first.")
     enabled = models.BooleanField(
         default=True, help_text="Unless set, nobody can choose it for a new start."
     )

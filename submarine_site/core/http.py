@@ -15,9 +15,9 @@ _CONTROL_OR_BACKSLASH = re.compile(r"[\x00-\x20\x7f\\]")
 
 
 def safe_path(raw: str, *, default: str) -> str:
-    """Return `raw` if it is a plain path of this site that a redirect may lead to, else `default`.
+    r"""Return `raw` if it is a plain path of this site that a redirect may lead to, else `default`.
 
-    The one allow-list for what comes as `next`: browsers read `//host`, `/\\host` and paths with
+    The one allow-list for what comes as `next`: browsers read `//host`, `/\host` and paths with
     control characters as other sites (CVE-2019-10255, CVE-2026-33709).
     """
     plain = raw.startswith("/") and not raw.startswith("//")

@@ -49,9 +49,7 @@ async def changes(user_id: int) -> AsyncIterator[str]:
         await pubsub.subscribe(_channel(user_id))
         yield ""
         while True:
-            message = await pubsub.get_message(
-                ignore_subscribe_messages=True, timeout=_KEEP_ALIVE
-            )
+            message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=_KEEP_ALIVE)
             yield message["data"].decode() if message else ""
     except (RedisError, OSError) as error:
         logger.warning("no hints for open pages: %s", error)

@@ -9,6 +9,4 @@ from django.conf import settings
 @cache
 def client() -> "redis.Redis":
     """The process's client. Short timeouts: nothing waits long for what may be lost."""
-    return redis.Redis.from_url(
-        settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=2
-    )
+    return redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=2)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
-    """An amount of each resource: `cpu_milli` in thousandths of a core, `memory_mib` in MiB, whole GPUs."""
+    """An amount of each: `cpu_milli` in thousandths of a core, `memory_mib` in MiB, whole GPUs."""
 
     cpu_milli: int
     memory_mib: int

@@ -117,7 +117,7 @@ def _announcement(site: Site, users: list[dict[str, str]]) -> str:
 
 def _stop_on_signals(supervisor: Supervisor) -> None:
     task = asyncio.current_task()
-    assert task is not None  # noqa: S101 - called by a coroutine
+    assert task is not None
     loop = asyncio.get_running_loop()
 
     def hurry() -> None:

@@ -7,6 +7,7 @@ input closes. That happens at the end of the block, and also when whoever opened
 """
 
 import asyncio
+import io
 import json
 import shutil
 import subprocess
@@ -45,8 +46,8 @@ def running(folder: Path) -> Iterator[Urls]:
         # Ctrl-C is for the tests; the servers must outlast their teardown.
         start_new_session=True,
     ) as keeper:
-        assert keeper.stdin is not None  # noqa: S101 - asked for above
-        assert keeper.stdout is not None  # noqa: S101
+        assert keeper.stdin is not None
+        assert keeper.stdout is not None
         line = keeper.stdout.readline()
         if not line:
             raise QuickstartError("The servers did not start: their last lines say why.")
@@ -62,9 +63,10 @@ async def _serve(folder: Path) -> None:
     settings = (*FAST, "max_connections=200")
     database = PostgreSQL(folder=folder / "db", sockets=runtime, settings=settings)
     redis = Redis(sockets=runtime)
+    words = io.StringIO()
     try:
         supervisor = Supervisor(
-            console=Console(sys.stderr, width=10),
+            console=Console(words, width=10),
             folder=folder,
             record=folder / "processes.json",
         )
@@ -72,6 +74,9 @@ async def _serve(folder: Path) -> None:
         async with supervisor.running(database.program(), redis.program()):
             print(json.dumps({"database": database.url, "redis": redis.url}), flush=True)  # noqa: T201
             await _end_of_input()
+    except BaseException:
+        sys.stderr.write(words.getvalue())
+        raise
     finally:
         shutil.rmtree(folder)
         with suppress(OSError):

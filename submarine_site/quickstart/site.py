@@ -17,7 +17,7 @@ PAGES_HOST = "127.0.0.1"
 # Another name than the pages', though the same machine: cookies do not tell ports apart.
 GATEWAY_HOST = "localhost"
 LOOPBACK = "127.0.0.1"
-PROBE_SECONDS = 0.1
+PROBE_SECONDS = 0.5
 STOP_SESSIONS_SECONDS = 60.0
 
 
@@ -107,7 +107,7 @@ class Site:
             *("--no-proxy-headers", "--no-access-log"),
             *("--timeout-graceful-shutdown", "5"),
             listener=self.pages,
-            ready=answers(self.pages, "/accounts/login/"),
+            ready=answers(self.pages, "/sign-in"),
         )
 
     def gateway_program(self) -> Program:
@@ -121,7 +121,7 @@ class Site:
 
     def background_programs(self) -> tuple[Program, ...]:
         """What nobody talks to from outside."""
-        celery = ("-m", "celery", "-A", "submarine_site.celery")
+        celery = ("-m", "celery", "--quiet", "-A", "submarine_site.celery")
         return (
             self._program("worker", *celery, "worker", "--concurrency", "4"),
             self._program("beat", *celery, "beat", "--schedule", str(self.data / "beat-schedule")),

@@ -29,7 +29,7 @@ from submarine_site.quickstart.folders import write_private
 
 LAUNCHER = Path(__file__).with_name("launch.py")
 
-START_SECONDS = 120.0
+START_SECONDS = 60.0
 SETTLED_SECONDS = 5.0
 """After this time a program that has no way to say so counts as started."""
 FAILED_STARTS = 5
@@ -158,8 +158,11 @@ class Supervisor:
                 ready.result()
                 serving.set()
                 return True
-            if not ended.done():
-                self.console.line(program.name, f"does not answer after {START_SECONDS:g} s")
+            if not ended.done() and not serving.is_set():
+                raise QuickstartError(
+                    f"{program.name} does not answer after {START_SECONDS:g} s: "
+                    "its last lines above may say why."
+                )
             return False
         finally:
             ended.cancel()

@@ -3,10 +3,13 @@
 import os
 
 os.environ.setdefault("SECRET_KEY", "tests only")
+# Given by conftest when tests run; linters and type checkers load settings without a server.
+os.environ.setdefault("DATABASE_URL", "postgres:///none")
+os.environ.setdefault("REDIS_URL", "redis://127.0.0.1:1")
 os.environ.setdefault("SUBMARINE_PAGES_URL", "http://testserver")
 os.environ.setdefault("SUBMARINE_GATEWAY_URL", "http://gateway.test:8001")
 
-from submarine_site.settings.quickstart import *  # noqa: E402, F403
+from submarine_site.settings.quickstart import *  # noqa: F403
 
 BACKEND = "fake"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -42,6 +42,7 @@ LASTING_ERRORS = frozenset(
     {
         errno.EACCES,
         errno.EDQUOT,
+        errno.EEXIST,
         errno.ENAMETOOLONG,
         errno.ENOENT,
         errno.ENOSPC,

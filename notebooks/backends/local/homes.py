@@ -32,6 +32,8 @@ class Homes:
         home = self.of(volume_id)
         if home.exists():
             private_folder(self.discarded)
+            # One that may not be written to cannot be moved.
+            home.chmod(0o700)
             home.rename(self.discarded / f"{volume_id}.{secrets.token_hex(4)}")
 
     def remove_discarded(self, volume_id: UUID) -> None:
@@ -42,7 +44,6 @@ class Homes:
 
 def _remove(top: Path) -> None:
     """Remove a folder and what it holds, also what its user made read-only. Follows no symlink."""
-    top.chmod(0o700)
     for parent, folders, _ in os.walk(top):
         for folder in folders:
             path = Path(parent, folder)

@@ -318,15 +318,29 @@ def _overlap(data: bytes, secret: bytes) -> int:
 def _descendants(ancestor: int) -> list[int]:
     """Find the children of a process, their children and so on."""
     children: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            # The name, in brackets, may itself hold blanks and brackets.
-            head, _, tail = stat.read_text(errors="replace").rpartition(")")
-            children.setdefault(int(tail.split()[1]), []).append(int(head.split()[0]))
+    for pid, parent in _processes():
+        children.setdefault(parent, []).append(pid)
     found = [ancestor]
     for pid in found:
         found += children.get(pid, [])
     return found[1:]
+
+
+def _processes() -> list[tuple[int, int]]:
+    """List the pid and the parent's pid of every process."""
+    found = []
+    if sys.platform == "linux":
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                # The name, in brackets, may itself hold blanks and brackets.
+                head, _, tail = stat.read_text(errors="replace").rpartition(")")
+                found.append((int(head.split()[0]), int(tail.split()[1])))
+    else:
+        with os.popen("ps -axo pid=,ppid=") as lines:  # noqa: S605, S607
+            for line in lines:
+                pid, parent = line.split()
+                found.append((int(pid), int(parent)))
+    return found
 
 
 def _prctl(option: int, value: int) -> None:

@@ -2,7 +2,7 @@
 
 import secrets
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from uuid import UUID
 
@@ -14,7 +14,7 @@ CHECK_INTERVAL = 5.0
 MESSAGE_LIMIT = 256
 
 
-def watch(path: Path) -> Iterator[RunKey]:
+def watch(path: Path) -> Generator[RunKey, None, None]:
     """Yield the keys that shims send to `path`. The one who came last gets them.
 
     When that one is gone, the one before takes its place again.

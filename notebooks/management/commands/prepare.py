@@ -73,13 +73,9 @@ class Command(BaseCommand):
         call_command("migrate", interactive=False, verbosity=0)
         with transaction.atomic():
             for profile in PROFILES:
-                ResourceProfile.objects.get_or_create(
-                    name=profile["name"], defaults=profile
-                )
+                ResourceProfile.objects.get_or_create(name=profile["name"], defaults=profile)
             for environment in ENVIRONMENTS:
-                Environment.objects.get_or_create(
-                    name=environment["name"], defaults=environment
-                )
+                Environment.objects.get_or_create(name=environment["name"], defaults=environment)
             for person in people:
                 self._ensure_user(**person)
 

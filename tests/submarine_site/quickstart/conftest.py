@@ -50,10 +50,15 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture(autouse=True)
-def no_process_is_left() -> Iterator[None]:
-    """Whatever a test does, nothing that it started runs on."""
-    yield
-    left = psutil.Process().children(recursive=True)
+def children() -> Iterator[Callable[[], list[psutil.Process]]]:
+    """The processes that a test started; whatever it does, none of them may be left."""
+    before = psutil.Process().children()
+
+    def started() -> list[psutil.Process]:
+        return [child for child in psutil.Process().children() if child not in before]
+
+    yield started
+    left = started()
     for process in left:
         process.kill()
     psutil.wait_procs(left, timeout=5)

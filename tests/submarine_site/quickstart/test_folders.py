@@ -26,7 +26,7 @@ def no_given_runtime_folder(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def private() -> Iterator[Path]:
     """A folder that could be XDG_RUNTIME_DIR, with a path as short as those have."""
-    folder = Path("/tmp") / f"qs-{os.getpid()}"
+    folder = Path("/tmp") / f"qs-{os.getpid()}"  # noqa: S108
     folder.mkdir(mode=0o700)
     yield folder
     for path in folder.iterdir():
@@ -48,7 +48,9 @@ def test_a_file_in_place_of_the_data_folder_is_refused(tmp_path: Path) -> None:
 
 @not_as_root
 def test_a_data_folder_that_cannot_be_made_is_refused() -> None:
-    with pytest.raises(QuickstartError, match="cannot be used .Permission denied.: choose another"):
+    with pytest.raises(
+        QuickstartError, match=r"cannot be used .Permission denied.: choose another"
+    ):
         data_folder(Path("/proc/1/x"))
 
 
@@ -56,7 +58,7 @@ def test_a_data_folder_that_cannot_be_made_is_refused() -> None:
 def test_a_data_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with (
-        pytest.raises(QuickstartError, match="cannot be used .Permission denied."),
+        pytest.raises(QuickstartError, match=r"cannot be used .Permission denied."),
         locked(data_folder(tmp_path)),
     ):
         pass

@@ -1,0 +1,102 @@
+# The commands of this checkout. `make` alone lists them. No path here is absolute: the checkout
+# may lie in a folder with spaces.
+
+SHELL := /bin/sh
+MAKEFLAGS += --no-builtin-rules
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test lint format lock clean
+
+PYTHON = python3
+UV_VERSION = 0.13.9
+bin = .venv/bin
+
+# Of `make run`; from the command line or the environment.
+PORT ?= 8000
+GATEWAY_PORT ?= 8001
+DATA ?= data
+# Of `make test`.
+ARGS =
+
+# By the environment: the recipes' shells then need no quoting of what is in them.
+export PORT GATEWAY_PORT DATA
+
+help: ## List the commands
+	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' Makefile | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
+
+run: .venv/.installed .venv-notebook/.installed ## Run the whole service here (PORT= GATEWAY_PORT= DATA=)
+	@exec $(bin)/python -m submarine_site.quickstart \
+	  --port "$$PORT" --gateway-port "$$GATEWAY_PORT" --data "$$DATA"
+
+test: .venv/.installed-dev .venv-notebook/.installed ## Run the tests (ARGS= for pytest)
+	@$(bin)/python -m pytest $(ARGS)
+
+lint: .venv/.installed-dev ## Check style, types, imports, templates, migrations and the API's schema
+	$(bin)/python -m ruff check .
+	$(bin)/python -m ruff format --check .
+	$(bin)/python -m mypy .
+	$(bin)/lint-imports
+	$(bin)/python -m djlint --check --lint templates
+	$(checking) $(bin)/python manage.py makemigrations --check --dry-run
+	$(checking) $(bin)/python manage.py spectacular --validate --fail-on-warn | diff -u docs/openapi.yaml -
+
+# Enough of an environment for commands that look at the code only.
+checking = DATABASE_URL=postgres:///none REDIS_URL=unix:///none DJANGO_SETTINGS_MODULE=submarine_site.settings.test
+
+format: .venv/.installed-dev ## Format code and templates, and mend what can be mended
+	$(bin)/python -m ruff check --fix-only .
+	$(bin)/python -m ruff format .
+	-$(bin)/python -m djlint --reformat --quiet templates
+
+compile = $(bin)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate --upgrade
+
+lock: .venv/.uv ## Choose the newest versions that fit, for the three environments
+	$(compile) --extra quickstart --output-file requirements.lock pyproject.toml
+	$(compile) --extra quickstart --group dev --output-file requirements-dev.lock pyproject.toml
+	$(compile) --output-file docker/notebook/requirements.lock docker/notebook/requirements.in
+
+clean: ## Remove the environments and caches; the data stay
+	rm -rf .venv .venv-notebook .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Each stamp file says that what it depends on has been installed.
+
+.venv/.installed: requirements.lock .venv/.uv
+	@$(call install,.venv,requirements.lock)
+	@touch $@
+
+# Holds all of the other one, so that a later `make run` has nothing to do.
+.venv/.installed-dev: requirements-dev.lock requirements.lock .venv/.uv
+	@$(call install,.venv,requirements-dev.lock)
+	@touch .venv/.installed $@
+
+.venv-notebook/.installed: docker/notebook/requirements.lock .venv/.uv
+	@$(call environment,.venv-notebook)
+	@$(call install,.venv-notebook,docker/notebook/requirements.lock)
+	@touch $@
+
+.venv/.uv: Makefile
+	@$(call environment,.venv)
+	@echo "Installing uv $(UV_VERSION)."
+	@$(bin)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) || { $(no_download); }
+	@touch $@
+
+# An environment made by a Python that will do, the first of these.
+define environment
+for python in $(PYTHON) python3.13 python3.12 python3.11; do \
+  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+  "$$python" -c 'import ensurepip, venv' 2>/dev/null || { \
+    echo "$$python lacks its venv module: install it (on Debian and Ubuntu: apt install python3-venv), then run make again."; \
+    exit 1; }; \
+  exec "$$python" -m venv $(1); \
+done; \
+echo "Python 3.11 or newer is needed: install it, or name it by 'make PYTHON=/path/to/python3'."; exit 1
+endef
+
+define install
+echo "Installing $(2) into $(1)."; \
+$(bin)/uv pip install --quiet --compile-bytecode --python $(1)/bin/python --require-hashes --requirements $(2) || { $(no_download); }
+endef
+
+no_download = echo "The packages could not be installed: the message above says why. Run make again when that is mended."; exit 1

@@ -1,0 +1,130 @@
+"""The fake backend keeps the contract, and its subclasses break it in the way they say."""
+
+from collections.abc import Callable
+from uuid import uuid4
+
+import pytest
+
+from notebooks.backends.contract import (
+    Backend,
+    BackendRefused,
+    BackendUnavailable,
+    Observed,
+    RunKey,
+    RunState,
+)
+from notebooks.backends.fake import (
+    FakeBackend,
+    NeverReadyBackend,
+    RefusingBackend,
+    UnreachableBackend,
+    VanishingBackend,
+)
+from tests.contracts.backend_suite import BackendContract, Site, a_spec
+
+
+class FakeSite(Site):
+    def __init__(self) -> None:
+        self.backend: FakeBackend = FakeBackend()
+
+    def await_ready(self, key: RunKey) -> Observed:
+        self.backend.make_ready(key)
+        observed = self.backend.observe(key)
+        assert observed is not None
+        return observed
+
+    def await_gone(self, key: RunKey) -> None:
+        self.backend.settle()
+        assert self.backend.observe(key) is None
+
+    def crash(self, key: RunKey) -> int:
+        self.backend.exit(key, 1)
+        return 1
+
+    def write_log(self, key: RunKey, line: str) -> None:
+        self.backend.write_log(key, f"{line}\n")
+
+
+class TestFakeBackend(BackendContract):
+    @pytest.fixture
+    def site(self) -> Site:
+        return FakeSite()
+
+
+def test_a_started_run_stays_starting_until_it_is_made_ready() -> None:
+    backend, spec = FakeBackend(), a_spec()
+    backend.ensure_volume(spec.home)
+    backend.start(spec)
+    backend.make_ready(spec.key, address="http://127.0.0.1:8888")
+    seen = backend.observe(spec.key)
+    assert seen is not None
+    assert seen.address == "http://127.0.0.1:8888"
+    assert backend.started == [spec]
+
+
+def test_a_stopped_run_stays_stopping_until_it_vanishes() -> None:
+    backend, spec = FakeBackend(), a_spec()
+    backend.ensure_volume(spec.home)
+    backend.start(spec)
+    backend.stop(spec.key)
+    seen = backend.observe(spec.key)
+    assert seen is not None
+    assert seen.state is RunState.STOPPING
+    backend.vanish(spec.key)
+    assert backend.observe(spec.key) is None
+
+
+def test_a_refusing_backend_starts_nothing() -> None:
+    backend, spec = RefusingBackend(), a_spec()
+    backend.ensure_volume(spec.home)
+    with pytest.raises(BackendRefused) as refusal:
+        backend.start(spec)
+    assert refusal.value.code == "start_refused"
+    assert backend.observe_all() == {}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda backend: backend.start(a_spec()),
+        lambda backend: backend.stop(a_spec().key),
+        lambda backend: backend.observe(a_spec().key),
+        lambda backend: backend.observe_all(),
+        lambda backend: backend.changes(),
+        lambda backend: backend.logs(a_spec().key, lines=1),
+        lambda backend: backend.ensure_volume(uuid4()),
+        lambda backend: backend.delete_volume(uuid4()),
+    ],
+)
+def test_an_unreachable_backend_answers_nothing(call: Callable[[Backend], object]) -> None:
+    with pytest.raises(BackendUnavailable):
+        call(UnreachableBackend())
+
+
+def test_an_unreachable_backend_has_lost_nothing_when_it_is_back() -> None:
+    backend, spec = UnreachableBackend(), a_spec()
+    backend.reachable = True
+    backend.ensure_volume(spec.home)
+    backend.start(spec)
+    backend.reachable = False
+    with pytest.raises(BackendUnavailable):
+        backend.observe(spec.key)
+    backend.reachable = True
+    assert list(backend.observe_all()) == [spec.key]
+
+
+def test_a_never_ready_backend_starts_for_ever() -> None:
+    backend, spec = NeverReadyBackend(), a_spec()
+    backend.ensure_volume(spec.home)
+    backend.start(spec)
+    backend.settle()
+    seen = backend.observe(spec.key)
+    assert seen is not None
+    assert seen.state is RunState.STARTING
+
+
+def test_a_vanishing_backend_leaves_no_trace_of_a_run() -> None:
+    backend, spec = VanishingBackend(), a_spec()
+    backend.ensure_volume(spec.home)
+    backend.start(spec)
+    assert backend.observe_all() == {}

@@ -1,0 +1,136 @@
+"""kill -9 of each process in each state: the session ends where it should, once."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.stack.service import Program, Service, wait_until
+
+pytestmark = [pytest.mark.stack, pytest.mark.jupyter, pytest.mark.timeout(240)]
+
+PROCESSES = ["worker", "web", "gateway", "watcher", "beat", "redis", "postgresql"]
+
+
+@pytest.fixture
+def session(demo: Program) -> Iterator[str]:
+    """A session just asked for."""
+    session_id = str(demo.create()["id"])
+    yield session_id
+    wait_until(lambda: demo.read(session_id)["status"] not in {"unknown", "HTTP 500", "HTTP 503"})
+    demo.delete(session_id)
+
+
+@pytest.mark.parametrize("victim", PROCESSES)
+def test_a_start_survives(service: Service, demo: Program, session: str, victim: str) -> None:
+    service.kill(victim)
+
+    demo.wait_for(session, "running")
+    wait_until(lambda: demo.jupyter_answers(session))
+    assert len(service.jupyters(session)) == 1
+
+
+@pytest.mark.parametrize("victim", PROCESSES)
+def test_a_running_session_survives(
+    service: Service, demo: Program, session: str, victim: str
+) -> None:
+    before = demo.wait_for(session, "running")
+    server = service.jupyters(session)
+
+    service.kill(victim)
+    service.pid(victim)
+
+    wait_until(lambda: demo.jupyter_answers(session))
+    after = wait_until(lambda: (s := demo.read(session)).get("run") and s)
+    assert (after["status"], after["run"]["id"]) == ("running", before["run"]["id"])
+    assert service.jupyters(session) == server
+
+
+@pytest.mark.parametrize("victim", PROCESSES)
+def test_a_stop_survives(service: Service, demo: Program, session: str, victim: str) -> None:
+    demo.wait_for(session, "running")
+    demo.verb(session, "stop")
+
+    service.kill(victim)
+
+    demo.wait_for(session, "stopped")
+    assert service.servers(session) == []
+
+
+def test_a_server_killed_while_it_runs_has_failed_and_says_why(
+    service: Service, demo: Program, session: str
+) -> None:
+    demo.wait_for(session, "running")
+
+    service.jupyters(session)[0].kill()
+
+    failed = demo.wait_for(session, "failed", seconds=10)
+    assert failed["reason"]["code"] == "server_crashed"
+    assert failed["reason"]["message"] == "Jupyter ended by itself: signal 9."
+    assert failed["run"]["exit_code"] == -9
+    wait_until(lambda: not service.servers(session))
+    demo.verb(session, "start")
+    demo.wait_for(session, "running")
+
+
+def test_a_server_killed_while_it_starts_has_failed_and_says_why(
+    service: Service, demo: Program, session: str
+) -> None:
+    wait_until(lambda: service.jupyters(session))[0].kill()
+
+    failed = demo.wait_for(session, "failed", seconds=10)
+    assert failed["reason"]["code"] == "server_exited"
+    wait_until(lambda: not service.servers(session))
+
+
+def test_a_server_killed_while_it_stops_has_stopped(
+    service: Service, demo: Program, session: str
+) -> None:
+    demo.wait_for(session, "running")
+    demo.verb(session, "stop")
+
+    for process in service.jupyters(session):
+        process.kill()
+
+    demo.wait_for(session, "stopped")
+    assert service.servers(session) == []
+
+
+def test_a_server_that_ends_at_start_shows_its_last_lines(
+    service: Service, demo: Program, session: str
+) -> None:
+    demo.wait_for(session, "running")
+    demo.verb(session, "stop")
+    demo.wait_for(session, "stopped")
+    _configure_jupyter(service, session, "raise SystemExit('the settings are broken')")
+
+    demo.verb(session, "start")
+
+    failed = demo.wait_for(session, "failed")
+    assert failed["reason"]["code"] == "server_exited"
+    assert failed["run"]["exit_code"] == 1
+    log = demo.api("GET", f"sessions/{session}/logs/").json()["text"]
+    assert "the settings are broken" in log
+
+
+def test_a_server_that_never_answers_is_given_up(
+    service: Service, demo: Program, session: str
+) -> None:
+    demo.wait_for(session, "running")
+    demo.verb(session, "stop")
+    demo.wait_for(session, "stopped")
+    _configure_jupyter(service, session, "import time; print('asleep', flush=True); time.sleep(999)")
+
+    demo.verb(session, "start")
+
+    failed = demo.wait_for(session, "failed", seconds=40)
+    assert failed["reason"]["code"] == "server_never_answered"
+    assert failed["reason"]["message"] == "Jupyter did not answer within 15 s."
+    assert "asleep" in demo.api("GET", f"sessions/{session}/logs/").json()["text"]
+    wait_until(lambda: not service.servers(session))
+
+
+def _configure_jupyter(service: Service, session_id: str, code: str) -> None:
+    """Put a line into the user's own settings, as a user could."""
+    folder = service.data / "homes" / session_id / ".jupyter"
+    folder.mkdir(exist_ok=True)
+    (folder / "jupyter_server_config.py").write_text(code)

@@ -1,0 +1,102 @@
+"""A person's way through the service by its API: start, work, stop, come back."""
+
+import json
+import threading
+
+import pytest
+
+from tests.stack.service import Program, Service, wait_until
+
+pytestmark = [pytest.mark.stack, pytest.mark.jupyter, pytest.mark.timeout(120)]
+
+
+def test_files_are_there_after_a_stop_and_a_start(service: Service, demo: Program) -> None:
+    session = demo.start(name="thesis")
+    assert demo.run_cell(session, "6 * 7") == "42"
+    note = {"type": "file", "format": "text", "content": "still here"}
+    assert demo.jupyter(session, "PUT", "api/contents/note.txt", json=note).status_code == 201
+
+    demo.verb(session, "stop")
+    demo.wait_for(session, "stopped")
+    assert service.servers(session) == []
+    assert demo.jupyter(session, "GET", "api/status").status_code == 503
+    demo.verb(session, "start")
+    demo.wait_for(session, "running")
+
+    found = demo.jupyter(session, "GET", "api/contents/note.txt").json()
+    assert found["content"] == "still here"
+    states = [
+        event["to_status"]
+        for event in reversed(demo.api("GET", f"sessions/{session}/events/").json()["results"])
+    ]
+    assert states == [
+        *("requested", "starting", "running", "stopping", "stopped"),
+        *("requested", "starting", "running"),
+    ]
+    demo.delete(session)
+    wait_until(lambda: not (service.data / "homes" / session).exists())
+    assert demo.api("GET", f"sessions/{session}/").status_code == 404
+    assert demo.jupyter(session, "GET", "api/status").status_code == 401
+
+
+def test_twenty_clicks_at_once_start_one_server(service: Service, demo: Program) -> None:
+    session = demo.start()
+    demo.verb(session, "stop")
+    demo.wait_for(session, "stopped")
+    answers: list[int] = []
+
+    def click() -> None:
+        answers.append(demo.api("POST", f"sessions/{session}/start/").status_code)
+
+    clicks = [threading.Thread(target=click) for _ in range(20)]
+    for each in clicks:
+        each.start()
+    for each in clicks:
+        each.join()
+
+    assert answers == [202] * 20
+    assert demo.wait_for(session, "running")["run"]["number"] == 2
+    assert len(service.jupyters(session)) == 1
+    demo.delete(session)
+
+
+def test_what_is_revoked_is_refused_and_cut_within_a_second(demo: Program) -> None:
+    session = demo.start()
+    kernel = demo.jupyter(session, "POST", "api/kernels", json={}).json()["id"]
+    other = Program(demo.service)
+    [token] = [
+        row["id"]
+        for row in demo.api("GET", "tokens/").json()["results"]
+        if other.token.startswith(row["hint"])
+    ]
+    with other.websocket(session, f"api/kernels/{kernel}/channels") as channel:
+        assert other.jupyter_answers(session)
+
+        assert demo.api("DELETE", f"tokens/{token}/").status_code == 204
+
+        wait_until(lambda: other.jupyter(session, "GET", "api/me").status_code == 401, seconds=1)
+        wait_until(lambda: channel.close_code is not None or _drained(channel), seconds=1)
+    assert demo.jupyter_answers(session)
+    demo.delete(session)
+
+
+def _drained(channel: object) -> bool:
+    try:
+        channel.recv(timeout=0.05)  # type: ignore[attr-defined]
+    except TimeoutError:
+        return False
+    except Exception:  # noqa: BLE001 - closed, in whatever way
+        return True
+    return False
+
+
+def test_a_stranger_sees_nothing(demo: Program) -> None:
+    session = demo.start()
+    stranger = Program(demo.service, role="admin")
+
+    assert stranger.api("GET", f"sessions/{session}/").status_code == 404
+    assert stranger.api("POST", f"sessions/{session}/open/", json={}).status_code == 404
+    assert stranger.jupyter(session, "GET", "api/contents").status_code == 401
+    listed = json.dumps(stranger.api("GET", "sessions/").json())
+    assert session not in listed
+    demo.delete(session)
