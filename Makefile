@@ -62,16 +62,16 @@ clean: ## Remove the environments and caches; the data stay
 
 # Each stamp file says that what it depends on has been installed.
 
-.venv/.installed: requirements.lock .venv/.uv
+.venv/.installed: requirements.lock | .venv/.uv
 	@$(call install,.venv,requirements.lock)
 	@touch $@
 
 # Holds all of the other one, so that a later `make run` has nothing to do.
-.venv/.installed-dev: requirements-dev.lock requirements.lock .venv/.uv
+.venv/.installed-dev: requirements-dev.lock requirements.lock | .venv/.uv
 	@$(call install,.venv,requirements-dev.lock)
 	@touch .venv/.installed $@
 
-.venv-notebook/.installed: docker/notebook/requirements.lock .venv/.uv
+.venv-notebook/.installed: docker/notebook/requirements.lock | .venv/.uv
 	@$(call environment,.venv-notebook)
 	@$(call install,.venv-notebook,docker/notebook/requirements.lock)
 	@touch $@
@@ -82,14 +82,15 @@ clean: ## Remove the environments and caches; the data stay
 	@$(bin)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) || { $(no_download); }
 	@touch $@
 
-# An environment made by a Python that will do, the first of these.
+# Unless it is there and works: an environment, made by the first of these that is new enough.
 define environment
+$(1)/bin/python -c '' 2>/dev/null && exit 0; \
 for python in $(PYTHON) python3.13 python3.12 python3.11; do \
   "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
   "$$python" -c 'import ensurepip, venv' 2>/dev/null || { \
     echo "$$python lacks its venv module: install it (on Debian and Ubuntu: apt install python3-venv), then run make again."; \
     exit 1; }; \
-  exec "$$python" -m venv $(1); \
+  exec "$$python" -m venv --clear $(1); \
 done; \
 echo "Python 3.11 or newer is needed: install it, or name it by 'make PYTHON=/path/to/python3'."; exit 1
 endef

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.auth import get_permission_codename
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
@@ -58,6 +59,11 @@ class ReadOnlyAdmin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         return False
 
+    def has_end_permission(self, request: HttpRequest) -> bool:
+        """Who may end what a record lets in: Django's own right to delete it."""
+        right = get_permission_codename("delete", self.opts)
+        return request.user.has_perm(f"{self.opts.app_label}.{right}")
+
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(ReadOnlyAdmin):
@@ -76,7 +82,7 @@ class ApiTokenAdmin(ReadOnlyAdmin):
     date_hierarchy = "created_at"
     actions = ("revoke",)
 
-    @admin.action(description="Revoke")
+    @admin.action(description="Revoke", permissions=["end"])
     def revoke(self, request: HttpRequest, tokens: QuerySet[ApiToken]) -> None:
         ended = ApiToken.objects.filter(pk__in=tokens).revoke()
         messages.success(request, f"Revoked {ended} tokens.")
@@ -90,7 +96,7 @@ class SignInAdmin(ReadOnlyAdmin):
     search_fields = ("user__username", "address", "user_agent")
     actions = ("end",)
 
-    @admin.action(description="Sign out")
+    @admin.action(description="Sign out", permissions=["end"])
     def end(self, request: HttpRequest, sign_ins: QuerySet[SignIn]) -> None:
         ended = SignIn.objects.filter(pk__in=sign_ins).end()
         messages.success(request, f"Ended {ended} sign-ins.")

@@ -15,6 +15,8 @@ from rest_framework.request import Request
 from accounts.models import ApiToken, User
 from accounts.services import find_token
 
+_MAX_USERNAME = 150
+
 
 class BearerAuthentication(BaseAuthentication):
     """`Authorization: Bearer <API token>`."""
@@ -44,7 +46,10 @@ class PasswordAuthentication(BasicAuthentication):
         self, userid: str, password: str, request: Request | None = None
     ) -> tuple[User, None]:
         assert request is not None
-        user = authenticate(request._request, username=userid, password=password)  # noqa: SLF001
+        user = None
+        # What cannot be a name is not looked up, counted or kept (CVE-2026-54338).
+        if len(userid) <= _MAX_USERNAME and "\0" not in userid:
+            user = authenticate(request._request, username=userid, password=password)  # noqa: SLF001
         if not isinstance(user, User):
             raise AuthenticationFailed(
                 "The name or the password is not right.", code="bad_credentials"

@@ -40,9 +40,17 @@ class SignInMiddleware:
             if SESSION_KEY not in request.session:
                 _begin(request, request.user)
             else:
-                pk = sign_in_id(request)
-                if SignIn.objects.live().filter(pk=pk, user=request.user).exists():
-                    SignIn.objects.stamp(pk)
-                else:
-                    logout(request)
+                self._continue(request, request.user)
         return self.get_response(request)
+
+    def _continue(self, request: HttpRequest, user: User) -> None:
+        records = SignIn.objects.filter(pk=sign_in_id(request))
+        record = records.live().filter(user=user).first()
+        if record is None:
+            logout(request)
+        elif record.auth_hash != user.get_session_auth_hash():
+            # Django let this browser's session outlive the change of password that was made in it.
+            records.end()
+            _begin(request, user)
+        else:
+            SignIn.objects.stamp(record.pk)

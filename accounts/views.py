@@ -11,9 +11,10 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import services
+from accounts.forms import SignInForm
 from accounts.middleware import sign_in_id
 from accounts.models import ApiToken, SignIn, User
 from submarine_site.core.errors import DomainError
@@ -29,12 +30,15 @@ class SignInView(LoginView):
     """The page to sign in on, for people and operators alike."""
 
     template_name = "accounts/sign_in.html"
+    authentication_form = SignInForm
     redirect_authenticated_user = True
 
     def get_redirect_url(self, request: HttpRequest | None = None) -> str:
-        """Where `next` says, if it is a path of ours."""
+        """Where `next` says, if it is a path of ours, and not of this very page."""
         asked = request or self.request
-        return safe_path(asked.POST.get("next", asked.GET.get("next", "")), default="")
+        path = safe_path(asked.POST.get("next", asked.GET.get("next", "")), default="")
+        # Django takes a way back here for a fault of ours.
+        return "" if path == asked.path else path
 
 
 @require_POST
@@ -47,9 +51,11 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def sign_out_everywhere(request: HttpRequest) -> HttpResponse:
-    """End every sign-in of the user, this one too."""
+    """Ask, then end every sign-in of the user, this one too."""
+    if request.method != "POST":
+        return render(request, "accounts/sign_out_everywhere.html")
     services.sign_out_everywhere(user=_user(request))
     logout(request)
     return redirect("sign-in")
@@ -61,6 +67,7 @@ def _account_context(request: HttpRequest) -> dict[str, Any]:
         "tokens": ApiToken.objects.visible_to(user),
         "sign_ins": SignIn.objects.live().filter(user=user)[:20],
         "this_sign_in": sign_in_id(request),
+        "token_days": services.DEFAULT_LIFE.days,
     }
 
 
@@ -81,7 +88,12 @@ def create_token(request: HttpRequest) -> HttpResponse:
         made = services.create_token(user=_user(request), name=request.POST.get("name", ""))
     except DomainError as error:
         refusal = error
-    context = {**_account_context(request), "made": made, "refusal": refusal}
+    context = {
+        **_account_context(request),
+        "name": request.POST.get("name", "") if refusal else "",
+        "made": made,
+        "refusal": refusal,
+    }
     response = render(
         request, "accounts/account.html", context, status=refusal.status if refusal else 200
     )
@@ -90,10 +102,12 @@ def create_token(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def revoke_token(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """End an API token of one's own."""
+    """Ask, then end an API token of one's own."""
     token = get_object_or_404(ApiToken.objects.visible_to(_user(request)), pk=pk)
+    if request.method != "POST":
+        return render(request, "accounts/revoke_token.html", {"token": token})
     services.revoke_token(token=token)
     messages.success(request, f"Revoked “{token.name}”.")
     return redirect("account")

@@ -9,10 +9,10 @@ from notebooks.models import NotebookSession
 from notebooks.states import LAUNCHED, SessionStatus
 
 _LABELS = {
-    Phase.ACCEPTED: "accepted",
-    Phase.PREPARING: "preparing",
-    Phase.STARTING_SERVER: "starting Jupyter",
-    Phase.READY: "ready",
+    Phase.ACCEPTED: "Accepted",
+    Phase.PREPARING: "Preparing",
+    Phase.STARTING_SERVER: "Starting Jupyter",
+    Phase.READY: "Ready",
 }
 
 
@@ -66,3 +66,8 @@ def steps(session: NotebookSession) -> list[Step]:
             )
         )
     return shown
+
+
+def current_step(session: NotebookSession) -> Step | None:
+    """Return the step that the launch is at; None before the first and where there is none."""
+    return next((step for step in steps(session) if step.progress == Progress.NOW), None)

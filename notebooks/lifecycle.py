@@ -21,7 +21,7 @@ from notebooks.backends.contract import (
     SessionSpec,
 )
 from notebooks.credentials import jupyter_token
-from notebooks.models import NotebookSession, Run, RunPhase
+from notebooks.models import MAX_DETAIL, NotebookSession, Run, RunPhase
 from notebooks.states import SessionStatus
 from notebooks.wiring import backend
 from submarine_site.core.live import announce
@@ -69,14 +69,16 @@ def launch(key: RunKey) -> None:
         pk=key.session_id, current_run_id=key.run_id, status=SessionStatus.STARTING
     )
     if not still_wanted.exists():
-        # It was stopped while the backend was at work, so that stop may have found nothing.
-        backend().stop(key)
+        # It was stopped while the backend was at work: that stop may have found nothing, and of
+        # a deleted session the home may have been made again.
+        halt(key)
 
 
 def halt(key: RunKey) -> None:
     """End a run, and record it as stopped once nothing of it is left.
 
-    Requires the session to be stopping; leaves it stopping or stopped.
+    Requires the session to be stopping, or this run to be wanted no more; leaves it stopping or
+    stopped.
     """
     Run.objects.filter(pk=key.run_id, log_tail="").update(log_tail=log_tail(key))
     backend().stop(key)
@@ -89,32 +91,32 @@ def finish(key: RunKey) -> None:
 
     Requires the session to be stopping and its run confirmed gone; leaves it stopped.
     """
-    deleted = NotebookSession.objects.filter(
-        pk=key.session_id, status=SessionStatus.STOPPING, deleted_at__isnull=False
-    )
-    if deleted.exists():
-        backend().delete_volume(key.session_id)
+    session = NotebookSession.objects.filter(pk=key.session_id, current_run_id=key.run_id).first()
+    if session is None:
+        return
+    if session.deleted_at is not None:
+        backend().delete_volume(session.pk)
     with transaction.atomic():
-        session = (
-            NotebookSession.objects.filter(pk=key.session_id)
-            .values("reason_code", "reason")
-            .first()
-        )
-        if session is None:
-            return
-        _end_run(key)
-        # Why it was stopped stays the reason for which it is stopped.
-        NotebookSession.objects.transition(
-            key.session_id,
+        # One that is deleted between the look and here is left for the next look, which removes
+        # its home.
+        moved = NotebookSession.objects.filter(deleted_at=session.deleted_at).transition(
+            session.pk,
             SessionStatus.STOPPED,
             run_id=key.run_id,
-            code=session["reason_code"],
-            message=session["reason"],
+            # Why it was stopped stays the reason for which it is stopped.
+            code=session.reason_code,
+            message=session.reason,
         )
+        if moved:
+            _end_run(key)
 
 
 def record_phases(key: RunKey, phases: Iterable[PhaseTime]) -> None:
-    """Keep the times of a launch's phases as the backend saw them."""
+    """Keep the times of a launch's phases as the backend saw them. Requires the run not to have
+    ended: its phases are over.
+    """
+    if not Run.objects.filter(pk=key.run_id, ended_at=None).exists():
+        return
     RunPhase.objects.bulk_create(
         [
             RunPhase(
@@ -122,7 +124,7 @@ def record_phases(key: RunKey, phases: Iterable[PhaseTime]) -> None:
                 phase=seen.phase,
                 started_at=seen.started_at,
                 finished_at=seen.finished_at,
-                detail=seen.detail,
+                detail=seen.detail[:MAX_DETAIL],
             )
             for seen in phases
         ],
@@ -151,7 +153,7 @@ def mark_running(key: RunKey, observed: Observed) -> None:
 
 def adopt_address(key: RunKey, address: str) -> None:
     """Record that a running server is reached elsewhere than before."""
-    Run.objects.filter(pk=key.run_id).update(address=address)
+    Run.objects.filter(pk=key.run_id, ended_at=None).update(address=address)
 
 
 def stop_exited(key: RunKey, *, code: str, message: str, exit_code: int | None) -> None:

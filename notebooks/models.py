@@ -15,6 +15,8 @@ from quotas.models import ResourceProfile
 from submarine_site.core.resources import Resources
 from submarine_site.core.text import MAX_NAME
 
+MAX_DETAIL = 200
+
 
 class NotebookSession(models.Model):
     """One user's notebook server, from request to deletion. Survives stop and start.
@@ -128,7 +130,7 @@ class RunPhase(models.Model):
     phase = models.CharField(max_length=24, choices=[(p.value, p.value) for p in Phase])
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
-    detail = models.CharField(max_length=200, blank=True)
+    detail = models.CharField(max_length=MAX_DETAIL, blank=True)
 
     class Meta:
         ordering = ["started_at", "id"]

@@ -191,7 +191,7 @@ def _plan_running(row: Row, seen: Observed | None) -> list[Action]:
     if seen is None:
         return [Fail(row.key, "server_lost", "The notebook server is gone; it left no word why.")]
     if seen.state is RunState.EXITED:
-        if seen.exit_code == 0:
+        if seen.exit_code == 0 and not seen.failure_code:
             return [StopExited(row.key, seen.exit_code)]
         return [
             Fail(
@@ -364,3 +364,6 @@ def _apply_all(actions: Iterable[Action]) -> None:
         except BackendError as error:
             # The next look meets it again.
             logger.warning("%s of run %s: %s", type(action).__name__, action.key.run_id, error)
+        except Exception:
+            # A fault over one run must not keep all the others from being looked after.
+            logger.exception("%s of run %s", type(action).__name__, action.key.run_id)

@@ -29,6 +29,7 @@ from notebooks.states import LAUNCHED, SessionStatus
 from notebooks.tickets import Credential, Leave, issue_code
 from quotas.models import ResourceProfile
 from submarine_site.core.errors import DomainError, InvalidInput
+from submarine_site.core.responses import NOT_FOUND
 from submarine_site.core.text import clean_name
 
 logger = logging.getLogger(__name__)
@@ -96,21 +97,33 @@ def create_session(
         # A rival was first. With the same key it is the same request; else it took the name.
         if key is not None and (earlier := _by_key(owner, key, digest)):
             return Created(session=earlier, is_new=False)
+        if not name:
+            # The name that it took was only suggested: there are others.
+            return create_session(
+                owner=owner,
+                profile=profile,
+                environment=environment,
+                idempotency_key=idempotency_key,
+            )
         raise _name_taken(clean) from None
     return Created(session=session, is_new=True)
 
 
 def rename_session(*, session: NotebookSession, name: str, actor: User) -> NotebookSession:
-    """Give the session another name. Raises `InvalidInput`, or `DomainError` with `name_taken`."""
+    """Give the session another name.
+
+    Raises `InvalidInput`, or `DomainError` with `name_taken`, or `not_found` once it is deleted.
+    """
     clean = clean_name(name)
-    if clean == session.name:
-        return session
     try:
         with transaction.atomic():
-            NotebookSession.objects.filter(pk=session.pk, deleted_at=None).update(name=clean)
-            NotebookSession.objects.note(
-                session, f"Renamed from “{session.name}” to “{clean}”.", actor=actor
-            )
+            session = _locked(session)
+            _refuse_deleted(session)
+            if clean != session.name:
+                NotebookSession.objects.filter(pk=session.pk).update(name=clean)
+                NotebookSession.objects.note(
+                    session, f"Renamed from “{session.name}” to “{clean}”.", actor=actor
+                )
     except IntegrityError:
         raise _name_taken(clean) from None
     session.name = clean
@@ -120,11 +133,12 @@ def rename_session(*, session: NotebookSession, name: str, actor: User) -> Noteb
 def start_session(*, session: NotebookSession, actor: User) -> NotebookSession:
     """Start a session that has stopped or failed; one that runs or starts is left as it is.
 
-    Raises `DomainError` with `session_stopping` while it stops, and `InvalidInput` when its
-    profile or environment can no longer be chosen.
+    Raises `DomainError` with `session_stopping` while it stops, or `not_found` once it is deleted,
+    and `InvalidInput` when its profile or environment can no longer be chosen.
     """
     with transaction.atomic():
         session = _locked(session)
+        _refuse_deleted(session)
         if session.status in LAUNCHED:
             return session
         if session.status == SessionStatus.STOPPING:
@@ -217,6 +231,12 @@ def _locked(session: NotebookSession) -> NotebookSession:
     )
 
 
+def _refuse_deleted(session: NotebookSession) -> None:
+    """Refuse what came too late: the session was deleted after the request had found it."""
+    if session.deleted_at is not None:
+        raise DomainError(NOT_FOUND, code="not_found", status=404)
+
+
 def _new_run(session: NotebookSession) -> Run:
     last = session.runs.aggregate(last=Max("number"))["last"] or 0
     now: datetime = timezone.now()
@@ -248,14 +268,14 @@ def _send(task: "Task[[str, str], None]", session_id: str, run_id: str) -> None:
 
 
 def _choose_profile(user: User, name: str) -> ResourceProfile:
-    profile = ResourceProfile.objects.visible_to(user).filter(name=name).first()
+    profile = ResourceProfile.objects.visible_to(user).called(name)
     if profile is None:
         raise InvalidInput.field("profile", "There is no such size that you may use.")
     return profile
 
 
 def _choose_environment(user: User, name: str) -> Environment:
-    environment = Environment.objects.visible_to(user).filter(name=name).first()
+    environment = Environment.objects.visible_to(user).called(name)
     if environment is None:
         raise InvalidInput.field("environment", "There is no such environment that you may use.")
     return environment

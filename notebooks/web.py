@@ -7,13 +7,14 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeAlias, cast
+from urllib.parse import urlencode
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.db import connection
+from django.db import connections
 from django.http import (
     Http404,
     HttpRequest,
@@ -29,6 +30,7 @@ from accounts.middleware import sign_in_id
 from accounts.models import User
 from environments.models import Environment
 from notebooks import launch_view, selectors, services
+from notebooks.addresses import session_url
 from notebooks.models import NotebookSession
 from notebooks.states import SessionStatus
 from notebooks.tickets import Credential
@@ -41,6 +43,7 @@ View: TypeAlias = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 PAGE_SIZE = 50
 EVENTS_SHOWN = 50
+RUNS_SHOWN = 10
 
 
 def _user(request: HttpRequest) -> User:
@@ -69,9 +72,16 @@ def verb(view: View[[UUID]]) -> View[[UUID]]:
 
 
 def _back(request: HttpRequest, pk: UUID) -> HttpResponse:
-    if request.POST.get("from") == "home":
-        return redirect("home")
-    return redirect("session", pk=pk)
+    return redirect(_back_url(request, pk))
+
+
+def _back_url(request: HttpRequest, pk: UUID) -> str:
+    """The page that the button or link stood on, as it says itself."""
+    said = request.POST or request.GET
+    if said.get("from") != "home":
+        return reverse("session", kwargs={"pk": pk})
+    page = said.get("page", "1")
+    return reverse("home") if page == "1" else f"{reverse('home')}?{urlencode({'page': page})}"
 
 
 def _home_context(request: HttpRequest) -> dict[str, Any]:
@@ -116,8 +126,7 @@ def new_session(request: HttpRequest) -> HttpResponse:
         except DomainError as error:
             refusal = error
         else:
-            page = reverse("session", kwargs={"pk": created.session.pk})
-            return HttpResponseRedirect(f"{page}?launched")
+            return redirect(_launched_url(created.session.pk))
     else:
         chosen["name"] = services.suggest_name(user)
     context = {
@@ -131,12 +140,18 @@ def new_session(request: HttpRequest) -> HttpResponse:
     return render(request, "notebooks/new.html", context, status=refusal.status if refusal else 200)
 
 
+def _launched_url(pk: UUID) -> str:
+    """The session's page, in the tab in which the notebook then opens by itself."""
+    return reverse("session", kwargs={"pk": pk}) + "?launched"
+
+
 def _session_context(request: HttpRequest, session: NotebookSession) -> dict[str, Any]:
     return {
         "session": session,
         "steps": launch_view.steps(session),
         "events": session.events.select_related("actor")[:EVENTS_SHOWN],
-        "runs": session.runs.all()[:10],
+        "runs": session.runs.all()[:RUNS_SHOWN],
+        "address": session_url(session.pk),
         # The notebook opens by itself in the tab that launched it.
         "launched": "launched" in request.GET,
     }
@@ -201,9 +216,8 @@ def open_session(request: HttpRequest, pk: UUID) -> HttpResponse:
 def start_session(request: HttpRequest, pk: UUID) -> HttpResponse:
     services.start_session(session=_own(request, pk), actor=_user(request))
     if request.POST.get("from") == "home":
-        return redirect("home")
-    page = reverse("session", kwargs={"pk": pk})
-    return HttpResponseRedirect(f"{page}?launched")
+        return _back(request, pk)
+    return redirect(_launched_url(pk))
 
 
 @verb
@@ -212,20 +226,41 @@ def stop_session(request: HttpRequest, pk: UUID) -> HttpResponse:
     return _back(request, pk)
 
 
-@verb
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
 def rename_session(request: HttpRequest, pk: UUID) -> HttpResponse:
-    services.rename_session(
-        session=_own(request, pk), name=request.POST.get("name", ""), actor=_user(request)
-    )
-    return _back(request, pk)
-
-
-@verb
-def delete_session(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Ask for the name, then give it. What was typed survives an error."""
     session = _own(request, pk)
-    services.delete_session(session=session, actor=_user(request))
-    messages.success(request, f"Deleted “{session.name}”.")
-    return redirect("home")
+    name = request.POST.get("name", session.name)
+    refusal: DomainError | None = None
+    if request.method == "POST":
+        try:
+            services.rename_session(session=session, name=name, actor=_user(request))
+        except DomainError as error:
+            refusal = error
+        else:
+            return _back(request, pk)
+    context = {
+        "session": session,
+        "name": name,
+        "refusal": refusal,
+        "back": _back_url(request, pk),
+    }
+    status = refusal.status if refusal else 200
+    return render(request, "notebooks/rename.html", context, status=status)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def delete_session(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Ask, then delete."""
+    session = _own(request, pk)
+    if request.method == "POST":
+        services.delete_session(session=session, actor=_user(request))
+        messages.success(request, f"Deleted “{session.name}”.")
+        return redirect("home")
+    context = {"session": session, "back": _back_url(request, pk)}
+    return render(request, "notebooks/delete.html", context)
 
 
 async def live(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
@@ -234,7 +269,7 @@ async def live(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     if not isinstance(user, User):
         raise Http404
     # The stream outlives the look at the user by hours; its connection goes back to the pool.
-    await sync_to_async(connection.close)()
+    await sync_to_async(connections.close_all)()
     response = StreamingHttpResponse(_events(user.pk), content_type="text/event-stream")
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
@@ -242,5 +277,6 @@ async def live(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
 
 
 async def _events(user_id: int) -> AsyncIterator[str]:
+    # One without an id comes first and now and then: anything may have changed before it.
     async for what in changes(user_id):
-        yield f"event: change\ndata: {what}\n\n" if what else ": still here\n\n"
+        yield f"event: change\ndata: {what}\n\n"

@@ -14,6 +14,7 @@ from drf_spectacular.utils import (
     extend_schema_view,
 )
 from rest_framework import mixins, status
+from rest_framework.authentication import SessionAuthentication
 from rest_framework.decorators import action
 from rest_framework.generics import RetrieveAPIView
 from rest_framework.request import Request
@@ -282,7 +283,7 @@ def _credential(request: Request) -> tuple[Credential, UUID]:
     """By what the browser that is let in stays in: when it ends, so does that."""
     if isinstance(request.auth, ApiToken):
         return Credential.TOKEN, request.auth.pk
-    if request.session.session_key:
+    if isinstance(request.successful_authenticator, SessionAuthentication):
         return Credential.SIGN_IN, sign_in_id(request._request)  # noqa: SLF001
     raise DomainError(
         "Opening a session takes an API token or a browser's sign-in.",

@@ -105,8 +105,12 @@ class Authorization:
         return await self._look_up(key)
 
     async def route(self, session_id: UUID) -> Route | None:
-        """Where a session is, at most one sweep ago."""
-        return self._routes.get(session_id) or await self.reread(session_id)
+        """Where a session is, at most one sweep ago; of one that does not run, now."""
+        known = self._routes.get(session_id)
+        if known is not None and known.status == RUNNING:
+            return known
+        # Whoever was told elsewhere that it runs must not hear here that it does not.
+        return await self.reread(session_id)
 
     async def reread(self, session_id: UUID) -> Route | None:
         """Where a session is now."""
@@ -163,11 +167,12 @@ class Authorization:
         }[kind]
         async with self._slots:
             grant = await self._ask(ask(session_id, credential))
-        if grant is None or grant.session_id != session_id:
+        found = Pass(grant) if grant and grant.session_id == session_id else None
+        if found is None or found.expires_at <= time.time():
             self._refused[key] = time.monotonic() + REFUSED_SECONDS
             _trim(self._refused, MAX_REFUSED)
             return None
-        found = self._passes[key] = Pass(grant)
+        self._passes[key] = found
         self._make_room()
         return found
 

@@ -23,6 +23,10 @@ _OK = 200
 _BODILESS = frozenset({204, 304})
 
 
+class _UnexpectedError(Exception):
+    """Raised to the parser, to stop it: what follows may not be read as part of an answer."""
+
+
 class UpstreamGoneError(Exception):
     """The server is not there, broke off, or does not speak HTTP.
 
@@ -192,8 +196,8 @@ class Connection(asyncio.Protocol):
     # What the parser calls.
 
     def on_message_begin(self) -> None:
-        if self._done:
-            self._break("sent more than one response")
+        if self._head_done:
+            raise _UnexpectedError("a second response")
 
     def on_status(self, reason: bytes) -> None:
         self._head.reason += reason
@@ -203,7 +207,7 @@ class Connection(asyncio.Protocol):
             return  # a trailer
         self._head_size += len(name) + len(value)
         if self._head_size > MAX_HEAD_BYTES:
-            raise ValueError("Response headers are too large.")
+            raise _UnexpectedError("large headers")
         if name.lower() == b"content-length":
             self._head.length = value
         self._head.headers.append((name, value))
@@ -212,6 +216,8 @@ class Connection(asyncio.Protocol):
         assert self._parser is not None
         head = self._head
         head.status = self._parser.get_status_code()
+        if head.status == SWITCHING_PROTOCOLS and not self._may_upgrade:
+            raise _UnexpectedError("another protocol")
         if head.status < _OK and head.status != SWITCHING_PROTOCOLS:
             return
         # Only now: the parser forgets the framing, on which this depends, with the last byte.
@@ -244,9 +250,6 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            if not self._may_upgrade or self._head.status != SWITCHING_PROTOCOLS:
-                self._break("switched protocols unasked")
-                return
             self._tunnel, self._done = True, False
             self._take(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:

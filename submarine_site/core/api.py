@@ -6,13 +6,15 @@ where inputs are.
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from io import BytesIO
+from typing import IO, Any
 
-from django.core.exceptions import PermissionDenied
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import OperationalError
 from django.http import Http404
 from drf_spectacular.openapi import AutoSchema
-from rest_framework import exceptions, serializers
+from rest_framework import exceptions, parsers, serializers
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
@@ -48,6 +50,24 @@ class StrictSerializer(serializers.Serializer[Any]):
                     {name: ["There is no such field."] for name in unknown}
                 )
         return super().to_internal_value(data)
+
+
+class BoundedJSONParser(parsers.JSONParser):
+    """JSON within Django's limit for bodies, which DRF's own parser reads past."""
+
+    def parse(
+        self,
+        stream: IO[Any],  # noqa: ARG002
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Parse the body. Raises `RequestDataTooBig`, or `ParseError`."""
+        assert parser_context is not None
+        body = BytesIO(parser_context["request"].body)
+        try:
+            return super().parse(body, media_type, parser_context)
+        except RecursionError as error:
+            raise exceptions.ParseError("JSON parse error - nested too deeply") from error
 
 
 class Schema(AutoSchema):
@@ -89,6 +109,9 @@ def exception_handler(error: Exception, _context: Any) -> Response | None:
             body, status = error_body("not_found", NOT_FOUND), 404
         case PermissionDenied():
             body, status = error_body("forbidden", "You may not do this."), 403
+        case RequestDataTooBig():
+            most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+            body, status = error_body("too_large", f"The body may have {most} bytes."), 413
         case exceptions.ValidationError():
             fields = _flatten(error.detail)
             general = fields.pop("", None)

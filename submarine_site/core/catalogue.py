@@ -28,6 +28,11 @@ class CatalogueQuerySet(models.QuerySet[E, E]):
         # distinct: someone in two of the groups would meet the entry twice.
         return self.filter(offered, enabled=True).distinct()
 
+    def called(self, name: str) -> E | None:
+        """Return the entry of this name."""
+        # PostgreSQL cannot even be asked for a NUL.
+        return None if "\0" in name else self.filter(name=name).first()
+
 
 class CatalogueEntry(models.Model):
     """An entry that operators keep and users choose from."""

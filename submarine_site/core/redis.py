@@ -8,5 +8,8 @@ from django.conf import settings
 
 @cache
 def client() -> "redis.Redis":
-    """The process's client. Short timeouts: nothing waits long for what may be lost."""
-    return redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=2)
+    """The process's client. Short timeouts: nothing waits long for what may be lost.
+
+    The one for answers is above the longest that a caller asks Redis to wait for something (3 s).
+    """
+    return redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=4)

@@ -23,7 +23,7 @@ def clean_name(raw: str, *, field: str = "name") -> str:
                 field, f"The name holds a character that cannot be shown (U+{ord(char):04X})."
             )
     name = " ".join(unicodedata.normalize("NFC", raw).split())
-    if not name.strip("".join(_JOINERS)):
+    if not set(name) - {" ", *_JOINERS}:
         raise InvalidInput.field(field, "A name is needed.")
     if len(name) > MAX_NAME:
         raise InvalidInput.field(

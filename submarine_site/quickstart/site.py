@@ -104,7 +104,7 @@ class Site:
             "web",
             *("-m", "uvicorn", "submarine_site.asgi:application"),
             *("--fd", str(self.pages.fileno())),
-            *("--no-proxy-headers", "--no-access-log"),
+            *("--no-proxy-headers", "--no-access-log", "--log-level", "warning"),
             *("--timeout-graceful-shutdown", "5"),
             listener=self.pages,
             ready=answers(self.pages, "/sign-in"),

@@ -13,3 +13,5 @@ from submarine_site.settings.quickstart import *  # noqa: F403
 
 BACKEND = "fake"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# What is enqueued stays in this process, for `tests.broker` to look at.
+CELERY_BROKER_URL = "memory://"

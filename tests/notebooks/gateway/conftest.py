@@ -132,6 +132,7 @@ class Running:
     session_id: UUID
     client: aiohttp.ClientSession
     port: int
+    stop: Callable[[], bool]
 
     @property
     def origin(self) -> str:
@@ -196,7 +197,9 @@ async def upstream() -> AsyncIterator[Upstream]:
     with TemporaryDirectory(prefix="gw") as folder:
         path = Path(folder) / "jupyter.sock"
         upstream = Upstream(f"unix:{path}")
-        server = web.Server(upstream.handle, handler_cancellation=True, auto_decompress=False)
+        server = web.Server(
+            upstream.handle, handler_cancellation=True, auto_decompress=False, access_log=None
+        )
         listener = await asyncio.get_running_loop().create_unix_server(server, path)
         yield upstream
         upstream.go_on.set()
@@ -228,7 +231,7 @@ async def serving(
     )
     try:
         async with client:
-            yield Running(config, authority, upstream, session_id, client, port)
+            yield Running(config, authority, upstream, session_id, client, port, task.cancel)
     finally:
         upstream.go_on.set()
         task.cancel()

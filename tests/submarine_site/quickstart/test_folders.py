@@ -39,6 +39,12 @@ def test_a_data_folder_is_made_closed_to_others(tmp_path: Path) -> None:
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
+def test_a_full_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("submarine_site.quickstart.folders.NEEDED_BYTES", 1 << 80)
+    with pytest.raises(QuickstartError, match=r"is full .* make room, or choose another place"):
+        data_folder(tmp_path)
+
+
 def test_a_file_in_place_of_the_data_folder_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
@@ -47,11 +53,10 @@ def test_a_file_in_place_of_the_data_folder_is_refused(tmp_path: Path) -> None:
 
 
 @not_as_root
-def test_a_data_folder_that_cannot_be_made_is_refused() -> None:
-    with pytest.raises(
-        QuickstartError, match=r"cannot be used .Permission denied.: choose another"
-    ):
-        data_folder(Path("/proc/1/x"))
+def test_a_data_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(QuickstartError, match=r"cannot be used .Permission denied.: choose another"):
+        data_folder(tmp_path / "data")
 
 
 @not_as_root

@@ -144,7 +144,7 @@ async def run_code(session: aiohttp.ClientSession, kernel: str, code: str) -> st
         "channel": "shell",
     }
     printed = []
-    async with session.ws_connect(f"api/kernels/{kernel}/channels", receive_timeout=20) as channel:
+    async with session.ws_connect(f"api/kernels/{kernel}/channels", timeout=aiohttp.ClientWSTimeout(ws_receive=20)) as channel:
         await channel.send_json(request)
         async for message in channel:
             said = message.json()

@@ -1,0 +1,83 @@
+import asyncio
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+
+from notebooks.gateway.activity import Activity
+from tests.notebooks.gateway.authority import MemoryAuthority
+from tests.notebooks.gateway.conftest import Running, Upstream, serving
+
+
+async def used(authority: MemoryAuthority, upstream: Upstream, *, ws: str = "", **fetch: str) -> bool:
+    """Whether a gateway that served only this has seen its session used."""
+    async with serving(authority, upstream) as gateway:
+        if ws:
+            async with gateway.connect() as connection:
+                await (connection.ping() if ws == "ping" else connection.send_str(ws))
+                await asyncio.sleep(0.05)
+        else:
+            accept = {"Accept": fetch.pop("accept", "*/*")}
+            within = fetch.pop("within", "api")
+            async with gateway.fetch(within, headers=gateway.own | accept, **fetch) as response:
+                await response.read()
+    return any(gateway.session_id in seen for seen in authority.activity)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+async def test_change_is_use(authority: MemoryAuthority, upstream: Upstream, method: str) -> None:
+    assert await used(authority, upstream, method=method)
+
+
+async def test_opening_a_page_is_use(authority: MemoryAuthority, upstream: Upstream) -> None:
+    assert await used(authority, upstream, within="lab", accept="text/html,*/*")
+
+
+async def test_message_to_a_kernel_is_use(authority: MemoryAuthority, upstream: Upstream) -> None:
+    assert await used(authority, upstream, ws="execute")
+
+
+async def test_ping_is_not_use(authority: MemoryAuthority, upstream: Upstream) -> None:
+    assert not await used(authority, upstream, ws="ping")
+
+
+@pytest.mark.parametrize(
+    "within",
+    ["api/kernels?1", "api/sessions", "api/terminals", "api/contents/a?content=0", "api/status"],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_polling_is_not_use(
+    authority: MemoryAuthority, upstream: Upstream, within: str, method: str
+) -> None:
+    assert not await used(authority, upstream, within=within, method=method)
+
+
+async def test_refused_request_is_not_use(gateway: Running) -> None:
+    async with gateway.fetch("api", method="POST", headers={}) as response:
+        assert response.status == 401
+    assert gateway.authority.activity == []
+
+
+async def test_use_is_written_in_one_batch(authority: MemoryAuthority) -> None:
+    activity = Activity(authority)
+    sessions = [uuid4() for _ in range(3)]
+    before = datetime.now(UTC)  # noqa: TID251
+    for session_id in sessions * 10:
+        activity.stamp(session_id)
+    await activity.flush()
+    await activity.flush()
+    (seen,) = authority.activity
+    assert set(seen) == set(sessions)
+    assert all(at >= before for at in seen.values())
+
+
+async def test_use_is_kept_while_it_cannot_be_written(authority: MemoryAuthority) -> None:
+    activity = Activity(authority)
+    earlier, later = uuid4(), uuid4()
+    activity.stamp(earlier)
+    authority.down = True
+    await activity.flush()
+    authority.down = False
+    activity.stamp(later)
+    await activity.flush()
+    assert [set(seen) for seen in authority.activity] == [{earlier, later}]

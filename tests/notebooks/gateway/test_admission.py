@@ -1,0 +1,171 @@
+from uuid import uuid4
+
+import pytest
+
+from tests.notebooks.gateway.authority import MALLORY
+from tests.notebooks.gateway.conftest import PAGES, Running
+
+PAGE = {"Accept": "text/html,*/*", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "token", "BEARER"])
+async def test_api_token_admits(gateway: Running, scheme: str) -> None:
+    gateway.authority.add_token(gateway.session_id, "ada-api")
+    headers = {"Authorization": f"{scheme} ada-api"}
+    async with gateway.fetch("api", headers=headers, method="DELETE") as response:
+        assert response.status == 200
+    assert gateway.upstream.seen[0].header("Authorization") == "token the-run's-token"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Bearer forged"},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Basic YWRhOmFkYQ=="},
+        {"Authorization": "token " + "x" * 5000},
+        {"Authorization": "token the-run's-token"},
+        {"Cookie": "submarine-ticket=forged"},
+        {"Cookie": "submarine-ticket="},
+        {"Cookie": "submarine-ticket"},
+        {"Cookie": "__Host-submarine-ticket=adas"},
+        {"Cookie": "sessionid=adas"},
+        {"Cookie": "submarine-ticket=mallorys"},
+        {"Authorization": "token mallory-api"},
+    ],
+)
+async def test_without_a_good_credential_nothing_passes(
+    gateway: Running, headers: dict[str, str]
+) -> None:
+    mallorys = gateway.authority.add_session(gateway.upstream.address)
+    gateway.authority.add_ticket(mallorys, "mallorys", user=MALLORY)
+    gateway.authority.add_token(mallorys, "mallory-api")
+    async with gateway.fetch("api", headers=headers) as response:
+        assert response.status == 401
+        assert response.headers["WWW-Authenticate"] == "Bearer"
+        assert await response.json() == {
+            "code": "not_authenticated",
+            "message": "This needs a session opened from its page, or an API token.",
+        }
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Origin": gateway.origin}
+    async with gateway.fetch("ws", headers=headers | upgrade) as response:
+        assert response.status == 401
+    assert gateway.upstream.seen == []
+
+
+async def test_expired_ticket_is_refused(gateway: Running) -> None:
+    gateway.authority.add_ticket(gateway.session_id, "old", seconds=-1)
+    headers = {"Cookie": "submarine-ticket=old"}
+    for _ in range(2):
+        async with gateway.fetch("api", headers=headers) as response:
+            assert response.status == 401
+
+
+async def test_person_without_a_ticket_is_sent_to_the_pages_and_back(gateway: Running) -> None:
+    async with gateway.fetch("lab/tree/a%20b.ipynb?reset&x=1", headers=PAGE) as response:
+        assert response.status == 303
+        assert response.headers["Location"] == (
+            f"{PAGES}/sessions/{gateway.session_id}/open"
+            "?next=lab%2Ftree%2Fa%2520b.ipynb%3Freset%26x%3D1"
+        )
+        assert response.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("headers", [{}, PAGE])
+async def test_unknown_session_looks_like_a_strangers(
+    gateway: Running, headers: dict[str, str]
+) -> None:
+    answers = []
+    for session_id in (gateway.session_id, uuid4()):
+        async with gateway.client.get(
+            f"{gateway.origin}/session/{session_id}/lab", headers=headers, allow_redirects=False
+        ) as response:
+            location = response.headers.get("Location", "").replace(str(session_id), "…")
+            names = sorted(response.headers)
+            answers.append((response.status, location, names, await response.text()))
+    assert answers[0] == answers[1]
+
+
+async def test_unknown_token_does_not_spoil_a_good_ticket(gateway: Running) -> None:
+    headers = gateway.ticket | {"Authorization": "token the-run's-token"}
+    async with gateway.fetch("api", headers=headers) as response:
+        assert response.status == 200
+
+
+async def test_second_ticket_cookie_does_not_hide_the_good_one(gateway: Running) -> None:
+    headers = {"Cookie": "submarine-ticket=tossed; submarine-ticket=adas"}
+    async with gateway.fetch("api", headers=headers) as response:
+        assert response.status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "status"),
+    [
+        ("POST", {"Origin": "OWN"}, 200),
+        ("POST", {"Origin": "OWN", "Sec-Fetch-Site": "same-origin"}, 200),
+        ("POST", {"Sec-Fetch-Site": "same-origin"}, 200),
+        ("POST", {}, 403),
+        ("POST", {"Origin": "null"}, 403),
+        ("POST", {"Origin": "https://evil.test"}, 403),
+        ("POST", {"Origin": PAGES}, 403),
+        ("POST", {"Origin": "OWN.evil.test"}, 403),
+        ("POST", {"Sec-Fetch-Site": "same-site"}, 403),
+        ("POST", {"Sec-Fetch-Site": "cross-site"}, 403),
+        ("POST", {"Sec-Fetch-Site": "none"}, 403),
+        ("POST", {"Origin": "OWN", "Sec-Fetch-Site": "same-site"}, 403),
+        ("PUT", {}, 403),
+        ("PATCH", {}, 403),
+        ("DELETE", {}, 403),
+        ("GET", {}, 200),
+        ("HEAD", {}, 200),
+        ("GET", {"Sec-Fetch-Site": "none"}, 200),
+        ("GET", {"Origin": "https://evil.test"}, 403),
+        ("GET", {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors"}, 403),
+        ("GET", {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}, 403),
+        (
+            "GET",
+            {
+                "Sec-Fetch-Site": "cross-site",
+                "Sec-Fetch-Mode": "navigate",
+                "Sec-Fetch-Dest": "document",
+            },
+            200,
+        ),
+        (
+            "GET",
+            {
+                "Sec-Fetch-Site": "same-site",
+                "Sec-Fetch-Mode": "navigate",
+                "Sec-Fetch-Dest": "iframe",
+            },
+            403,
+        ),
+        ("GET", {"Connection": "Upgrade", "Upgrade": "websocket"}, 403),
+        ("GET", {"Connection": "Upgrade", "Upgrade": "websocket", "Origin": "null"}, 403),
+        (
+            "GET",
+            {"Connection": "Upgrade", "Upgrade": "websocket", "Origin": "https://evil.test"},
+            403,
+        ),
+    ],
+)
+async def test_ticket_works_for_the_sessions_own_pages_only(
+    gateway: Running, method: str, headers: dict[str, str], status: int
+) -> None:
+    headers = {name: value.replace("OWN", gateway.origin) for name, value in headers.items()}
+    async with gateway.fetch("api", method=method, headers=gateway.ticket | headers) as response:
+        assert response.status == status
+    assert len(gateway.upstream.seen) == (status == 200)
+
+
+async def test_token_works_from_anywhere(gateway: Running) -> None:
+    gateway.authority.add_token(gateway.session_id, "ada-api")
+    headers = {"Authorization": "token ada-api", "Origin": "https://tool.test"}
+    async with gateway.fetch("api", method="POST", headers=headers) as response:
+        assert response.status == 200
+
+
+async def test_foreign_origin_is_told_so(gateway: Running) -> None:
+    async with gateway.fetch("api", method="POST", headers=gateway.ticket) as response:
+        assert (await response.json())["code"] == "cross_origin"
