@@ -5,7 +5,7 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint format lock clean
+.PHONY: help run test lint format schema lock clean
 
 PYTHON = python3
 UV_VERSION = 0.13.9
@@ -29,7 +29,8 @@ run: .venv/.installed .venv-notebook/.installed ## Run the whole service here (P
 	  --port "$$PORT" --gateway-port "$$GATEWAY_PORT" --data "$$DATA"
 
 test: .venv/.installed-dev .venv-notebook/.installed ## Run the tests (ARGS= for pytest)
-	@$(bin)/python -m pytest $(ARGS)
+	@$(bin)/python -m pytest -n auto -m "not stack and not browser" $(ARGS)
+	@$(bin)/python -m pytest -m "stack or browser" $(ARGS)
 
 lint: .venv/.installed-dev ## Check style, types, imports, templates, migrations and the API's schema
 	$(bin)/python -m ruff check .
@@ -48,13 +49,20 @@ format: .venv/.installed-dev ## Format code and templates, and mend what can be 
 	$(bin)/python -m ruff format .
 	-$(bin)/python -m djlint --reformat --quiet templates
 
+schema: .venv/.installed-dev ## Write the API's schema to docs/openapi.yaml
+	$(checking) $(bin)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
+
 compile = $(bin)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --upgrade
 
 lock: .venv/.uv ## Choose the newest versions that fit, for the three environments
 	$(compile) --extra quickstart --output-file requirements.lock pyproject.toml
 	$(compile) --extra quickstart --group dev --output-file requirements-dev.lock pyproject.toml
-	$(compile) --output-file docker/notebook/requirements.lock docker/notebook/requirements.in
+	$(compile) $(slow) --output-file docker/notebook/requirements.lock docker/notebook/requirements.in
+
+# More than half of the time in which Jupyter starts would go into building a grammar, for a check
+# of international addresses in JSON that jsonschema does without where these are not installed.
+slow = --no-emit-package rfc3987-syntax --no-emit-package lark
 
 clean: ## Remove the environments and caches; the data stay
 	rm -rf .venv .venv-notebook .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
@@ -71,9 +79,11 @@ clean: ## Remove the environments and caches; the data stay
 	@$(call install,.venv,requirements-dev.lock)
 	@touch .venv/.installed $@
 
-.venv-notebook/.installed: docker/notebook/requirements.lock | .venv/.uv
+.venv-notebook/.installed: docker/notebook/requirements.lock docker/notebook/default_setting_overrides.json | .venv/.uv
 	@$(call environment,.venv-notebook)
-	@$(call install,.venv-notebook,docker/notebook/requirements.lock)
+	@$(call install,.venv-notebook,docker/notebook/requirements.lock,--no-deps)
+	@mkdir -p .venv-notebook/etc/jupyter/labconfig
+	@cp docker/notebook/default_setting_overrides.json .venv-notebook/etc/jupyter/labconfig/
 	@touch $@
 
 .venv/.uv: Makefile
@@ -97,7 +107,7 @@ endef
 
 define install
 echo "Installing $(2) into $(1)."; \
-$(bin)/uv pip install --quiet --compile-bytecode --python $(1)/bin/python --require-hashes --requirements $(2) || { $(no_download); }
+$(bin)/uv pip install --quiet --compile-bytecode --python $(1)/bin/python --require-hashes $(3) --requirements $(2) || { $(no_download); }
 endef
 
 no_download = echo "The packages could not be installed: the message above says why. Run make again when that is mended."; exit 1

@@ -12,10 +12,8 @@ from rest_framework.authentication import (
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from accounts.models import ApiToken, User
+from accounts.models import MAX_USERNAME, ApiToken, User
 from accounts.services import find_token
-
-_MAX_USERNAME = 150
 
 
 class BearerAuthentication(BaseAuthentication):
@@ -48,7 +46,7 @@ class PasswordAuthentication(BasicAuthentication):
         assert request is not None
         user = None
         # What cannot be a name is not looked up, counted or kept (CVE-2026-54338).
-        if len(userid) <= _MAX_USERNAME and "\0" not in userid:
+        if len(userid) <= MAX_USERNAME and "\0" not in userid:
             user = authenticate(request._request, username=userid, password=password)  # noqa: SLF001
         if not isinstance(user, User):
             raise AuthenticationFailed(

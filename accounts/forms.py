@@ -1,9 +1,17 @@
 """The form to sign in with."""
 
-from django.contrib.auth.forms import AuthenticationForm
+from django import forms
+from django.contrib.auth.forms import AuthenticationForm, UsernameField
+
+from accounts.models import MAX_USERNAME
 
 
 class SignInForm(AuthenticationForm):
+    # Django's own field tells the browser how long a name may be, and does not check it. A longer
+    # one would not fit where failures are counted.
+    username = UsernameField(
+        max_length=MAX_USERNAME, widget=forms.TextInput(attrs={"autofocus": True})
+    )
     error_messages = {
         "invalid_login": "The name and the password do not go together. Check both.",
         "inactive": "This account is switched off. Ask an operator.",

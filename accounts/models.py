@@ -8,6 +8,9 @@ from django.utils import timezone
 
 from accounts.querysets import ApiTokenQuerySet, SignInQuerySet
 
+MAX_USERNAME = 150
+"""As Django's own column for it."""
+
 
 class User(AbstractUser):
     """A person who may sign in."""

@@ -8,10 +8,13 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.views import LoginView
+from django.contrib.auth.views import LoginView, redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.vary import vary_on_headers
 
 from accounts import services
 from accounts.forms import SignInForm
@@ -41,6 +44,16 @@ class SignInView(LoginView):
         return "" if path == asked.path else path
 
 
+@require_GET
+def admin_sign_in(request: HttpRequest) -> HttpResponse:
+    """Where the admin sends whom it does not let in: on to sign in, unless they have."""
+    if request.user.is_authenticated and not _user(request).is_staff:
+        # To the page to sign in on and back would be a loop.
+        raise PermissionDenied
+    following = safe_path(request.GET.get("next", ""), default=reverse("admin:index"))
+    return redirect_to_login(following)
+
+
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
     """Sign this browser out, and end what it holds open at the gateway."""
@@ -52,6 +65,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@vary_on_headers("HX-Request")
 def sign_out_everywhere(request: HttpRequest) -> HttpResponse:
     """Ask, then end every sign-in of the user, this one too."""
     if request.method != "POST":
@@ -79,9 +93,11 @@ def account(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-@require_POST
 def create_token(request: HttpRequest) -> HttpResponse:
     """Make an API token, and show it this once."""
+    if request.method != "POST":
+        # Whoever had to sign in first is led here by GET.
+        return redirect("account")
     refusal: DomainError | None = None
     made = None
     try:
@@ -103,6 +119,7 @@ def create_token(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@vary_on_headers("HX-Request")
 def revoke_token(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask, then end an API token of one's own."""
     token = get_object_or_404(ApiToken.objects.visible_to(_user(request)), pk=pk)

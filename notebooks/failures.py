@@ -57,6 +57,16 @@ REASONS: dict[str, Reason] = {
         mender=Mender.OPERATOR,
         advice="An operator has to look at this; the message says at what.",
     ),
+    "volume_refused": Reason(
+        title="The home could not be made",
+        mender=Mender.OPERATOR,
+        advice="An operator has to look at the storage; the message says at what.",
+    ),
+    "volume_in_use": Reason(
+        title="The home is in use",
+        mender=Mender.NOBODY,
+        advice="It is removed when what uses it has ended.",
+    ),
     "backend_unavailable": Reason(
         title="What runs the sessions did not answer",
         mender=Mender.OPERATOR,

@@ -87,7 +87,7 @@ def halt(key: RunKey) -> None:
 
 
 def finish(key: RunKey) -> None:
-    """Record that a run is gone; of a deleted session, remove the home as well.
+    """Record that a run is gone; of a deleted session, remove home and logs as well.
 
     Requires the session to be stopping and its run confirmed gone; leaves it stopped.
     """
@@ -96,6 +96,7 @@ def finish(key: RunKey) -> None:
         return
     if session.deleted_at is not None:
         backend().delete_volume(session.pk)
+        backend().forget(session.pk)
     with transaction.atomic():
         # One that is deleted between the look and here is left for the next look, which removes
         # its home.

@@ -224,11 +224,8 @@ def _stop(session: NotebookSession, *, actor: User | None, code: str, message: s
 
 def _locked(session: NotebookSession) -> NotebookSession:
     """The session's row as it is now, held to the end of the transaction."""
-    return (
-        NotebookSession.objects.select_for_update(of=("self",))
-        .select_related("owner", "profile", "environment", "current_run")
-        .get(pk=session.pk)
-    )
+    # Without what it refers to: a join does not see the run that a rival added while this waited.
+    return NotebookSession.objects.select_for_update().get(pk=session.pk)
 
 
 def _refuse_deleted(session: NotebookSession) -> None:

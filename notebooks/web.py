@@ -24,7 +24,8 @@ from django.http import (
 )
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.vary import vary_on_headers
 
 from accounts.middleware import sign_in_id
 from accounts.models import User
@@ -59,9 +60,11 @@ def verb(view: View[[UUID]]) -> View[[UUID]]:
     """A button's view: signed in, by POST; a refusal is told on the page the button stands on."""
 
     @login_required
-    @require_POST
     @wraps(view)
     def call(request: HttpRequest, pk: UUID) -> HttpResponse:
+        if request.method != "POST":
+            # Whoever had to sign in first is led here by GET.
+            return redirect("session", pk=pk)
         try:
             return view(request, pk)
         except DomainError as refusal:
@@ -77,7 +80,7 @@ def _back(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def _back_url(request: HttpRequest, pk: UUID) -> str:
     """The page that the button or link stood on, as it says itself."""
-    said = request.POST or request.GET
+    said = request.GET if "from" in request.GET else request.POST
     if said.get("from") != "home":
         return reverse("session", kwargs={"pk": pk})
     page = said.get("page", "1")
@@ -228,6 +231,7 @@ def stop_session(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@vary_on_headers("HX-Request")
 def rename_session(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask for the name, then give it. What was typed survives an error."""
     session = _own(request, pk)
@@ -252,6 +256,7 @@ def rename_session(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@vary_on_headers("HX-Request")
 def delete_session(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask, then delete."""
     session = _own(request, pk)

@@ -5,7 +5,6 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import include, path
-from django.views.generic import RedirectView
 
 from accounts import views as accounts
 from submarine_site.core.responses import NOT_FOUND, error_response, wants_api
@@ -13,7 +12,7 @@ from submarine_site.monitor import monitor
 
 urlpatterns = [
     # One page to sign in on: the admin's own would go past the sign-in's record and words.
-    path("admin/login/", RedirectView.as_view(pattern_name="sign-in", query_string=True)),
+    path("admin/login/", accounts.admin_sign_in),
     path("admin/logout/", accounts.sign_out),
     path("admin/monitor/", monitor, name="monitor"),
     path("admin/monitor/<path:rest>", monitor),
@@ -36,15 +35,15 @@ def _error(
     return render(request, "error.html", {"title": title, "message": message}, status=status)
 
 
-def bad_request(request: HttpRequest, _exception: Exception) -> HttpResponseBase:
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:  # noqa: ARG001
     return _error(request, "bad_request", "Bad request", "The request cannot be read.", 400)
 
 
-def forbidden(request: HttpRequest, _exception: Exception) -> HttpResponseBase:
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponseBase:  # noqa: ARG001
     return _error(request, "forbidden", "Not allowed", "You may not do this.", 403)
 
 
-def not_found(request: HttpRequest, _exception: Exception) -> HttpResponseBase:
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:  # noqa: ARG001
     return _error(request, "not_found", "Not found", NOT_FOUND, 404)
 
 

@@ -21,7 +21,7 @@ def pytest_load_initial_conftests() -> None:
     if "DATABASE_URL" in os.environ and "REDIS_URL" in os.environ:
         return
     folder = Path(tempfile.mkdtemp(prefix="submarine-tests-"))
-    urls = _servers.enter_context(ephemeral.running(folder / "services"))
+    urls = _servers.enter_context(ephemeral.running(folder))
     os.environ.setdefault("DATABASE_URL", urls.database)
     os.environ.setdefault("REDIS_URL", urls.redis)
 

@@ -1,9 +1,9 @@
 """Measure the gateway: `python -m benchmarks.gateway`, from the root of the checkout.
 
 Beside the bare upstream and beside configurable-http-proxy (JupyterHub's proxy, which authorises
-nothing), in front of the same upstream on TCP, in the same run, taking turns in every round. Wants
-`wrk`, `node` and `npm`; uses the loopback interface only. `--chp FOLDER` names a folder in which
-the proxy is or will be installed.
+nothing), in front of the same upstream on TCP, in the same run, taking turns in every round; the
+last column is the median of the rounds' own ratios. Wants `wrk`, `node` and `npm`; uses the
+loopback interface only. `--chp FOLDER` names a folder in which the proxy is or will be installed.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -120,7 +121,7 @@ def _start_all(stack: ExitStack, chp_folder: Path | None) -> list[Target]:
         chp,
         *(*node, "--ip", "127.0.0.1", "--port", str(chp)),
         *("--api-ip", "127.0.0.1", "--api-port", str(api)),
-        CONFIGPROXY_AUTH_TOKEN="benchmark",
+        CONFIGPROXY_AUTH_TOKEN="benchmark",  # noqa: S106 - a name on the loopback
     )
     _await_port(api)
     _add_route(api, base, f"http://127.0.0.1:{up}")
@@ -131,40 +132,20 @@ def _measure(targets: list[Target], rounds: int, seconds: float, size: int) -> N
     bare, ours, _, theirs = targets
     rss_before = {each.name: each.rss for each in targets}
 
-    def p(cut: str) -> Callable[[Target], float]:
-        def measure(target: Target) -> float:
-            taken = latency(target.port, target.request("small"), count=300, pause=0.003)
-            return float(getattr(taken, cut))
-
-        return measure
-
-    points: dict[str, Callable[[Target], float]] = {
-        "latency p50, ms": p("p50"),
-        "latency p95, ms": p("p95"),
-        **{
-            f"requests/s, {n} in flight": lambda target, n=n: target.rate(n, seconds)  # type: ignore[misc]
-            for n in IN_FLIGHT
-        },
-        f"download of {size >> 20} MiB, MiB/s": lambda target: download(
-            target.port, target.request(f"bytes/{size}")
-        ),
-        f"upload of {size >> 20} MiB, MiB/s": lambda target: upload(
-            target.port,
-            target.request(
-                "files/a",
-                method="PUT",
-                **{"Content-Length": str(size), "Origin": f"http://127.0.0.1:{target.port}"},
-            ),
-            size,
-        ),
-    }
-    results: dict[str, dict[str, list[float]]] = {
-        point: {target.name: [] for target in targets} for point in points
-    }
+    points: list[tuple[str, Callable[[Target], float]]] = [
+        *((f"requests/s, {n} in flight", _rate(n, seconds)) for n in IN_FLIGHT),
+        (f"download of {size >> 20} MiB, MiB/s", lambda target: _download(target, size)),
+        (f"upload of {size >> 20} MiB, MiB/s", lambda target: _upload(target, size)),
+    ]
+    results: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for target in targets:
         target.rate(8, 1)  # warm
     for _ in range(rounds):
-        for point, measure in points.items():
+        for target in targets:
+            taken = latency(target.port, target.request("small"), count=300, pause=0.003)
+            results["latency p50, ms"][target.name].append(taken.p50)
+            results["latency p95, ms"][target.name].append(taken.p95)
+        for point, measure in points:
             for target in targets:
                 results[point][target.name].append(measure(target))
     print("| | " + " | ".join(target.name for target in targets) + " | gateway to proxy |")
@@ -177,12 +158,28 @@ def _measure(targets: list[Target], rounds: int, seconds: float, size: int) -> N
             added = [medians[each.name] - medians[bare.name] for each in (ours, theirs)]
             note = f"+{added[0]:.2f} to +{added[1]:.2f} ms"
         else:
-            note = f"{medians[ours.name] / medians[theirs.name]:.2f}×"
+            pairs = zip(values[ours.name], values[theirs.name], strict=True)
+            note = f"{statistics.median(a / b for a, b in pairs):.2f} x"
         print(f"| {point} | {row} | {note} |")
     for label, before in (("at start", True), ("after load", False)):
         rss = [rss_before[each.name] if before else each.rss for each in targets]
         ratio = rss[1] / rss[3]
-        print(f"| RSS {label}, MiB | " + " | ".join(f"{v:.0f}" for v in rss) + f" | {ratio:.2f}× |")
+        print(
+            f"| RSS {label}, MiB | " + " | ".join(f"{v:.0f}" for v in rss) + f" | {ratio:.2f} x |"
+        )
+
+
+def _rate(connections: int, seconds: float) -> Callable[[Target], float]:
+    return lambda target: target.rate(connections, seconds)
+
+
+def _download(target: Target, size: int) -> float:
+    return download(target.port, target.request(f"bytes/{size}"))
+
+
+def _upload(target: Target, size: int) -> float:
+    headers = {"Content-Length": str(size), "Origin": f"http://127.0.0.1:{target.port}"}
+    return upload(target.port, target.request("files/a", method="PUT", **headers), size)
 
 
 @contextmanager
@@ -233,7 +230,7 @@ def _install_chp(folder: Path) -> tuple[str, str]:
 
 
 def _add_route(api_port: int, base: str, target: str) -> None:
-    request = urllib.request.Request(  # noqa: S310 - loopback
+    request = urllib.request.Request(
         f"http://127.0.0.1:{api_port}/api/routes{base.rstrip('/')}",
         data=json.dumps({"target": target}).encode(),
         headers={"Authorization": "token benchmark"},

@@ -11,9 +11,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-import uvloop
-
-from notebooks.gateway.app import serve
+from notebooks.gateway.app import run
 from notebooks.gateway.config import GatewayConfig
 from notebooks.gateway.contract import Grant, Route, Ticket
 
@@ -61,14 +59,14 @@ class OneSession:
 
 def main(port: int, address: str, session_id: UUID) -> None:
     # As in the service: requests are logged.
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     config = GatewayConfig(
         pages_url="http://localhost:8000",
         gateway_url=f"http://127.0.0.1:{port}",
         subdomains=False,
     )
     listening = socket.create_server(("127.0.0.1", port))
-    uvloop.run(serve(OneSession(session_id, address), config, [listening]))
+    run(OneSession(session_id, address), config, [listening])
 
 
 if __name__ == "__main__":

@@ -142,6 +142,9 @@ class Backend(Protocol):
     def logs(self, key: RunKey, *, lines: int) -> str:
         """The last `lines` lines the server wrote, also after it ended; empty if there are none."""
 
+    def forget(self, session_id: UUID) -> None:
+        """Remove what is kept of the session's past runs, such as their logs."""
+
     def ensure_volume(self, volume_id: UUID) -> None:
         """Make the volume if it is not there."""
 

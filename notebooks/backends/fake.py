@@ -91,6 +91,11 @@ class FakeBackend:
         with self._lock:
             return "".join(self._logs.get(key, [])[-lines:])
 
+    def forget(self, session_id: UUID) -> None:
+        with self._lock:
+            for key in [key for key in self._logs if key.session_id == session_id]:
+                del self._logs[key]
+
     def ensure_volume(self, volume_id: UUID) -> None:
         with self._lock:
             self.volumes.add(volume_id)

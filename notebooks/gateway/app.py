@@ -5,14 +5,16 @@
 
 import asyncio
 import logging
+import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any, cast
 
-from aiohttp import hdrs, web
+import uvloop
+from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
 from aiohttp.http_exceptions import LineTooLong
 
 from notebooks.gateway.activity import Activity, is_use
@@ -33,6 +35,8 @@ EXPIRE_SECONDS = 5.0
 READ_BYTES = 256 * 1024
 MAX_LINE = 16 * 1024
 LINGER_SECONDS = 2.0
+
+_VERSIONS = (HttpVersion10, HttpVersion11)
 
 logger = logging.getLogger(__name__)
 access_logger = logging.getLogger("notebooks.gateway.access")
@@ -70,8 +74,7 @@ class Gateway:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Keep its knowledge fresh, and write what it has seen at the end."""
-        with suppress(Exception):  # the loop tries again; until then everybody is refused
-            await self._authorization.sweep()
+        await self._authorization.try_sweep()
         tasks = [
             asyncio.create_task(self._authorization.run()),
             asyncio.create_task(self._activity.run()),
@@ -90,6 +93,8 @@ class Gateway:
         self._proxy.close_tunnels()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.version not in _VERSIONS:
+            raise bad_request("This version of HTTP is not served.")
         target = request.raw_path
         if target.partition("?")[0] == HEALTH_TARGET:
             return self._health()
@@ -103,8 +108,7 @@ class Gateway:
     async def _carry(self, request: web.BaseRequest, place: Place) -> web.StreamResponse:
         held = await self._admission.admit(request, place)
         transport = request.transport
-        if transport is None:
-            raise ConnectionResetError("The client is gone.")
+        assert transport is not None, "aiohttp cancels the handler of a client that is gone"
         exchange = Exchange(
             proxy=self._proxy,
             request=request,
@@ -114,13 +118,12 @@ class Gateway:
         )
         # Nothing was awaited since admission, so a revocation from here on finds it.
         held.open.add(exchange)
-        try:
-            relayed = await exchange.carry()
-        finally:
-            held.open.discard(exchange)
         if is_use(request.method, navigation=wants_page(request)):
             self._activity.stamp(place.session_id)
-        return cast("web.StreamResponse", relayed)
+        try:
+            return cast("web.StreamResponse", await exchange.carry())
+        finally:
+            held.open.discard(exchange)
 
     def _health(self) -> web.Response:
         healthy = self._authorization.healthy
@@ -170,6 +173,21 @@ class _ClientProtocol(web.RequestHandler):
 class _Server(web.Server):
     def __call__(self) -> web.RequestHandler:
         return _ClientProtocol(self, loop=self._loop, **self._kwargs)
+
+
+def run(authority: Authority, config: GatewayConfig, sockets: Sequence[socket.socket]) -> None:
+    """Serve until SIGTERM or SIGINT."""
+
+    async def until_signalled() -> None:
+        serving = asyncio.create_task(serve(authority, config, sockets))
+        loop = asyncio.get_running_loop()
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signum, serving.cancel)
+        await asyncio.wait([serving])
+        if not serving.cancelled():
+            serving.result()
+
+    uvloop.run(until_signalled())
 
 
 async def serve(

@@ -77,9 +77,10 @@ class Authorization:
         self._passes: OrderedDict[Key, Pass] = OrderedDict()
         self._refused: OrderedDict[Key, float] = OrderedDict()
         self._routes: dict[UUID, Route] = {}
-        self._lookups: dict[Key, asyncio.Task[Pass | None]] = {}
+        self._lookups: dict[Key, asyncio.Task[None]] = {}
         self._slots = asyncio.Semaphore(MAX_LOOKUPS)
         self._fresh_at = float("-inf")
+        self._answering = True
 
     @property
     def healthy(self) -> bool:
@@ -121,13 +122,22 @@ class Authorization:
     async def run(self) -> None:
         """Sweep until cancelled."""
         while True:
-            try:
-                async with asyncio.timeout(SOURCE_SECONDS):
-                    await self.sweep()
-            except Exception:  # whatever the source raises, the gateway stays up
-                if self.healthy:
-                    logger.warning("The sweep failed", exc_info=True)
+            await self.try_sweep()
             await asyncio.sleep(SWEEP_SECONDS)
+
+    async def try_sweep(self) -> None:
+        """Sweep, or leave everything as it is if the source does not answer in time."""
+        try:
+            async with asyncio.timeout(SOURCE_SECONDS):
+                await self.sweep()
+        except Exception:  # whatever the source raises, the gateway stays up
+            if self._answering:
+                logger.exception("The authority does not answer")
+            self._answering = False
+        else:
+            if not self._answering:
+                logger.warning("The authority answers again")
+            self._answering = True
 
     async def sweep(self) -> None:
         """Ask about everything that is held, by one question of each kind."""
@@ -157,9 +167,11 @@ class Authorization:
             task = asyncio.create_task(self._ask_about(key))
             self._lookups[key] = task
             task.add_done_callback(lambda _: self._lookups.pop(key, None))
-        return await asyncio.shield(task)
+        await asyncio.shield(task)
+        # A sweep may have come between: only what is held can be revoked.
+        return self._passes.get(key)
 
-    async def _ask_about(self, key: Key) -> Pass | None:
+    async def _ask_about(self, key: Key) -> None:
         session_id, kind, credential = key
         ask = {
             Kind.TICKET: self._authority.by_ticket,
@@ -171,10 +183,9 @@ class Authorization:
         if found is None or found.expires_at <= time.time():
             self._refused[key] = time.monotonic() + REFUSED_SECONDS
             _trim(self._refused, MAX_REFUSED)
-            return None
-        self._passes[key] = found
-        self._make_room()
-        return found
+        else:
+            self._passes[key] = found
+            self._make_room()
 
     async def _ask(self, question: Awaitable[Answer]) -> Answer:
         try:

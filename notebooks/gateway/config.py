@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+TICKET_COOKIES = ("submarine-ticket", "__Secure-submarine-ticket", "__Host-submarine-ticket")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayConfig:
     """URLs are `scheme://host[:port]`, without a path.
 
-    With `subdomains` a session is at `<session id>.<gateway host>/`, which gives each its own
-    origin; without, at `/session/<session id>/`. `site_cookies` are the names of the cookies that
+    With `subdomains` a session is at `<session id>.<gateway host>/`; without, at
+    `/session/<session id>/`. Prefer them: only an origin of its own keeps a page of one session
+    from acting in another that the same person has open. `site_cookies` are the names of the cookies that
     the pages set: no session ever sees one or sets one.
     """
 
@@ -40,7 +43,7 @@ class GatewayConfig:
 
         `__Host-` demands the path `/`, which only a session with its own host can have.
         """
+        plain, secure, host = TICKET_COOKIES
         if not self.secure:
-            return "submarine-ticket"
-        prefix = "__Host-" if self.subdomains else "__Secure-"
-        return f"{prefix}submarine-ticket"
+            return plain
+        return host if self.subdomains else secure

@@ -6,7 +6,7 @@ its pages may do on an origin that it may share with others.
 
 from collections.abc import Iterable, Sequence
 
-from notebooks.gateway.config import GatewayConfig
+from notebooks.gateway.config import TICKET_COOKIES, GatewayConfig
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 
@@ -64,7 +64,7 @@ class HeaderPolicy:
         self._proto = b"https" if config.secure else b"http"
         self._ticket = config.ticket_cookie.encode()
         self._reserved = frozenset(
-            name.lower().encode() for name in (*config.site_cookies, *_ticket_names())
+            name.lower().encode() for name in (*config.site_cookies, *TICKET_COOKIES)
         )
 
     def tickets(self, cookies: Iterable[str]) -> list[str]:
@@ -146,11 +146,6 @@ class HeaderPolicy:
         if name.lower().startswith(b"__host-") and path != b"/":
             return None
         return b"; ".join((*kept, b"Path=" + path))
-
-
-def _ticket_names() -> tuple[str, ...]:
-    bare = "submarine-ticket"
-    return bare, f"__Host-{bare}", f"__Secure-{bare}"
 
 
 def _pairs(header: bytes) -> Iterable[tuple[bytes, bytes]]:

@@ -15,7 +15,7 @@ import httptools
 CONNECT_SECONDS = 5.0
 IDLE_SECONDS = 30.0
 MAX_IDLE_PER_ADDRESS = 64
-MAX_HEAD_BYTES = 64 * 1024
+MAX_OVERHEAD = 256 * 1024
 HIGH_WATER = 512 * 1024
 
 SWITCHING_PROTOCOLS = 101
@@ -46,6 +46,7 @@ class ResponseHead:
     reason: bytes = b""
     headers: list[tuple[bytes, bytes]]
     length: bytes | None = None
+    chunked: bool = False
     has_body: bool = True
 
 
@@ -62,7 +63,7 @@ class Connection(asyncio.Protocol):
         self._for_head_request = False
         self._may_upgrade = False
         self._head = ResponseHead(headers=[])
-        self._head_size = 0
+        self._unproductive = 0
         self._head_done = False
         self._tunnel = False
         self._keep_alive = False
@@ -175,7 +176,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
-        if self._head_done and exc is None and self._until_close():
+        if self._head_done and not self._broken and exc is None and self._until_close():
             self._done = True
         self._wake()
         if self._writer is not None:
@@ -183,7 +184,7 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._writer = self._loop.create_future()
-        if self._source is not None:
+        if self._source is not None and not self._source.is_closing():
             self._source.pause_reading()
 
     def resume_writing(self) -> None:
@@ -205,11 +206,14 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._head_done:
             return  # a trailer
-        self._head_size += len(name) + len(value)
-        if self._head_size > MAX_HEAD_BYTES:
-            raise _UnexpectedError("large headers")
-        if name.lower() == b"content-length":
-            self._head.length = value
+        match name.lower():
+            case b"content-length":
+                self._head.length = value
+            case b"transfer-encoding":
+                # It ends here and is made anew, so it must be one that is known.
+                if value.lower() != b"chunked":
+                    raise _UnexpectedError("an unknown transfer coding")
+                self._head.chunked = True
         self._head.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
@@ -224,10 +228,12 @@ class Connection(asyncio.Protocol):
         self._keep_alive = self._parser.should_keep_alive()
         head.has_body = not (self._for_head_request or head.status in _BODILESS)
         self._head_done = True
+        self._unproductive = 0
         if not head.has_body:
             self._done = True
 
     def on_body(self, body: bytes) -> None:
+        self._unproductive = 0
         if self._head.has_body:
             self._take(body)
 
@@ -242,11 +248,13 @@ class Connection(asyncio.Protocol):
     def _expect_response(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
         self._head = ResponseHead(headers=[])
-        self._head_size = 0
+        self._unproductive = 0
         self._head_done = False
 
     def _parse(self, data: bytes) -> None:
         assert self._parser is not None
+        # The parser gathers a header, however long, before it tells of it.
+        self._unproductive += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -254,6 +262,9 @@ class Connection(asyncio.Protocol):
             self._take(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             self._break(f"sent what is not HTTP ({type(error).__name__})")
+        else:
+            if self._unproductive > MAX_OVERHEAD and not self._done:
+                self._break("sent too large a header")
 
     def _take(self, data: bytes) -> None:
         if not data:
@@ -266,10 +277,7 @@ class Connection(asyncio.Protocol):
 
     def _until_close(self) -> bool:
         """Whether the end of the connection is the proper end of this response."""
-        return self._tunnel or (
-            self._head.length is None
-            and not any(name.lower() == b"transfer-encoding" for name, _ in self._head.headers)
-        )
+        return self._tunnel or (self._head.length is None and not self._head.chunked)
 
     def _break(self, reason: str) -> None:
         self._broken = reason

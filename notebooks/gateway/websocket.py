@@ -77,13 +77,12 @@ def _header_size(header: bytearray) -> int:
 
 
 def _payload_size(header: bytearray) -> int:
-    match header[1] & _LENGTH_BITS:
-        case 126:
-            return int.from_bytes(header[2:4])
-        case 127:
-            return int.from_bytes(header[2:10])
-        case size:
-            return size
+    size = header[1] & _LENGTH_BITS
+    if size == _LENGTH_16:
+        return int.from_bytes(header[2:4])
+    if size == _LENGTH_64:
+        return int.from_bytes(header[2:10])
+    return size
 
 
 class Tunnel:

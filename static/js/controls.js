@@ -46,7 +46,8 @@ dialog.addEventListener("click", (event) => {
   }
 });
 
-dialog.addEventListener("close", () => asker?.focus());
+// By its id, for the list it stood in may have been refreshed meanwhile.
+dialog.addEventListener("close", () => (document.getElementById(asker.id) ?? asker).focus());
 
 // Two clicks are one: a form that is on its way is not sent again.
 document.addEventListener("submit", (event) => {
@@ -88,20 +89,28 @@ document.addEventListener("click", async (event) => {
 function toast(text) {
   const element = document.createElement("div");
   element.className = "toast error";
-  const words = document.createElement("p");
-  words.textContent = text;
-  element.append(words);
+  element.innerHTML = '<p></p><button type="button" data-dismiss>Dismiss</button>';
+  element.firstChild.textContent = text;
   document.getElementById("toasts").replaceChildren(element);
+  return element;
 }
 
+function isRefresh({ detail }) {
+  return detail.requestConfig.triggeringEvent?.type === "refresh";
+}
+
+let outOfDate = null;
+
 document.addEventListener("htmx:sendError", (event) => {
-  if (event.detail.requestConfig.triggeringEvent?.type !== "refresh") {
-    toast("The service did not answer. Try again.");
-  }
+  if (!isRefresh(event)) toast("The service did not answer. Try again.");
+  else outOfDate ??= toast("The service does not answer. What is shown may be out of date.");
+});
+
+document.addEventListener("htmx:afterOnLoad", () => {
+  outOfDate?.remove();
+  outOfDate = null;
 });
 
 document.addEventListener("htmx:responseError", (event) => {
-  if (event.detail.requestConfig.triggeringEvent?.type !== "refresh") {
-    toast("That did not work. Load the page again, then try again.");
-  }
+  if (!isRefresh(event)) toast("That did not work. Load the page again, then try again.");
 });

@@ -6,7 +6,7 @@ const part = document.querySelector("[data-live]");
 let stream = null;
 let net = 0;
 let stale = false;
-let fetching = false;
+let underWay = 0;
 
 // Nothing moves under the hands: not while a menu or question is open, or text is being selected.
 function inUse() {
@@ -20,9 +20,8 @@ function inUse() {
 
 function refresh() {
   stale = true;
-  if (fetching || document.hidden || inUse()) return;
+  if (underWay || document.hidden || inUse()) return;
   stale = false;
-  fetching = true;
   htmx.trigger(part, "refresh");
 }
 
@@ -30,9 +29,15 @@ function refreshIfStale() {
   if (stale) refresh();
 }
 
-part.addEventListener("htmx:afterRequest", (event) => {
-  if (event.detail.elt !== part) return;
-  fetching = false;
+// A button's own answer is newer than what is being fetched, and must find the button in place.
+part.addEventListener("htmx:beforeRequest", ({ detail }) => {
+  if (detail.target !== part) return;
+  if (underWay) htmx.trigger(part, "htmx:abort");
+  underWay += 1;
+});
+part.addEventListener("htmx:afterRequest", ({ detail }) => {
+  if (detail.target !== part) return;
+  underWay -= 1;
   refreshIfStale();
 });
 document.addEventListener("toggle", refreshIfStale, true);

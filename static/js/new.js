@@ -10,7 +10,6 @@ function show() {
 }
 
 form?.addEventListener("change", show);
-if (form) show();
 
 // A page that comes back from the browser's cache asks for another session.
 addEventListener("pageshow", (event) => {

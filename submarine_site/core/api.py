@@ -6,15 +6,14 @@ where inputs are.
 
 import logging
 from collections.abc import Mapping
-from io import BytesIO
-from typing import IO, Any
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import OperationalError
 from django.http import Http404
 from drf_spectacular.openapi import AutoSchema
-from rest_framework import exceptions, parsers, serializers
+from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
@@ -50,24 +49,6 @@ class StrictSerializer(serializers.Serializer[Any]):
                     {name: ["There is no such field."] for name in unknown}
                 )
         return super().to_internal_value(data)
-
-
-class BoundedJSONParser(parsers.JSONParser):
-    """JSON within Django's limit for bodies, which DRF's own parser reads past."""
-
-    def parse(
-        self,
-        stream: IO[Any],  # noqa: ARG002
-        media_type: str | None = None,
-        parser_context: Mapping[str, Any] | None = None,
-    ) -> Any:
-        """Parse the body. Raises `RequestDataTooBig`, or `ParseError`."""
-        assert parser_context is not None
-        body = BytesIO(parser_context["request"].body)
-        try:
-            return super().parse(body, media_type, parser_context)
-        except RecursionError as error:
-            raise exceptions.ParseError("JSON parse error - nested too deeply") from error
 
 
 class Schema(AutoSchema):

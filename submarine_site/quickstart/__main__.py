@@ -41,9 +41,8 @@ async def serve(data: Path, *, pages: socket, gateway: socket) -> None:
     """Run everything, until a signal or a program that does not start ends it."""
     console = Console(sys.stdout, width=NAME_WIDTH)
     supervisor = Supervisor(console=console, folder=CHECKOUT, record=data / "processes.json")
-    with suppress(asyncio.CancelledError):
+    with suppress(asyncio.CancelledError), runtime_folder(data) as runtime:
         _stop_on_signals(supervisor)
-        runtime = runtime_folder(data)
         database_url = os.environ.get("DATABASE_URL", "")
         redis_url = os.environ.get("REDIS_URL", "")
         servers: list[Program] = []
@@ -70,9 +69,7 @@ async def serve(data: Path, *, pages: socket, gateway: socket) -> None:
             async with supervisor.running(*servers):
                 await _run_site(site, supervisor, kept.users_json())
         finally:
-            site.monitor_socket.unlink(missing_ok=True)
-            with suppress(OSError):  # A session that could not be stopped is still there.
-                runtime.rmdir()
+            site.monitor_socket.unlink(missing_ok=True)  # It does not do that itself.
 
 
 async def _run_site(site: Site, supervisor: Supervisor, users: list[dict[str, str]]) -> None:
@@ -81,22 +78,21 @@ async def _run_site(site: Site, supervisor: Supervisor, users: list[dict[str, st
     prepared = await supervisor.complete(site.prepare_program(), given=json.dumps({"users": users}))
     if prepared != 0:
         raise QuickstartError("The database could not be prepared: the lines above say why.")
-    # The pages first: they are what somebody waits for.
+    # First what somebody waits for, so that it need not share the cores with the rest.
     async with (
-        supervisor.running(site.web_program()),
+        supervisor.running(site.web_program(), site.gateway_program()),
         supervisor.running(*site.background_programs()),
     ):
         try:
-            async with supervisor.running(site.gateway_program()):
-                content = {
-                    "url": site.pages_url,
-                    "gateway_url": site.gateway_url,
-                    "users": users,
-                    "data": str(site.data),
-                }
-                write_private(summary, json.dumps(content, indent=2))
-                supervisor.console.block(_announcement(site, users))
-                await asyncio.get_running_loop().create_future()
+            content = {
+                "url": site.pages_url,
+                "gateway_url": site.gateway_url,
+                "users": users,
+                "data": str(site.data),
+            }
+            write_private(summary, json.dumps(content, indent=2))
+            supervisor.console.block(_announcement(site, users))
+            await asyncio.get_running_loop().create_future()
         finally:
             await supervisor.complete(site.stop_sessions_program(), seconds=STOP_SESSIONS_SECONDS)
 

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,28 +59,26 @@ def running(folder: Path) -> Iterator[Urls]:
 
 
 async def _serve(folder: Path) -> None:
-    runtime = runtime_folder(folder)
-    settings = (*FAST, "max_connections=200")
-    database = PostgreSQL(folder=folder / "db", sockets=runtime, settings=settings)
-    redis = Redis(sockets=runtime)
     words = io.StringIO()
+    settings = (*FAST, "max_connections=200")
     try:
-        supervisor = Supervisor(
-            console=Console(words, width=10),
-            folder=folder,
-            record=folder / "processes.json",
-        )
-        await database.make_data(supervisor)
-        async with supervisor.running(database.program(), redis.program()):
-            print(json.dumps({"database": database.url, "redis": redis.url}), flush=True)  # noqa: T201
-            await _end_of_input()
+        with runtime_folder(folder) as runtime:
+            database = PostgreSQL(folder=folder / "db", sockets=runtime, settings=settings)
+            redis = Redis(sockets=runtime)
+            supervisor = Supervisor(
+                console=Console(words, width=10),
+                folder=folder,
+                record=folder / "processes.json",
+            )
+            await database.make_data(supervisor)
+            async with supervisor.running(database.program(), redis.program()):
+                print(json.dumps({"database": database.url, "redis": redis.url}), flush=True)  # noqa: T201
+                await _end_of_input()
     except BaseException:
         sys.stderr.write(words.getvalue())
         raise
     finally:
         shutil.rmtree(folder)
-        with suppress(OSError):
-            runtime.rmdir()
 
 
 async def _end_of_input() -> None:

@@ -12,7 +12,7 @@ import re
 import shutil
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from submarine_site.quickstart.errors import QuickstartError
@@ -87,8 +87,9 @@ def _already_running(text: str) -> str:
     )
 
 
-def runtime_folder(data: Path) -> Path:
-    """The folder for sockets that belongs to this data folder: private, and with a short path."""
+@contextmanager
+def runtime_folder(data: Path) -> Iterator[Path]:
+    """Hold the folder for this data folder's sockets: private, and with a short path."""
     digest = hashlib.sha256(os.fsencode(data.resolve())).hexdigest()[:12]
     folder = Path("/tmp") / f"submarine-{os.geteuid()}-{digest}"  # noqa: S108 - see below
     given = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
@@ -106,7 +107,11 @@ def runtime_folder(data: Path) -> Path:
             f"{folder} is not a folder of your own that only you can enter: "
             "remove it, or set XDG_RUNTIME_DIR to a folder of your own."
         )
-    return folder
+    try:
+        yield folder
+    finally:
+        with suppress(OSError):  # What was killed has left its socket, or a session runs on.
+            folder.rmdir()
 
 
 def _suits_sockets(path: Path) -> bool:

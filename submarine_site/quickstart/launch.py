@@ -10,13 +10,16 @@ import ctypes
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 # From linux/prctl.h and linux/capability.h.
 PR_SET_PDEATHSIG = 1
 PR_SET_KEEPCAPS = 8
+PR_SET_SECUREBITS = 28
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
+SECBIT_NO_SETUID_FIXUP = 1 << 2
 CAP_DAC_OVERRIDE = 1
 CAPABILITY_VERSION_3 = 0x20080522
 
@@ -35,6 +38,11 @@ def _prctl(*arguments: int) -> None:
 
 def become(user: int) -> None:
     """Change to a user without rights, keeping the one capability across the coming exec."""
+    with suppress(OSError):
+        # Without this, access() leaves the capability out, and programs that ask it about
+        # themselves take themselves for not executable. Where it is not allowed, they work if
+        # they do not lie in a closed folder.
+        _prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP)
     _prctl(PR_SET_KEEPCAPS, 1)
     os.setgroups([])
     os.setresgid(user, user, user)

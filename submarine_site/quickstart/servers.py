@@ -24,6 +24,10 @@ from submarine_site.quickstart.supervisor import Program, Supervisor
 
 MAJOR = "18"
 PROBE_SECONDS = 0.02
+NOT_AS_ROOT = (
+    "PostgreSQL does not run as root, and the user `nobody` cannot be used here instead: "
+    "run as an ordinary user, or set DATABASE_URL."
+)
 FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 """Settings for data that need not outlive the machine's next crash."""
 
@@ -107,6 +111,10 @@ class PostgreSQL:
     def _data(self) -> Path:
         return self.folder / "data"
 
+    @property
+    def _lock(self) -> Path:
+        return self._data / "postmaster.pid"
+
     def program(self) -> Program:
         """How to run it; its data must have been made."""
         settings = (
@@ -122,7 +130,7 @@ class PostgreSQL:
             name="postgresql",
             command=(self._binary("postgres"), "-D", str(self._data), *words),
             user=self._user,
-            before=self._remove_stale_lock,
+            before=self._remove_stale_locks,
             ready=self._answers,
             # Its "fast shutdown": connections are ended, nothing is lost.
             stop_signal=signal.SIGINT,
@@ -142,7 +150,10 @@ class PostgreSQL:
             shutil.rmtree(new)
         new.mkdir(mode=0o700)
         if self._user is not None:
-            os.chown(new, self._user, self._user)
+            try:
+                os.chown(new, self._user, self._user)
+            except PermissionError:
+                raise QuickstartError(NOT_AS_ROOT) from None
         durably = "fsync=off" not in self.settings
         program = Program(
             name="initdb",
@@ -185,25 +196,23 @@ class PostgreSQL:
         try:
             return pwd.getpwnam("nobody").pw_uid
         except KeyError:
-            raise QuickstartError(
-                "PostgreSQL does not run as root, and there is no user `nobody` here: "
-                "run as an ordinary user, or set DATABASE_URL."
-            ) from None
+            raise QuickstartError(NOT_AS_ROOT) from None
 
-    def _remove_stale_lock(self) -> None:
-        """Remove a lock file whose process id has come to belong to something else.
+    def _remove_stale_locks(self) -> None:
+        """Remove lock files whose process id has come to belong to something else.
 
         PostgreSQL would take that for a server of its own. Should one run after all, it still
         finds that out by its shared memory.
         """
-        lock = self._data / "postmaster.pid"
-        try:
-            pid = int(lock.read_text().split("\n", 1)[0])
-            if self._is_ours(pid):
-                return
-        except (FileNotFoundError, ValueError):
-            pass
-        lock.unlink(missing_ok=True)
+        for lock in (self._lock, self.sockets / ".s.PGSQL.5432.lock"):
+            try:
+                pid = int(lock.read_text().split("\n", 1)[0])
+            except FileNotFoundError:
+                continue
+            except ValueError:
+                pid = 0
+            if not self._is_ours(pid):
+                lock.unlink()
 
     def _is_ours(self, pid: int) -> bool:
         try:
@@ -218,10 +227,9 @@ class PostgreSQL:
     async def _answers(self, pid: int) -> None:
         # The last line of this file tells, without a connection attempt that would be logged as
         # refused; pg_ctl waits in the same way.
-        lock = self._data / "postmaster.pid"
         while True:
             with suppress(FileNotFoundError):
-                lines = lock.read_text().splitlines()
+                lines = self._lock.read_text().splitlines()
                 if lines[:1] == [str(pid)] and lines[7:] and lines[7].strip() == "ready":
                     return
             await asyncio.sleep(PROBE_SECONDS)

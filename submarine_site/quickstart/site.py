@@ -1,6 +1,7 @@
 """The processes of the service as programs of the quickstart, and where they listen."""
 
 import asyncio
+import errno
 import os
 import socket
 import sys
@@ -16,7 +17,7 @@ CHECKOUT = Path(__file__).parents[2]
 PAGES_HOST = "127.0.0.1"
 # Another name than the pages', though the same machine: cookies do not tell ports apart.
 GATEWAY_HOST = "localhost"
-LOOPBACK = "127.0.0.1"
+LOOPBACK, LOOPBACK_6 = "127.0.0.1", "::1"
 PROBE_SECONDS = 0.5
 STOP_SESSIONS_SECONDS = 60.0
 
@@ -29,6 +30,7 @@ def listen(port: int, *, purpose: str, variable: str) -> socket.socket:
     """
     try:
         listener = socket.create_server((LOOPBACK, port), backlog=1024)
+        _refuse_a_neighbour(port_of(listener))
     except OSError as error:
         reason = os.strerror(error.errno or 0)
         raise QuickstartError(
@@ -39,6 +41,15 @@ def listen(port: int, *, purpose: str, variable: str) -> socket.socket:
     # and leaves out what it sets for TCP.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
+
+
+def _refuse_a_neighbour(port: int) -> None:
+    """Fail if somebody has the port at IPv6's loopback, where browsers look for localhost first."""
+    try:
+        socket.create_server((LOOPBACK_6, port), family=socket.AF_INET6).close()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise
 
 
 def port_of(listener: socket.socket) -> int:

@@ -131,7 +131,7 @@ class Supervisor:
             if _recent(failed_starts, now) == FAILED_STARTS:
                 raise QuickstartError(
                     f"{program.name} does not start ({_ending(code)}, {FAILED_STARTS} times): "
-                    f"its last lines above say why; mend that, then run again."
+                    "its last lines above say why; mend that, then run again."
                 )
             pause = FIRST_PAUSE * 2 ** (_recent(ends, now) - 1)
             self.console.line(program.name, f"{_ending(code)}; it is started again in {pause:g} s")
@@ -213,13 +213,15 @@ class Supervisor:
                 wait.cancel()
 
     async def _end(self, process: asyncio.subprocess.Process, program: Program) -> None:
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.send_signal(program.stop_signal)
-            await self._wait(process, program.grace_seconds)
-        # Also when it ended by itself: its children may have not.
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
+        try:
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    process.send_signal(program.stop_signal)
+                await self._wait(process, program.grace_seconds)
+        finally:
+            # Also when it ended by itself: its children may have not.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
 
     def _remember(self, pid: int, stop_signal: signal.Signals) -> None:

@@ -4,6 +4,7 @@ from submarine_site.settings.base import *  # noqa: F403
 
 LOCAL_BACKEND_ACCEPTED = True
 # Straight from the folders of the packages: there is no collectstatic step to forget.
+STATIC_ROOT = None
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 STORAGES = {

@@ -15,3 +15,5 @@ BACKEND = "fake"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # What is enqueued stays in this process, for `tests.broker` to look at.
 CELERY_BROKER_URL = "memory://"
+# Each test client would look through every static file first.
+WHITENOISE_USE_FINDERS = False

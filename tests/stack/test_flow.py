@@ -4,6 +4,7 @@ import json
 import threading
 
 import pytest
+import requests
 
 from tests.stack.service import Program, Service, wait_until
 
@@ -99,4 +100,71 @@ def test_a_stranger_sees_nothing(demo: Program) -> None:
     assert stranger.jupyter(session, "GET", "api/contents").status_code == 401
     listed = json.dumps(stranger.api("GET", "sessions/").json())
     assert session not in listed
+    demo.delete(session)
+
+
+def test_the_task_monitor_is_for_staff(service: Service) -> None:
+    pages = {role: _signed_in(service, role) for role in ("admin", "user")}
+    anonymous = requests.get(f"{service.url}/admin/monitor/", timeout=30, allow_redirects=False)
+
+    def shows_workers() -> bool:
+        seen = pages["admin"].get(f"{service.url}/admin/monitor/workers", timeout=30)
+        return seen.status_code == 200 and "<title>Workers · Flower</title>" in seen.text
+
+    wait_until(shows_workers)
+    assert pages["user"].get(f"{service.url}/admin/monitor/", timeout=30).status_code == 403
+    assert (anonymous.status_code, anonymous.headers["Location"]) == (
+        302,
+        "/sign-in?next=/admin/monitor/",
+    )
+    # To look at only: its controls are not passed on.
+    shut_down = pages["admin"].post(
+        f"{service.url}/admin/monitor/api/worker/shutdown/celery@any", timeout=30
+    )
+    assert shut_down.status_code == 403
+
+
+def _signed_in(service: Service, role: str) -> requests.Session:
+    """A browser without a screen."""
+    user, browser = service.users[role], requests.Session()
+    browser.get(f"{service.url}/sign-in", timeout=30)
+    answer = browser.post(
+        f"{service.url}/sign-in",
+        data={
+            "username": user["name"],
+            "password": user["password"],
+            "csrfmiddlewaretoken": browser.cookies["csrftoken"],
+        },
+        timeout=30,
+    )
+    assert answer.status_code == 200, answer.text
+    return browser
+
+
+def test_a_browser_is_let_in_by_a_code_that_works_once(service: Service, demo: Program) -> None:
+    session = demo.start()
+    browser = _signed_in(service, "user")
+    at_gateway = f"{service.gateway_url}/session/{session}/"
+
+    opened = browser.get(
+        f"{service.url}/sessions/{session}/open", timeout=30, allow_redirects=False
+    )
+    code = opened.headers["Location"]
+    assert (opened.status_code, code.partition("?")[0]) == (302, f"{at_gateway}_submarine/enter")
+    inside = browser.get(code, timeout=30, allow_redirects=False)
+
+    assert (inside.status_code, inside.headers["Location"]) == (303, f"{at_gateway}lab")
+    [cookie] = [each for each in browser.cookies if each.domain == "localhost.local"]
+    assert cookie.path == f"/session/{session}/"
+    assert cookie.has_nonstandard_attr("HttpOnly")
+    assert browser.get(f"{at_gateway}api/status", timeout=30).status_code == 200
+    assert requests.get(code, timeout=30, allow_redirects=False).status_code == 403
+    browser.post(
+        f"{service.url}/sign-out",
+        data={"csrfmiddlewaretoken": browser.cookies.get("csrftoken", domain="127.0.0.1")},
+        timeout=30,
+    )
+    wait_until(
+        lambda: browser.get(f"{at_gateway}api/status", timeout=30).status_code == 401, seconds=1
+    )
     demo.delete(session)

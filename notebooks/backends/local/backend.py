@@ -110,6 +110,10 @@ class LocalBackend:
         with _errors():
             return tail(self._runs.of(key).folder, lines)
 
+    def forget(self, session_id: UUID) -> None:
+        with _errors():
+            self._runs.forget(session_id)
+
     def ensure_volume(self, volume_id: UUID) -> None:
         with _errors(refusing="volume_refused"):
             private_folder(self._homes.of(volume_id))

@@ -10,6 +10,7 @@
 import fcntl
 import json
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -146,6 +147,11 @@ class Runs:
             # File managers leave files of their own in any folder.
             with suppress(ValueError):
                 yield self.of(RunKey(UUID(session_id), UUID(run_id)))
+
+    def forget(self, session_id: UUID) -> None:
+        """Remove the folders of a session's runs."""
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self.data / "runs" / str(session_id))
 
     def begin(self, run: Run, request: Request) -> None:
         """Write down that a run is about to begin."""

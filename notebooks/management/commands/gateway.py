@@ -1,15 +1,12 @@
 """`manage.py gateway`: run the gateway until SIGTERM or SIGINT."""
 
-import asyncio
-import signal
 import socket
 from argparse import ArgumentParser
 
-import uvloop
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from notebooks.gateway.app import serve
+from notebooks.gateway.app import run
 from notebooks.gateway.authority import DatabaseAuthority
 from notebooks.gateway.config import GatewayConfig
 
@@ -36,15 +33,4 @@ class Command(BaseCommand):
             listening = socket.create_server((host, port), family=family)
         else:
             listening = socket.socket(fileno=fd)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_run_until_signalled(config, listening))
-
-
-async def _run_until_signalled(config: GatewayConfig, sock: socket.socket) -> None:
-    serving = asyncio.create_task(serve(DatabaseAuthority(), config, [sock]))
-    loop = asyncio.get_running_loop()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, serving.cancel)
-    await asyncio.wait([serving])
-    if not serving.cancelled():
-        serving.result()
+        run(DatabaseAuthority(), config, [listening])

@@ -33,7 +33,11 @@ def span(seconds: float) -> str:
     ):
         if whole >= unit:
             rest = whole % unit // smaller
-            return f"{whole // unit} {name} {rest} {smaller_name}" if rest else f"{whole // unit} {name}"
+            return (
+                f"{whole // unit} {name} {rest} {smaller_name}"
+                if rest
+                else f"{whole // unit} {name}"
+            )
     return f"{whole} s"
 
 
@@ -54,7 +58,10 @@ def _ago(when: datetime) -> str:
 def ago(when: datetime) -> SafeString:
     """Say how long ago `when` was."""
     return format_html(
-        '<time datetime="{}" title="{}" data-ago>{}</time>', when.isoformat(), _exact(when), _ago(when)
+        '<time datetime="{}" title="{}" data-ago>{}</time>',
+        when.isoformat(),
+        _exact(when),
+        _ago(when),
     )
 
 

@@ -28,13 +28,13 @@ class MemoryAuthority:
         self.down = False
         self._numbers = itertools.count()
 
-    def add_session(self, address: str, *, status: str = "running") -> UUID:
-        session_id = uuid4()
+    def add_session(self, address: str, *, session_id: UUID | None = None) -> UUID:
+        session_id = session_id or uuid4()
         self.where[session_id] = Route(
             session_id=session_id,
             run_id=uuid4(),
             name="analysis",
-            status=status,
+            status="running",
             address=address,
             token="the-run's-token",
         )

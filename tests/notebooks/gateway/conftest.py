@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from uuid import UUID
 
 import aiohttp
@@ -50,7 +51,9 @@ class Upstream:
     extra_headers: list[tuple[str, str]] = field(default_factory=list)
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
-    close_codes: list[int | None] = field(default_factory=list)
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+    close_code: int | None = None
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
@@ -84,6 +87,7 @@ class Upstream:
     def _remember(self, request: web.BaseRequest, size: int) -> None:
         headers = [(name.decode(), value.decode()) for name, value in request.raw_headers]
         self.seen.append(Seen(request.method, request.raw_path, headers, size))
+        self.arrived.set()
 
     def _extra(self) -> "aiohttp.typedefs.LooseHeaders":
         return list(self.extra_headers)
@@ -118,7 +122,8 @@ class Upstream:
                 await ws.close(code=int(message.data[6:]), message=b"as asked")
             else:
                 await ws.send_str(message.data)
-        self.close_codes.append(ws.close_code)
+        self.close_code = ws.close_code
+        self.closed.set()
         return ws
 
 
@@ -171,14 +176,10 @@ class Running:
         )
 
     def connect(
-        self, within: str = "ws", *, headers: Mapping[str, str] | None = None, **options: object
-    ) -> "aiohttp.client._WSRequestContextManager":
-        return self.client.ws_connect(
-            self.url(within),
-            headers=self.own if headers is None else headers,
-            max_msg_size=0,
-            **options,  # type: ignore[arg-type]
-        )
+        self, within: str = "ws", *, headers: Mapping[str, str] | None = None, **options: Any
+    ) -> "aiohttp.client._BaseRequestContextManager[aiohttp.ClientWebSocketResponse[bool]]":
+        headers = self.own if headers is None else headers
+        return self.client.ws_connect(self.url(within), headers=headers, max_msg_size=0, **options)
 
     async def raw(self, request: bytes) -> bytes:
         """All that is answered to these bytes until the connection is closed."""
@@ -214,14 +215,18 @@ def authority() -> MemoryAuthority:
 
 @asynccontextmanager
 async def serving(
-    authority: MemoryAuthority, upstream: Upstream, **changes: object
+    authority: MemoryAuthority,
+    upstream: Upstream,
+    *,
+    session_id: UUID | None = None,
+    **changes: object,
 ) -> AsyncIterator[Running]:
     """A gateway with one running session, for which Ada's ticket is `adas`."""
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
     options = {"gateway_url": f"http://127.0.0.1:{port}", "subdomains": False, **changes}
     config = GatewayConfig(pages_url=PAGES, **options)  # type: ignore[arg-type]
-    session_id = authority.add_session(upstream.address)
+    session_id = authority.add_session(upstream.address, session_id=session_id)
     authority.add_ticket(session_id, "adas")
     task = asyncio.create_task(serve(authority, config, [listening]))
     client = aiohttp.ClientSession(

@@ -9,7 +9,9 @@ from tests.notebooks.gateway.authority import MemoryAuthority
 from tests.notebooks.gateway.conftest import Running, Upstream, serving
 
 
-async def used(authority: MemoryAuthority, upstream: Upstream, *, ws: str = "", **fetch: str) -> bool:
+async def used(
+    authority: MemoryAuthority, upstream: Upstream, *, ws: str = "", **fetch: str
+) -> bool:
     """Whether a gateway that served only this has seen its session used."""
     async with serving(authority, upstream) as gateway:
         if ws:

@@ -8,6 +8,7 @@ import pytest
 
 from notebooks.gateway import authorization as module
 from notebooks.gateway.authorization import Authorization, Kind
+from notebooks.gateway.contract import Route
 from notebooks.gateway.refusals import Refusal
 from tests.notebooks.gateway.authority import MemoryAuthority
 from tests.notebooks.gateway.conftest import Running, Upstream
@@ -35,7 +36,7 @@ async def status_of(gateway: Running, within: str = "api") -> int:
 
 async def until(gateway: Running, status: int, within: str = "api") -> None:
     async with soon():
-        while await status_of(gateway, within) != status:
+        while await status_of(gateway, within) != status:  # noqa: ASYNC110 - seen from outside
             await asyncio.sleep(0.02)
 
 
@@ -214,7 +215,7 @@ async def test_passes_are_bounded_and_what_is_open_is_kept(
         authority.add_ticket(session_id, f"ticket {n}")
 
     class Open:
-        route = None
+        route: Route | None = None
 
         def cut(self) -> None:
             pass

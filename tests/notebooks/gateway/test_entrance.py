@@ -15,7 +15,7 @@ ENTER = "_submarine/enter?code=c0de"
 PAGE = {"Accept": "text/html"}
 
 
-def cookie_of(response: Any) -> Morsel[str]:  # noqa: ANN401 - aiohttp's response
+def cookie_of(response: Any) -> Morsel[str]:
     (header,) = response.headers.getall("Set-Cookie")
     (morsel,) = SimpleCookie(header).values()
     return morsel
@@ -183,7 +183,9 @@ def test_next_that_leads_elsewhere_is_the_default(wanted: str) -> None:
 @given(
     st.lists(
         st.one_of(
-            st.sampled_from([*TRICKS, "//", "\\", "@", "https:", "javascript:", ":", ".", "?", "#"]),
+            st.sampled_from(
+                [*TRICKS, "//", "\\", "@", "https:", "javascript:", ":", ".", "?", "#"]
+            ),
             st.text(max_size=5),
         )
     ).map("".join)

@@ -4,9 +4,7 @@ from notebooks.gateway.config import GatewayConfig
 from notebooks.gateway.headers import HeaderPolicy, RawHeaders
 
 BASE = "/session/0f8fad5b-d9cb-469f-a165-70867728950e/"
-PATHS = GatewayConfig(
-    pages_url="https://app.test", gateway_url="https://nb.test", subdomains=False
-)
+PATHS = GatewayConfig(pages_url="https://app.test", gateway_url="https://nb.test", subdomains=False)
 POLICY = HeaderPolicy(PATHS)
 
 
@@ -33,7 +31,11 @@ def downstream(*headers: tuple[bytes, bytes], base: str = BASE) -> list[bytes]:
 
 
 def test_ordinary_headers_pass_as_they_are_written() -> None:
-    headers: RawHeaders = ((b"HOST", b"nb.test"), (b"X-XSRFToken", b"a\xe9"), (b"Range", b"bytes=0-1"))
+    headers: RawHeaders = (
+        (b"HOST", b"nb.test"),
+        (b"X-XSRFToken", b"a\xe9"),
+        (b"Range", b"bytes=0-1"),
+    )
     assert upstream(*headers) == [
         b"HOST: nb.test\r\n",
         b"X-XSRFToken: a\xe9\r\n",
@@ -95,7 +97,10 @@ def test_no_cookie_header_is_left_when_none_may_pass() -> None:
 
 
 def test_tickets_are_read_from_the_cookie_of_this_configuration_only() -> None:
-    cookies = ["a=1; __Secure-submarine-ticket=x", "submarine-ticket=y; __Secure-submarine-ticket=z"]
+    cookies = [
+        "a=1; __Secure-submarine-ticket=x",
+        "submarine-ticket=y; __Secure-submarine-ticket=z",
+    ]
     assert POLICY.tickets(cookies) == ["x", "z"]
 
 
@@ -190,7 +195,9 @@ def test_service_workers_may_have_all_of_the_session() -> None:
     ],
 )
 def test_ticket_cookie_has_the_strongest_prefix_it_can(
-    gateway_url: str, subdomains: bool, name: str  # noqa: FBT001
+    gateway_url: str,
+    subdomains: bool,  # noqa: FBT001
+    name: str,
 ) -> None:
     config = GatewayConfig(
         pages_url="http://app.test", gateway_url=gateway_url, subdomains=subdomains

@@ -22,7 +22,7 @@ def request(gateway: Running, line: str = "", *headers: str, body: str = "") -> 
 
 
 def statuses(answer: bytes) -> list[int]:
-    return [int(each) for each in re.findall(rb"HTTP/1\.[01] (\d{3})", answer)]
+    return [int(each) for each in re.findall(rb"HTTP/\d\.\d (\d{3})", answer)]
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ async def test_missing_host_is_refused(gateway: Running) -> None:
     "head",
     [
         "GET {base}api HTTP/1.1\r\nHost: h\r\nX: " + "x" * 100_000,
-        "GET {base}api HTTP/1.1\r\nHost: h\r\n" + "x" * 100_000,
+        "GET {base}api HTTP/1.1\r\nHost: h\r\n" + "x" * 100_000 + ": 1",
         "GET {base}" + "x" * 100_000,
     ],
 )
@@ -149,7 +149,7 @@ async def test_pipelined_requests_are_answered_in_order(gateway: Running) -> Non
     second = request(gateway, f"GET {gateway.base}{uuid4()} HTTP/1.1")
     answer = await gateway.raw(first + second)
     assert statuses(answer) == [200, 200]
-    assert [each.target for each in gateway.upstream.seen][0].endswith("bytes-3")
+    assert gateway.upstream.seen[0].target.endswith("bytes-3")
 
 
 async def test_refused_body_is_not_read_to_its_end(gateway: Running) -> None:

@@ -77,17 +77,15 @@ async def test_close_code_of_the_client_reaches_the_session(gateway: Running) ->
     async with gateway.connect() as ws:
         await ws.close(code=4002)
     async with asyncio.timeout(5):
-        while not gateway.upstream.close_codes:
-            await asyncio.sleep(0.01)
-    assert gateway.upstream.close_codes == [4002]
+        await gateway.upstream.closed.wait()
+    assert gateway.upstream.close_code == 4002
 
 
 async def test_client_that_vanishes_is_seen_by_the_session(gateway: Running) -> None:
     ws = await gateway.connect()
     ws._response.connection.transport.abort()  # type: ignore[union-attr]
     async with asyncio.timeout(5):
-        while not gateway.upstream.close_codes and not gateway.upstream.cancelled.is_set():
-            await asyncio.sleep(0.01)
+        await gateway.upstream.cancelled.wait()
 
 
 async def test_bytes_sent_along_with_the_upgrade_are_not_lost(gateway: Running) -> None:

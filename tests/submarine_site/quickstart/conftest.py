@@ -42,11 +42,8 @@ def script(tmp_path: Path) -> Callable[..., Program]:
 @pytest.fixture
 def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
-    folder = runtime_folder(tmp_path)
-    yield folder
-    for socket in folder.iterdir():
-        socket.unlink()
-    folder.rmdir()
+    with runtime_folder(tmp_path) as folder:
+        yield folder
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,5 @@
 import os
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,7 +56,9 @@ def test_a_file_in_place_of_the_data_folder_is_refused(tmp_path: Path) -> None:
 @not_as_root
 def test_a_data_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    with pytest.raises(QuickstartError, match=r"cannot be used .Permission denied.: choose another"):
+    with pytest.raises(
+        QuickstartError, match=r"cannot be used .Permission denied.: choose another"
+    ):
         data_folder(tmp_path / "data")
 
 
@@ -93,20 +96,35 @@ def test_a_folder_is_free_again_after_use(tmp_path: Path) -> None:
         pass
 
 
-def test_the_runtime_folder_is_closed_to_others_and_always_the_same(tmp_path: Path) -> None:
-    folder = runtime_folder(tmp_path)
-    try:
+def test_the_runtime_folder_is_closed_to_others(tmp_path: Path) -> None:
+    with runtime_folder(tmp_path) as folder:
         assert folder.stat().st_mode & 0o777 == 0o700
-        assert folder == runtime_folder(tmp_path)
-    finally:
-        folder.rmdir()
+
+
+def test_a_data_folder_has_the_same_runtime_folder_each_time(tmp_path: Path) -> None:
+    with runtime_folder(tmp_path) as first, runtime_folder(tmp_path / "." / "x" / "..") as second:
+        assert first == second
+
+
+def test_an_empty_runtime_folder_is_removed_after_use(tmp_path: Path) -> None:
+    with runtime_folder(tmp_path) as folder:
+        pass
+    assert not folder.exists()
+
+
+def test_a_runtime_folder_with_a_socket_that_is_left_stays(tmp_path: Path) -> None:
+    with runtime_folder(tmp_path) as folder:
+        (folder / "session.sock").touch()
+    assert folder.exists()
+    shutil.rmtree(folder)
 
 
 def test_the_users_own_runtime_folder_is_preferred(
     tmp_path: Path, private: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(private))
-    assert runtime_folder(tmp_path).parent == private
+    with runtime_folder(tmp_path) as folder:
+        assert folder.parent == private
 
 
 @pytest.mark.parametrize(
@@ -117,54 +135,54 @@ def test_an_unfit_runtime_folder_is_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", given)
-    folder = runtime_folder(tmp_path)
-    folder.rmdir()
-    assert folder.parent == Path("/tmp")  # noqa: S108
+    with runtime_folder(tmp_path) as folder:
+        assert folder.parent == Path("/tmp")  # noqa: S108
 
 
 def test_a_deep_data_folder_has_a_short_runtime_folder(tmp_path: Path) -> None:
     deep = tmp_path / ("d" * 200) / "ü '\""
-    deep.mkdir(parents=True)
-    folder = runtime_folder(deep)
-    try:
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(folder / ("s" * (107 - LONGEST_RUNTIME_PATH - 1))))
-    finally:
-        for path in folder.iterdir():
-            path.unlink()
-        folder.rmdir()
+    with runtime_folder(deep) as folder, socket.socket(socket.AF_UNIX) as listener:
+        path = folder / ("s" * (107 - LONGEST_RUNTIME_PATH - 1))
+        listener.bind(str(path))
+        path.unlink()
 
 
-def test_a_link_in_place_of_the_runtime_folder_is_refused(tmp_path: Path) -> None:
-    folder = runtime_folder(tmp_path)
-    folder.rmdir()
-    folder.symlink_to(tmp_path)
-    try:
-        with pytest.raises(QuickstartError, match="is not a folder of your own"):
-            runtime_folder(tmp_path)
-    finally:
+@pytest.fixture
+def taken(tmp_path: Path) -> Iterator[Path]:
+    """Where the runtime folder would be made."""
+    with runtime_folder(tmp_path) as folder:
+        pass
+    folder.mkdir(mode=0o700)
+    yield folder
+    if folder.is_symlink():
         folder.unlink()
-
-
-def test_a_runtime_folder_open_to_others_is_refused(tmp_path: Path) -> None:
-    folder = runtime_folder(tmp_path)
-    folder.chmod(0o755)
-    try:
-        with pytest.raises(QuickstartError, match="is not a folder of your own"):
-            runtime_folder(tmp_path)
-    finally:
+    else:
         folder.rmdir()
+
+
+def refused(data: Path) -> None:
+    with (
+        pytest.raises(QuickstartError, match="is not a folder of your own"),
+        runtime_folder(data),
+    ):
+        pass
+
+
+def test_a_link_in_place_of_the_runtime_folder_is_refused(tmp_path: Path, taken: Path) -> None:
+    taken.rmdir()
+    taken.symlink_to(tmp_path)
+    refused(tmp_path)
+
+
+def test_a_runtime_folder_open_to_others_is_refused(tmp_path: Path, taken: Path) -> None:
+    taken.chmod(0o755)
+    refused(tmp_path)
 
 
 @as_root
-def test_a_runtime_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
-    folder = runtime_folder(tmp_path)
-    os.chown(folder, 65534, 65534)
-    try:
-        with pytest.raises(QuickstartError, match="is not a folder of your own"):
-            runtime_folder(tmp_path)
-    finally:
-        folder.rmdir()
+def test_a_runtime_folder_of_somebody_else_is_refused(tmp_path: Path, taken: Path) -> None:
+    os.chown(taken, 65534, 65534)
+    refused(tmp_path)
 
 
 def test_a_private_file_is_for_its_owner_only(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ def test_a_data_folder_in_use(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 @pytest.mark.parametrize(
     ("option", "other", "purpose", "variable"),
     [
@@ -45,9 +46,10 @@ def test_a_data_folder_in_use(tmp_path: Path) -> None:
     ],
 )
 def test_a_port_that_is_taken(
-    tmp_path: Path, option: str, other: str, purpose: str, variable: str
+    *, tmp_path: Path, option: str, other: str, purpose: str, variable: str, address: str
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.create_server((address, 0), family=family) as taken:
         port = str(taken.getsockname()[1])
         assert refusal("--data", str(tmp_path), option, port, other, "0") == (
             f"make run: Port {port}, for {purpose}, cannot be used (Address already in use): "

@@ -3,8 +3,10 @@ import io
 import os
 import signal
 import subprocess
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 import psycopg
@@ -17,6 +19,7 @@ from submarine_site.quickstart.launch import CAP_DAC_OVERRIDE
 from submarine_site.quickstart.servers import PostgreSQL, Redis
 from submarine_site.quickstart.supervisor import Supervisor
 
+T = TypeVar("T")
 AWKWARD = "ünï cödé 'quoted' \"twice\" " + "x" * 180
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="PostgreSQL refuses root only")
 
@@ -36,6 +39,16 @@ async def running(
 ) -> AbstractAsyncContextManager[None]:
     await database.make_data(supervisor)
     return supervisor.running(database.program())
+
+
+async def eventually(ask: Callable[[], Awaitable[T]]) -> T:
+    """Ask again until there is a server to answer."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                return await ask()
+            except (psycopg.OperationalError, RedisConnectionError):
+                await asyncio.sleep(0.05)
 
 
 def query(database: PostgreSQL, statement: str) -> str:
@@ -103,29 +116,26 @@ async def test_data_are_there_after_postgresql_was_killed(
         query(database, "create table kept as select 42 as answer")
         killed = postmaster(database)
         os.kill(killed, signal.SIGKILL)
-        async with asyncio.timeout(30):
-            while True:
-                try:
-                    answer = query(database, "select answer from kept")
-                except psycopg.OperationalError:
-                    await asyncio.sleep(0.05)
-                else:
-                    break
+        answer = await eventually(
+            lambda: asyncio.to_thread(query, database, "select answer from kept")
+        )
         assert answer == "42"
         assert postmaster(database) != killed
 
 
-async def test_a_lock_file_with_the_number_of_another_process_is_no_obstacle(
+async def test_lock_files_with_the_number_of_another_process_are_no_obstacle(
     database: PostgreSQL, supervisor: Supervisor
 ) -> None:
+    data = database.folder / "data"
+    locks = (data / "postmaster.pid", database.sockets / ".s.PGSQL.5432.lock")
     async with await running(database, supervisor):
         query(database, "create table kept as select 42 as answer")
-        lock = database.folder / "data" / "postmaster.pid"
-        lines = lock.read_text().splitlines()
-    owner = (database.folder / "data").stat().st_uid
+        texts = [lock.read_text() for lock in locks]
+    owner = data.stat().st_uid
     with sleeping_as(owner) as stranger:
-        lock.write_text("\n".join([str(stranger.pid), *lines[1:]]) + "\n")
-        os.chown(lock, owner, owner)
+        for lock, text in zip(locks, texts, strict=True):
+            lock.write_text("\n".join([str(stranger.pid), *text.split("\n")[1:]]))
+            os.chown(lock, owner, owner)
         async with asyncio.timeout(20), await running(database, supervisor):
             assert query(database, "select answer from kept") == "42"
         assert stranger.poll() is None
@@ -212,15 +222,8 @@ async def test_redis_starts_over_the_socket_of_one_that_was_killed(
         async with redis.asyncio.Redis.from_url(server.url) as client:
             killed = (await client.info("server"))["process_id"]
             os.kill(killed, signal.SIGKILL)
-            async with asyncio.timeout(10):
-                while True:
-                    try:
-                        pid = (await client.info("server"))["process_id"]
-                    except RedisConnectionError:
-                        await asyncio.sleep(0.05)
-                    else:
-                        break
-        assert pid != killed
+            again = await eventually(lambda: client.info("server"))
+        assert again["process_id"] != killed
 
 
 async def test_a_missing_package_is_told_with_what_to_do_instead(

@@ -15,6 +15,8 @@ from typing import Any
 import psutil
 import pytest
 
+from submarine_site.quickstart.folders import runtime_folder
+
 CHECKOUT = Path(__file__).parents[3]
 STOP_SECONDS = 60
 RESTART_SECONDS = 30
@@ -101,6 +103,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
     for run in runs:
         if run.process.poll() is None:
             run.stop(signal.SIGTERM)
+    with runtime_folder(tmp_path / "data") as sockets:
+        for path in sockets.iterdir():
+            path.unlink()
 
 
 def status(url: str) -> int:

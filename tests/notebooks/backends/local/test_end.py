@@ -147,7 +147,7 @@ def test_a_shim_told_to_end_by_the_system_ends_its_run_in_order(site: LocalSite)
     site.shim(spec.key).terminate()
     seen = site.await_state(spec.key, RunState.EXITED)
     assert seen.exit_code == -signal.SIGTERM
-    assert site.processes(spec.key) == []
+    eventually(lambda: site.processes(spec.key) == [])
 
 
 @pytest.mark.parametrize("behaviour", ["never answers", "obeys"])
@@ -158,7 +158,7 @@ def test_a_killed_server_is_seen_with_its_signal(local_site: MakeSite, behaviour
     seen = site.await_state(spec.key, RunState.EXITED)
     assert seen.exit_code == -signal.SIGKILL
     assert seen.failure_code == ""
-    assert site.processes(spec.key) == []
+    eventually(lambda: site.processes(spec.key) == [])
 
 
 @pytest.mark.parametrize("behaviour", ["never answers", "obeys"])

@@ -118,7 +118,7 @@ def test_nothing_listens_but_the_socket(jupyter: LocalSite, running: SessionSpec
     assert Path(jupyter.run(running.key).socket).stat().st_mode & 0o777 == 0o600
 
 
-async def test_a_kernel_works_without_a_port_and_dies_with_its_session(
+async def test_a_kernel_has_sockets_of_its_own_user_and_dies_with_its_session(
     jupyter: LocalSite,
 ) -> None:
     spec = jupyter.start_ready()
@@ -128,7 +128,8 @@ async def test_a_kernel_works_without_a_port_and_dies_with_its_session(
         pid = int(await run_code(session, kernel, "import os; print(os.getpid())"))
     process = psutil.Process(pid)
     assert process in jupyter.processes(spec.key)
-    assert process.net_connections(kind="inet") == []
+    sockets = [path.name for path in jupyter.run(spec.key).sockets.glob("kernel-*-ipc-*")]
+    assert sorted(sockets) == [f"kernel-{kernel}-ipc-{channel}" for channel in range(1, 6)]
     jupyter.backend.stop(spec.key)
     jupyter.await_gone(spec.key)
     assert not process.is_running()
@@ -144,7 +145,9 @@ async def run_code(session: aiohttp.ClientSession, kernel: str, code: str) -> st
         "channel": "shell",
     }
     printed = []
-    async with session.ws_connect(f"api/kernels/{kernel}/channels", timeout=aiohttp.ClientWSTimeout(ws_receive=20)) as channel:
+    async with session.ws_connect(
+        f"api/kernels/{kernel}/channels", timeout=aiohttp.ClientWSTimeout(ws_receive=20)
+    ) as channel:
         await channel.send_json(request)
         async for message in channel:
             said = message.json()

@@ -83,6 +83,14 @@ def test_a_run_whose_worker_died_before_it_began_can_be_started_again(
     assert site.await_ready(spec.key).state is RunState.READY
 
 
+def test_a_late_start_of_a_stopped_run_leaves_no_trace(site: LocalSite) -> None:
+    spec = a_spec()
+    site.backend.ensure_volume(spec.home)
+    site.backend.stop(spec.key)
+    site.backend.start(spec)
+    assert site.run(spec.key).request() is None
+
+
 def test_the_one_who_starts_has_no_child_left(site: LocalSite) -> None:
     spec = site.start_ready()
     children = psutil.Process().children()

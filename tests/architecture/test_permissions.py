@@ -1,0 +1,319 @@
+"""Every address and method of the service, with what each kind of person is answered.
+
+Sessions, tokens and sign-ins in the addresses are Ada's. An address that is not in the table fails
+the tests, so that nobody adds one without deciding who may use it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+from uuid import UUID
+
+import pytest
+from django.contrib.auth.models import Group
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from accounts.models import ApiToken, SignIn, User
+from accounts.services import create_token
+from environments.models import Environment
+from notebooks.models import NotebookSession, Run, SessionEvent
+from notebooks.states import SessionStatus as S
+from quotas.models import ResourceProfile
+from tests.conftest import browser_of
+from tests.factories import SessionFactory
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+ROLES = ("anonymous", "stranger", "owner", "operator")
+
+Answers: TypeAlias = tuple[int, int, int, int]
+"""To anonymous, stranger, owner, operator."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    path: str
+    answers: dict[str, Answers]
+    """By method. Every other method is refused with 405, or before it is looked at."""
+
+
+MINE: Answers = (401, 200, 200, 200)
+HIS_ALONE: Answers = (401, 404, 200, 404)
+PUBLIC: Answers = (200, 200, 200, 200)
+PAGE: Answers = (302, 200, 200, 200)
+HIS_PAGE: Answers = (302, 404, 200, 404)
+HIS_BUTTON: Answers = (302, 404, 302, 404)
+
+SESSION = "/api/v2/sessions/{session}"
+API = {
+    "api:api-root": Address(path="/api/v2/", answers={"GET": MINE}),
+    "api:me": Address(path="/api/v2/me", answers={"GET": MINE}),
+    "api:schema": Address(path="/api/v2/schema/", answers={"GET": PUBLIC}),
+    "api:docs": Address(path="/api/v2/docs/", answers={"GET": PUBLIC}),
+    "api:session-list": Address(
+        path="/api/v2/sessions", answers={"GET": MINE, "POST": (401, 201, 201, 201)}
+    ),
+    "api:session-detail": Address(
+        path=SESSION,
+        answers={"GET": HIS_ALONE, "PATCH": HIS_ALONE, "DELETE": (401, 404, 204, 404)},
+    ),
+    "api:session-start": Address(
+        path=f"{SESSION}/start", answers={"POST": (401, 404, 202, 404)}
+    ),
+    "api:session-stop": Address(path=f"{SESSION}/stop", answers={"POST": (401, 404, 202, 404)}),
+    "api:session-open": Address(path=f"{SESSION}/open", answers={"POST": HIS_ALONE}),
+    "api:session-events": Address(path=f"{SESSION}/events", answers={"GET": HIS_ALONE}),
+    "api:session-logs": Address(path=f"{SESSION}/logs", answers={"GET": HIS_ALONE}),
+    "api:profile-list": Address(path="/api/v2/profiles", answers={"GET": MINE}),
+    "api:profile-detail": Address(path="/api/v2/profiles/small", answers={"GET": MINE}),
+    "api:environment-list": Address(path="/api/v2/environments", answers={"GET": MINE}),
+    "api:environment-detail": Address(
+        path="/api/v2/environments/notebook-env", answers={"GET": MINE}
+    ),
+    "api:token-list": Address(
+        path="/api/v2/tokens", answers={"GET": MINE, "POST": (401, 201, 201, 201)}
+    ),
+    "api:token-detail": Address(
+        path="/api/v2/tokens/{token}", answers={"DELETE": (401, 404, 204, 404)}
+    ),
+}
+
+PAGES = {
+    "sign-in": Address(
+        path="/sign-in",
+        answers={"GET": (200, 302, 302, 302), "POST": (200, 302, 302, 302)},
+    ),
+    "sign-out": Address(path="/sign-out", answers={"POST": (302, 302, 302, 302)}),
+    "account": Address(path="/account", answers={"GET": PAGE}),
+    "sign-out-everywhere": Address(
+        path="/account/sign-out-everywhere",
+        answers={"GET": PAGE, "POST": (302, 302, 302, 302)},
+    ),
+    "token-create": Address(path="/account/tokens", answers={"POST": PAGE}),
+    "token-revoke": Address(
+        path="/account/tokens/{token}/revoke", answers={"GET": HIS_PAGE, "POST": HIS_BUTTON}
+    ),
+    "home": Address(path="/", answers={"GET": PAGE}),
+    "live": Address(path="/live", answers={"GET": (404, 200, 200, 200)}),
+    "session-rows": Address(path="/sessions/rows", answers={"GET": PAGE}),
+    "session-new": Address(
+        path="/sessions/new", answers={"GET": PAGE, "POST": (302, 302, 302, 302)}
+    ),
+    "session": Address(path="/sessions/{session}", answers={"GET": HIS_PAGE}),
+    "session-state": Address(path="/sessions/{session}/state", answers={"GET": HIS_PAGE}),
+    "session-log": Address(path="/sessions/{session}/log", answers={"GET": HIS_PAGE}),
+    "session-open": Address(path="/sessions/{session}/open", answers={"GET": HIS_BUTTON}),
+    "session-start": Address(path="/sessions/{session}/start", answers={"POST": HIS_BUTTON}),
+    "session-stop": Address(path="/sessions/{session}/stop", answers={"POST": HIS_BUTTON}),
+    "session-rename": Address(
+        path="/sessions/{session}/rename", answers={"GET": HIS_PAGE, "POST": HIS_BUTTON}
+    ),
+    "session-delete": Address(
+        path="/sessions/{session}/delete", answers={"GET": HIS_PAGE, "POST": HIS_BUTTON}
+    ),
+}
+
+
+def staff(status: int) -> Answers:
+    """An answer to operators; all others are sent to sign in, where who has is refused."""
+    return (302, 302, 302, status)
+
+
+def of_model(name: str, pk: str, *, add: int, change: int, delete: int) -> dict[str, Address]:
+    """The addresses of one model in the admin. Whose entry is missing (302) is sent back."""
+    base = f"/admin/{name.replace('_', '/')}/"
+    history = 302 if change == 302 else 200
+    written = 403 if add == 403 else 200
+    return {
+        f"admin:{name}_changelist": Address(path=base, answers={"GET": staff(200)}),
+        f"admin:{name}_add": Address(
+            path=f"{base}add/", answers={"GET": staff(add), "POST": staff(written)}
+        ),
+        f"admin:{name}_history": Address(
+            path=f"{base}{pk}/history/", answers={"GET": staff(history)}
+        ),
+        f"admin:{name}_delete": Address(
+            path=f"{base}{pk}/delete/", answers={"GET": staff(delete)}
+        ),
+        f"admin:{name}_change": Address(
+            path=f"{base}{pk}/change/", answers={"GET": staff(change)}
+        ),
+        f"admin/{name.replace('_', '/')}/<path:object_id>/": Address(
+            path=f"{base}{pk}/", answers={"GET": staff(302)}
+        ),
+    }
+
+
+WINDOW = {"add": 403, "change": 200, "delete": 403}
+KEPT = {"add": 200, "change": 200, "delete": 200}
+
+ADMIN = {
+    "admin/login/": Address(path="/admin/login/", answers={"GET": (302, 403, 403, 302)}),
+    "admin/logout/": Address(path="/admin/logout/", answers={"POST": (302, 302, 302, 302)}),
+    "monitor": Address(path="/admin/monitor/", answers={"GET": (302, 403, 403, 503)}),
+    "admin/monitor/<path:rest>": Address(
+        path="/admin/monitor/workers", answers={"GET": (302, 403, 403, 503)}
+    ),
+    "admin:index": Address(path="/admin/", answers={"GET": staff(200)}),
+    "admin:search": Address(path="/admin/search/", answers={"GET": staff(200)}),
+    "admin:password_change": Address(
+        path="/admin/password_change/", answers={"GET": staff(200)}
+    ),
+    "admin:password_change_done": Address(
+        path="/admin/password_change/done/", answers={"GET": staff(200)}
+    ),
+    "admin:autocomplete": Address(path="/admin/autocomplete/", answers={"GET": staff(403)}),
+    "admin:jsi18n": Address(path="/admin/jsi18n/", answers={"GET": staff(200)}),
+    "admin:view_on_site": Address(path="/admin/r/1/1/", answers={"GET": staff(404)}),
+    "admin:app_list": Address(path="/admin/notebooks/", answers={"GET": staff(200)}),
+    "admin/(?P<url>.*)$": Address(path="/admin/none", answers={"GET": staff(404)}),
+    "admin:auth_user_password_change": Address(
+        path="/admin/accounts/user/{user}/password/", answers={"GET": staff(200)}
+    ),
+    # The same addresses as above, which stand before them.
+    "admin:login": Address(path="/admin/login/", answers={"GET": (302, 403, 403, 302)}),
+    "admin:logout": Address(path="/admin/logout/", answers={"POST": (302, 302, 302, 302)}),
+    **of_model("notebooks_notebooksession", "{session}", **WINDOW),
+    **of_model("notebooks_sessionevent", "{event}", **WINDOW),
+    **of_model("accounts_apitoken", "{token}", **WINDOW),
+    **of_model("accounts_signin", "{sign_in}", **WINDOW),
+    **of_model("accounts_user", "{user}", **KEPT),
+    **of_model("auth_group", "{group}", **KEPT),
+    **of_model("environments_environment", "{environment}", **KEPT),
+    **of_model("quotas_resourceprofile", "{profile}", **KEPT),
+    **of_model("axes_accessattempt", "0", add=403, change=302, delete=302),
+    **of_model("axes_accesslog", "0", add=403, change=302, delete=302),
+    **of_model("axes_accessfailurelog", "0", add=403, change=302, delete=302),
+}
+
+TABLE = {**API, **PAGES, **ADMIN}
+
+BODIES: dict[str, dict[str, object]] = {
+    "api:session-list": {"profile": "small", "environment": "notebook-env", "name": "new"},
+    "api:session-detail": {"name": "renamed"},
+    "api:token-list": {"name": "ci"},
+    "session-new": {"profile": "small", "environment": "notebook-env", "name": "new"},
+    "session-rename": {"name": "renamed"},
+    "token-create": {"name": "ci"},
+}
+
+
+def addresses(
+    patterns: list[URLPattern | URLResolver], route: str = "", namespace: str = ""
+) -> Iterator[str]:
+    """Every address that there is: its name, or its route where it has none."""
+    for pattern in patterns:
+        here = route + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            inner = f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
+            yield from addresses(pattern.url_patterns, here, inner)
+        else:
+            yield f"{namespace}{pattern.name}" if pattern.name else here
+
+
+def test_every_address_is_in_the_table() -> None:
+    there = set(addresses(get_resolver().url_patterns))
+    assert there - TABLE.keys() == set(), "decide who may use them, and put them into the table"
+    assert TABLE.keys() - there == set(), "they are gone: take them out of the table"
+
+
+@pytest.fixture
+def ids(
+    ada: User, small: ResourceProfile, plain: Environment
+) -> dict[str, object]:
+    """What the table's addresses speak of: Ada's, with a run that has ended."""
+    session = SessionFactory(owner=ada, status=S.STOPPED, profile=small, environment=plain)
+    NotebookSession.objects.note(session, "Something happened.")
+    return {
+        "session": session.pk,
+        "event": SessionEvent.objects.get().pk,
+        "token": create_token(user=ada, name="hers").record.pk,
+        "sign_in": SignIn.objects.create(user=ada, auth_hash="x").pk,
+        "user": ada.pk,
+        "group": Group.objects.create(name="physics").pk,
+        "profile": small.pk,
+        "environment": plain.pk,
+    }
+
+
+def ask(browser: Client, method: str, key: str, ids: dict[str, object]) -> int:
+    path = TABLE[key].path.format(**ids)
+    body: dict[str, object] = BODIES.get(key, {})
+    kind = "multipart" if method == "POST" and not key.startswith("api:") else "json"
+    data = browser._encode_json(body, "application/json") if kind == "json" else body
+    content_type = "application/json" if kind == "json" else None
+    if method == "GET":
+        response = browser.get(path)
+    elif content_type:
+        response = browser.generic(method, path, data, content_type=content_type)
+    else:
+        response = browser.post(path, data)
+    response.close()
+    return response.status_code
+
+
+def hers() -> list[object]:
+    """All that is Ada's, to see whether it changed."""
+    sessions = NotebookSession.objects.filter(owner__username="ada")
+    return [
+        list(sessions.order_by("pk").values()),
+        list(Run.objects.filter(session__in=sessions).order_by("pk").values()),
+        list(SessionEvent.objects.filter(session__in=sessions).order_by("pk").values()),
+        list(ApiToken.objects.filter(user__username="ada").order_by("pk").values()),
+        list(SignIn.objects.filter(user__username="ada", auth_hash="x").values()),
+        list(User.objects.filter(username="ada").values()),
+    ]
+
+
+@pytest.fixture
+def browsers(ada: User, mallory: User, operator: User) -> dict[str, Client]:
+    people = zip(ROLES, (None, mallory, ada, operator), strict=True)
+    return {role: browser_of(user) for role, user in people}
+
+
+@pytest.mark.parametrize(
+    ("key", "method"), [(key, method) for key, row in TABLE.items() for method in row.answers]
+)
+def test_each_is_answered_as_the_table_says(
+    key: str, method: str, ids: dict[str, object], browsers: dict[str, Client]
+) -> None:
+    if key in {"session-open", "api:session-open", "api:session-stop"}:
+        NotebookSession.objects.update(status=S.RUNNING)
+    before = hers()
+    # The owner last: all before must have changed nothing of hers.
+    others = ("anonymous", "stranger", "operator")
+    answers = {role: ask(browsers[role], method, key, ids) for role in others}
+    unchanged = hers() == before
+    answers["owner"] = ask(browsers["owner"], method, key, ids)
+    assert tuple(answers[role] for role in ROLES) == TABLE[key].answers[method]
+    assert unchanged
+
+
+@pytest.mark.parametrize(
+    ("key", "method"),
+    [
+        (key, method)
+        for key, row in {**API, **PAGES}.items()
+        for method in METHODS
+        if method not in row.answers and key not in {"sign-in", "live"}
+    ],
+)
+def test_a_method_that_is_not_in_the_table_is_refused(
+    key: str, method: str, ids: dict[str, object], browsers: dict[str, Client]
+) -> None:
+    before = hers()
+    assert ask(browsers["owner"], method, key, ids) == 405
+    assert hers() == before
+
+
+@pytest.mark.parametrize("role", ["stranger", "owner"])
+def test_who_is_no_operator_is_told_so_by_the_admin(
+    role: str, browsers: dict[str, Client]
+) -> None:
+    response = browsers[role].get("/admin/", follow=True)
+    assert response.status_code == 403
+    assert len(response.redirect_chain) == 1
+
+
+def test_ids_are_not_to_be_guessed(ids: dict[str, object]) -> None:
+    assert all(isinstance(ids[name], UUID) for name in ("session", "token", "sign_in"))

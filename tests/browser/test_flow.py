@@ -1,0 +1,80 @@
+"""A newcomer's way, in a real browser with a real JupyterLab."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.stack.service import Program, Service
+
+pytestmark = [pytest.mark.browser, pytest.mark.jupyter, pytest.mark.timeout(180)]
+
+LAUNCH = 60_000
+
+
+def test_a_newcomer_works_in_a_notebook_and_comes_back_to_it(page: Page) -> None:
+    page.get_by_role("link", name="New session").first.click()
+    page.get_by_label("Name").fill("first steps")
+    page.get_by_role("button", name="Launch").click()
+
+    # The notebook opens by itself in the tab that launched it.
+    page.wait_for_url("**/lab**", timeout=LAUNCH)
+    assert page.url.startswith("http://localhost:")
+    page.locator(".jp-LauncherCard[data-category='Notebook']").first.click(timeout=LAUNCH)
+    # Until its kernel is there, a new notebook takes the focus away again.
+    expect(page.get_by_role("contentinfo")).to_contain_text("| Idle", timeout=LAUNCH)
+    cell = page.locator(".jp-Notebook .jp-Cell .cm-content").first
+    cell.click()
+    page.keyboard.type("6*7")
+    expect(cell).to_have_text("6*7")
+    page.keyboard.press("Shift+Enter")
+    expect(page.locator(".jp-OutputArea-output").first).to_have_text("42", timeout=LAUNCH)
+    page.keyboard.press("Control+s")
+    expect(page.locator(".jp-DirListing-item[title*='Untitled.ipynb']")).to_be_visible()
+
+    page.goto("/")
+    page.get_by_role("link", name="first steps", exact=True).click()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("main")).to_contain_text("stopped", timeout=LAUNCH)
+    page.get_by_role("button", name="Start").first.click()
+
+    page.wait_for_url("**/lab**", timeout=LAUNCH)
+    item = page.locator(".jp-DirListing-item[title*='Untitled.ipynb']")
+    expect(item).to_be_visible(timeout=LAUNCH)
+
+
+def test_a_change_is_on_the_page_within_a_second(page: Page, service: Service) -> None:
+    demo = Program(service)
+    session = demo.start(name="watched")
+    page.goto("/")
+    row = page.locator(f"#row-{session}")
+    expect(row).to_contain_text("running")
+
+    service.jupyters(session)[0].kill()
+
+    expect(row).to_contain_text("failed", timeout=1000)
+    demo.delete(session)
+    expect(row).to_have_count(0, timeout=1000)
+
+
+def test_delete_asks_first(page: Page, service: Service) -> None:
+    demo = Program(service)
+    session = demo.start(name="<b>precious</b>")
+    page.goto(f"/sessions/{session}")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("<b>precious</b>")
+
+    _choose_delete(page)
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("cannot be undone")
+    dialog.get_by_role("button", name="Cancel").or_(
+        dialog.get_by_role("link", name="Cancel")
+    ).click()
+    assert demo.read(session)["status"] == "running"
+
+    _choose_delete(page)
+    dialog.get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("heading", name="Sessions", exact=True)).to_be_visible()
+    assert demo.api("GET", f"sessions/{session}/").status_code == 404
+
+
+def _choose_delete(page: Page) -> None:
+    page.locator("summary", has_text="More").click()
+    page.get_by_role("link", name="Delete").click()

@@ -1,0 +1,91 @@
+"""Logs: kept ones from the database, present ones through a worker, and none within bounds."""
+
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
+
+import pytest
+from django.db import connections
+from redis.exceptions import ConnectionError as RedisConnectionError
+from rest_framework.test import APIClient
+
+from notebooks import selectors, tasks
+from notebooks.backends.fake import FakeBackend
+from notebooks.models import NotebookSession
+from submarine_site.core.redis import client
+from tests.broker import Broker
+from tests.sessions import key_of, run_of
+
+pytestmark = pytest.mark.django_db
+
+
+def logs(api: APIClient, session: NotebookSession):
+    return api.get(f"/api/v2/sessions/{session.pk}/logs")
+
+
+def test_the_log_of_a_run_that_goes_on_is_read_by_a_worker(
+    api: APIClient, running: NotebookSession, backend: FakeBackend, broker: Broker
+) -> None:
+    key = key_of(running)
+    backend.write_log(key, "hello\0 wörld\n")
+
+    def work() -> None:
+        task = broker.wait(10)
+        assert task is not None
+        name, arguments = task
+        assert (name, arguments[:3]) == ("send_log", [str(key.session_id), str(key.run_id), 200])
+        tasks.send_log(*arguments)
+        connections.close_all()
+
+    with ThreadPoolExecutor(1) as worker:
+        done = worker.submit(work)
+        response = logs(api, running)
+        done.result(10)
+
+    assert response.status_code == 200
+    assert response.json() == {"run": str(key.run_id), "text": "hello wörld\n"}
+
+
+def test_a_reply_that_nobody_waits_for_is_not_kept(running: NotebookSession) -> None:
+    key = key_of(running)
+    tasks.send_log(str(key.session_id), str(key.run_id), 10, "log:nobody")
+    assert 0 < client().ttl("log:nobody") <= 30
+
+
+def test_the_log_of_a_run_that_ended_is_the_one_kept(
+    api: APIClient, failed: NotebookSession, broker: Broker
+) -> None:
+    run = run_of(failed)
+    type(run).objects.filter(pk=run.pk).update(log_tail="the end\n")
+    assert logs(api, failed).json() == {"run": str(run.pk), "text": "the end\n"}
+    assert broker.take() == []
+
+
+def test_without_a_worker_the_log_is_unavailable_within_bounds(
+    api: APIClient, running: NotebookSession, broker: Broker, monkeypatch
+) -> None:
+    monkeypatch.setattr(selectors, "_LOG_WAIT_SECONDS", 0.2)
+    began = monotonic()
+    response = logs(api, running)
+    assert monotonic() - began < 2
+    assert response.status_code == 503
+    assert response.json() == {
+        "code": "log_unavailable",
+        "message": "The log cannot be read right now. Try again in a moment.",
+    }
+    assert [name for name, _ in broker.take()] == ["send_log"]
+
+
+def test_the_wait_is_shorter_than_the_patience_of_the_connection() -> None:
+    patience = client().connection_pool.connection_kwargs["socket_timeout"]
+    assert patience > selectors._LOG_WAIT_SECONDS
+
+
+def test_without_redis_the_log_is_unavailable(
+    api: APIClient, running: NotebookSession, broker: Broker, monkeypatch
+) -> None:
+    class Away:
+        def blpop(self, *_: object, **__: object) -> None:
+            raise RedisConnectionError
+
+    monkeypatch.setattr(selectors, "client", Away)
+    assert logs(api, running).json()["code"] == "log_unavailable"

@@ -1,0 +1,300 @@
+"""What a worker does: late, twice, beside a stop, with a backend that refuses or is away."""
+
+import pytest
+
+from notebooks import lifecycle, services, tasks
+from notebooks.backends.contract import BackendUnavailable, Phase, PhaseTime, SessionSpec
+from notebooks.backends.fake import FakeBackend, RefusingBackend, UnreachableBackend
+from notebooks.credentials import jupyter_token
+from notebooks.models import NotebookSession, Run, RunPhase, SessionEvent
+from notebooks.states import SessionStatus as S
+from submarine_site.core.resources import Resources
+from tests.sessions import key_of, moves, run_of, state_of, tick
+
+pytestmark = pytest.mark.django_db
+
+
+def use(monkeypatch: pytest.MonkeyPatch, backend: FakeBackend) -> None:
+    monkeypatch.setattr(lifecycle, "backend", lambda: backend)
+
+
+def test_a_run_begins_as_it_was_asked_for(requested: NotebookSession, backend: FakeBackend) -> None:
+    key = key_of(requested)
+    lifecycle.launch(key)
+    assert backend.started == [
+        SessionSpec(
+            key=key,
+            display_name="analysis",
+            owner="ada",
+            image="example/notebook:1",
+            resources=Resources(cpu_milli=1000, memory_mib=2048),
+            base_url=f"/session/{requested.pk}/",
+            token=jupyter_token(key.run_id),
+            home=requested.pk,
+        )
+    ]
+
+
+def test_each_run_has_a_jupyter_token_of_its_own(stopped: NotebookSession) -> None:
+    earlier = jupyter_token(run_of(stopped).pk)
+    services.start_session(session=stopped, actor=stopped.owner)
+    assert jupyter_token(run_of(stopped).pk) != earlier
+
+
+def test_what_a_run_uses_is_frozen_at_its_start(
+    requested: NotebookSession, backend: FakeBackend
+) -> None:
+    type(requested.profile).objects.update(cpu_milli=64_000)
+    type(requested.environment).objects.update(image="example/other:2")
+    lifecycle.launch(key_of(requested))
+    assert backend.started[0].resources == Resources(cpu_milli=1000, memory_mib=2048)
+    assert backend.started[0].image == "example/notebook:1"
+
+
+def test_launching_twice_begins_one_run(requested: NotebookSession, backend: FakeBackend) -> None:
+    key = str(requested.pk), str(key_of(requested).run_id)
+    tasks.launch(*key)
+    tasks.launch(*key)
+    assert len(backend.started) == 1
+    assert moves(requested) == [("", S.REQUESTED, ""), (S.REQUESTED, S.STARTING, "")]
+
+
+def test_a_launch_that_comes_late_does_nothing(
+    running: NotebookSession, backend: FakeBackend
+) -> None:
+    tasks.launch(str(running.pk), str(key_of(running).run_id))
+    assert (state_of(running), len(backend.started)) == (S.RUNNING, 1)
+
+
+def test_a_launch_of_an_earlier_run_does_nothing(
+    stopped: NotebookSession, backend: FakeBackend
+) -> None:
+    earlier = key_of(stopped)
+    services.start_session(session=stopped, actor=stopped.owner)
+    lifecycle.launch(earlier)
+    assert (state_of(stopped), len(backend.started)) == (S.REQUESTED, 1)
+
+
+def test_a_refused_start_is_a_failure_that_says_why(
+    requested: NotebookSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, RefusingBackend())
+    lifecycle.launch(key_of(requested))
+    requested.refresh_from_db()
+    assert (requested.status, requested.reason_code) == (S.FAILED, "start_refused")
+    assert requested.reason == "The backend refused the run."
+    assert run_of(requested).ended_at is not None
+
+
+def test_a_start_that_cannot_be_reached_stays_starting_and_is_tried_again(
+    requested: NotebookSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = UnreachableBackend()
+    use(monkeypatch, backend)
+    key = str(requested.pk), str(key_of(requested).run_id)
+    with pytest.raises(BackendUnavailable):
+        tasks.launch(*key)
+    assert state_of(requested) == S.STARTING
+    backend.reachable = True
+    tasks.launch(*key)
+    assert (state_of(requested), len(backend.started)) == (S.STARTING, 1)
+
+
+def test_only_what_may_pass_is_retried() -> None:
+    assert tasks.launch.autoretry_for == (BackendUnavailable,)
+    assert tasks.halt.autoretry_for == (BackendUnavailable,)
+    assert (tasks.launch.max_retries, tasks.halt.max_retries) == (5, 5)
+
+
+class Interrupted(FakeBackend):
+    """Something happens to the session while `start` is under way."""
+
+    def __init__(self, session: NotebookSession, *, delete: bool) -> None:
+        super().__init__()
+        self.session = session
+        self.delete = delete
+        self.calls: list[str] = []
+
+    def ensure_volume(self, volume_id) -> None:
+        super().ensure_volume(volume_id)
+        if self.delete:
+            services.delete_session(session=self.session, actor=self.session.owner)
+        else:
+            services.stop_session(session=self.session, actor=self.session.owner)
+        lifecycle.halt(key_of(self.session))
+        super().ensure_volume(volume_id)
+
+    def start(self, spec: SessionSpec) -> None:
+        self.calls.append("start")
+        super().start(spec)
+
+    def stop(self, key) -> None:
+        self.calls.append("stop")
+        super().stop(key)
+
+
+class Forgetful(Interrupted):
+    """A stop that finds nothing leaves no mark: the start takes effect after it."""
+
+    def stop(self, key) -> None:
+        super().stop(key)
+        if not self.started:
+            self._spent.discard(key)
+
+
+def test_a_stop_during_the_launch_leaves_nothing_running(
+    requested: NotebookSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = Forgetful(requested, delete=False)
+    use(monkeypatch, backend)
+    lifecycle.launch(key_of(requested))
+    assert backend.calls == ["stop", "start", "stop"]
+    assert [seen.state for seen in backend.observe_all().values()] == ["stopping"]
+    assert state_of(requested) == S.STOPPED
+    assert [move[1] for move in moves(requested)] == [
+        S.REQUESTED,
+        S.STARTING,
+        S.STOPPING,
+        S.STOPPED,
+    ]
+
+
+def test_a_deletion_during_the_launch_leaves_no_home(
+    requested: NotebookSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = Interrupted(requested, delete=True)
+    use(monkeypatch, backend)
+    lifecycle.launch(key_of(requested))
+    assert backend.calls == ["stop", "start", "stop"]
+    assert (backend.observe_all(), backend.volumes) == ({}, set())
+    assert state_of(requested) == S.STOPPED
+
+
+def test_a_stop_before_the_launch_leaves_nothing(
+    requested: NotebookSession, backend: FakeBackend
+) -> None:
+    key = key_of(requested)
+    services.stop_session(session=requested, actor=requested.owner)
+    lifecycle.halt(key)
+    lifecycle.launch(key)
+    assert (state_of(requested), backend.started) == (S.STOPPED, [])
+
+
+def test_halting_twice_is_the_same_as_once(running: NotebookSession, backend: FakeBackend) -> None:
+    key = key_of(running)
+    services.stop_session(session=running, actor=running.owner)
+    lifecycle.halt(key)
+    lifecycle.halt(key)
+    backend.settle()
+    lifecycle.halt(key)
+    lifecycle.halt(key)
+    assert state_of(running) == S.STOPPED
+    assert [move[1] for move in moves(running)][-2:] == [S.STOPPING, S.STOPPED]
+
+
+def test_halting_keeps_the_end_of_the_log(running: NotebookSession, backend: FakeBackend) -> None:
+    backend.write_log(key_of(running), "good bye\n")
+    services.stop_session(session=running, actor=running.owner)
+    lifecycle.halt(key_of(running))
+    assert run_of(running).log_tail == "good bye\n"
+
+
+def test_a_halt_of_an_earlier_run_leaves_the_present_one_alone(
+    stopped: NotebookSession, backend: FakeBackend
+) -> None:
+    earlier = key_of(stopped)
+    services.start_session(session=stopped, actor=stopped.owner)
+    lifecycle.launch(key_of(stopped))
+    services.delete_session(session=stopped, actor=stopped.owner)
+    lifecycle.halt(earlier)
+    assert state_of(stopped) == S.STOPPING
+    assert stopped.pk in backend.volumes
+    assert backend.observe_all()[key_of(stopped)].state == "starting"
+
+
+def test_a_deletion_while_a_stop_is_recorded_still_removes_the_home(
+    requested: NotebookSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = FakeBackend()
+    use(monkeypatch, backend)
+    backend.ensure_volume(requested.pk)
+    services.stop_session(session=requested, actor=requested.owner)
+    _delete_before_transition(monkeypatch, requested)
+    lifecycle.finish(key_of(requested))
+    assert state_of(requested) == S.STOPPING
+    lifecycle.finish(key_of(requested))
+    assert (state_of(requested), backend.volumes) == (S.STOPPED, set())
+
+
+def _delete_before_transition(
+    monkeypatch: pytest.MonkeyPatch, session: NotebookSession
+) -> None:
+    """Have a rival delete the session after `finish` has read it, once."""
+    atomic = lifecycle.transaction.atomic
+
+    def rival_first():
+        monkeypatch.setattr(lifecycle.transaction, "atomic", atomic)
+        services.delete_session(session=session, actor=session.owner)
+        return atomic()
+
+    monkeypatch.setattr(lifecycle.transaction, "atomic", rival_first)
+
+
+def test_the_news_of_an_earlier_run_changes_nothing(
+    stopped: NotebookSession, backend: FakeBackend
+) -> None:
+    earlier = key_of(stopped)
+    services.start_session(session=stopped, actor=stopped.owner)
+    lifecycle.launch(key_of(stopped))
+    backend.settle()
+    tick()
+    before = SessionEvent.objects.count()
+    run = Run.objects.values().get(pk=earlier.run_id)
+
+    lifecycle.fail(earlier, code="server_lost", message="Gone.")
+    lifecycle.finish(earlier)
+    lifecycle.stop_exited(earlier, code="shut_down_inside", message="Ended.", exit_code=0)
+    lifecycle.adopt_address(earlier, "unix:/late")
+    lifecycle.record_phases(
+        earlier, [PhaseTime(phase=Phase.READY, started_at=run["created_at"])]
+    )
+
+    assert (state_of(stopped), SessionEvent.objects.count()) == (S.RUNNING, before)
+    assert Run.objects.values().get(pk=earlier.run_id) == run
+    assert not RunPhase.objects.filter(run_id=earlier.run_id, finished_at=None).exists()
+
+
+def test_idleness_counts_from_the_start_of_the_run(
+    stopped: NotebookSession, backend: FakeBackend
+) -> None:
+    NotebookSession.objects.filter(pk=stopped.pk).update(last_activity_at=stopped.created_at)
+    services.start_session(session=stopped, actor=stopped.owner)
+    lifecycle.launch(key_of(stopped))
+    backend.settle()
+    tick()
+    stopped.refresh_from_db()
+    assert stopped.last_activity_at == run_of(stopped).ready_at
+
+
+def test_long_words_of_a_backend_are_cut_to_what_is_kept(starting: NotebookSession) -> None:
+    phase = PhaseTime(phase=Phase.PREPARING, started_at=starting.created_at, detail="x" * 1000)
+    lifecycle.record_phases(key_of(starting), [phase])
+    assert RunPhase.objects.get(run=run_of(starting), phase="preparing").detail == "x" * 200
+    lifecycle.fail(key_of(starting), code="server_exited", message="y" * 1000)
+    starting.refresh_from_db()
+    assert starting.reason == "y" * 500
+
+
+def test_a_log_that_cannot_be_read_does_not_hinder_the_failure(
+    starting: NotebookSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, UnreachableBackend())
+    lifecycle.fail(key_of(starting), code="server_exited", message="Ended.")
+    assert (state_of(starting), run_of(starting).log_tail) == (S.FAILED, "")
+
+
+def test_every_start_is_a_run_of_its_own(stopped: NotebookSession) -> None:
+    first = run_of(stopped)
+    services.start_session(session=stopped, actor=stopped.owner)
+    assert run_of(stopped).number == first.number + 1
+    assert stopped.runs.count() == 2

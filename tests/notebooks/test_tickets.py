@@ -1,0 +1,114 @@
+"""One-time codes and tickets: once, for one session, for a while."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.utils import timezone
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from notebooks import tickets
+from notebooks.tickets import Credential, Leave, issue_code, read_ticket, redeem_code
+from submarine_site.core.errors import DomainError
+from submarine_site.core.redis import client
+from tests.threads import at_once
+
+LEAVE = Leave(
+    session_id=uuid4(), user_id=17, credential=Credential.SIGN_IN, credential_id=uuid4()
+)
+
+
+def test_a_code_is_changed_for_a_ticket() -> None:
+    issued = redeem_code(LEAVE.session_id, issue_code(LEAVE))
+    assert issued is not None
+    assert issued.leave == LEAVE
+    life = issued.expires_at - timezone.now()
+    assert timedelta(hours=11, minutes=59) < life <= timedelta(hours=12)
+    read = read_ticket(LEAVE.session_id, issued.value)
+    assert read is not None
+    assert (read.leave, read.value) == (LEAVE, issued.value)
+    assert abs(read.expires_at - issued.expires_at) < timedelta(milliseconds=1)
+
+
+def test_a_code_works_once() -> None:
+    code = issue_code(LEAVE)
+    assert redeem_code(LEAVE.session_id, code) is not None
+    assert redeem_code(LEAVE.session_id, code) is None
+
+
+def test_a_code_for_another_session_is_spent_in_vain() -> None:
+    code = issue_code(LEAVE)
+    assert redeem_code(uuid4(), code) is None
+    assert redeem_code(LEAVE.session_id, code) is None
+
+
+@pytest.mark.parametrize("code", ["", "x", "é", "\0", "*", "x" * 100_000])
+def test_a_code_that_was_never_given_opens_nothing(code: str) -> None:
+    issue_code(LEAVE)
+    assert redeem_code(LEAVE.session_id, code) is None
+    assert read_ticket(LEAVE.session_id, code) is None
+
+
+def test_a_code_lasts_thirty_seconds() -> None:
+    code = issue_code(LEAVE)
+    [key] = client().keys("gateway:code:*")
+    assert 0 < client().pttl(key) <= 30_000
+    client().pexpire(key, 0)
+    assert redeem_code(LEAVE.session_id, code) is None
+
+
+def test_a_ticket_that_has_expired_opens_nothing() -> None:
+    issued = redeem_code(LEAVE.session_id, issue_code(LEAVE))
+    assert issued is not None
+    [key] = client().keys("gateway:ticket:*")
+    assert 0 < client().ttl(key) <= 12 * 3600
+    client().pexpire(key, 0)
+    assert read_ticket(LEAVE.session_id, issued.value) is None
+
+
+def test_a_ticket_is_for_its_own_session() -> None:
+    issued = redeem_code(LEAVE.session_id, issue_code(LEAVE))
+    assert issued is not None
+    assert read_ticket(uuid4(), issued.value) is None
+    assert read_ticket(LEAVE.session_id, issued.value) is not None
+
+
+def test_a_code_is_not_a_ticket() -> None:
+    assert read_ticket(LEAVE.session_id, issue_code(LEAVE)) is None
+
+
+def test_redis_keeps_neither_code_nor_ticket() -> None:
+    code = issue_code(LEAVE)
+    kept = [*client().keys(), *(client().get(key) for key in client().keys())]
+    issued = redeem_code(LEAVE.session_id, code)
+    assert issued is not None
+    kept += [*client().keys(), *(client().get(key) for key in client().keys())]
+    everything = b" ".join(kept).decode()
+    assert code not in everything
+    assert issued.value not in everything
+    assert json.loads(kept[1])["user_id"] == 17
+
+
+def test_of_twenty_with_one_code_one_gets_a_ticket() -> None:
+    code = issue_code(LEAVE)
+    issued = at_once(20, lambda _: redeem_code(LEAVE.session_id, code))
+    assert sum(ticket is not None for ticket in issued) == 1
+
+
+def test_two_codes_are_two_tickets() -> None:
+    codes = {issue_code(LEAVE), issue_code(replace(LEAVE, user_id=18))}
+    values = {redeem_code(LEAVE.session_id, code).value for code in codes}  # type: ignore[union-attr]
+    assert len(codes) == len(values) == 2
+
+
+def test_without_redis_the_way_is_closed_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Away:
+        def set(self, *_: object, **__: object) -> None:
+            raise RedisConnectionError
+
+    monkeypatch.setattr(tickets, "client", Away)
+    with pytest.raises(DomainError) as refusal:
+        issue_code(LEAVE)
+    assert (refusal.value.code, refusal.value.status) == ("gateway_unavailable", 503)
