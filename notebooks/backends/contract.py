@@ -137,7 +137,8 @@ class Backend(Protocol):
 
     def changes(self) -> Iterator[RunKey]:
         """Block, and yield the key of each run as something about it changes. A hint: keys may be
-        repeated and may be lost. Never ends by itself."""
+        repeated and may be lost. Never ends by itself.
+        """
 
     def logs(self, key: RunKey, *, lines: int) -> str:
         """The last `lines` lines the server wrote, also after it ended; empty if there are none."""

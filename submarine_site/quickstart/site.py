@@ -117,6 +117,8 @@ class Site:
             *("--fd", str(self.pages.fileno())),
             *("--no-proxy-headers", "--no-access-log", "--log-level", "warning"),
             *("--timeout-graceful-shutdown", "5"),
+            # Longer than clients pause: one that sends as the server closes loses its request.
+            *("--timeout-keep-alive", "75"),
             listener=self.pages,
             ready=answers(self.pages, "/sign-in"),
         )

@@ -156,6 +156,7 @@ SESSION_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 CSRF_COOKIE_SECURE = HTTPS
+CSRF_FAILURE_VIEW = "submarine_site.error_pages.csrf_failure"
 # The gateway tells a navigation from the pages by its Referer, so the origin is sent along.
 SECURE_REFERRER_POLICY = "strict-origin-when-cross-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True

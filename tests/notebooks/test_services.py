@@ -17,7 +17,7 @@ from submarine_site.celery import app
 from submarine_site.core.errors import DomainError, InvalidInput
 from tests.broker import Broker
 from tests.factories import SessionFactory
-from tests.sessions import actors, key_of, moves, run_of, state_of, tick
+from tests.sessions import actors, moves, run_of, state_of, tick
 from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db

@@ -82,6 +82,8 @@ class Upstream:
                 return web.Response(status=int(argument), headers=self._extra())
             case "wait":
                 await self.go_on.wait()
+            case _:
+                pass
         return web.Response(text=f"seen {size}", headers=self._extra())
 
     def _remember(self, request: web.BaseRequest, size: int) -> None:
