@@ -206,14 +206,14 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._head_done:
             return  # a trailer
-        match name.lower():
-            case b"content-length":
-                self._head.length = value
-            case b"transfer-encoding":
-                # It ends here and is made anew, so it must be one that is known.
-                if value.lower() != b"chunked":
-                    raise _UnexpectedError("an unknown transfer coding")
-                self._head.chunked = True
+        lower = name.lower()
+        if lower == b"content-length":
+            self._head.length = value
+        elif lower == b"transfer-encoding":
+            # It ends here and is made anew, so it must be the one that is known.
+            if value.lower() != b"chunked":
+                raise _UnexpectedError("an unknown transfer coding")
+            self._head.chunked = True
         self._head.headers.append((name, value))
 
     def on_headers_complete(self) -> None:

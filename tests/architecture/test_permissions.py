@@ -44,6 +44,13 @@ PAGE: Answers = (302, 200, 200, 200)
 HIS_PAGE: Answers = (302, 404, 200, 404)
 HIS_BUTTON: Answers = (302, 404, 302, 404)
 
+
+
+def button(post: Answers) -> dict[str, Answers]:
+    """Who had to sign in before a button did its work comes back by GET, and is led to a page."""
+    return {method: (302, 302, 302, 302) for method in METHODS} | {"POST": post}
+
+
 SESSION = "/api/v2/sessions/{session}"
 API = {
     "api:api-root": Address(path="/api/v2/", answers={"GET": MINE}),
@@ -89,7 +96,7 @@ PAGES = {
         path="/account/sign-out-everywhere",
         answers={"GET": PAGE, "POST": (302, 302, 302, 302)},
     ),
-    "token-create": Address(path="/account/tokens", answers={"POST": PAGE}),
+    "token-create": Address(path="/account/tokens", answers=button(PAGE)),
     "token-revoke": Address(
         path="/account/tokens/{token}/revoke", answers={"GET": HIS_PAGE, "POST": HIS_BUTTON}
     ),
@@ -103,8 +110,8 @@ PAGES = {
     "session-state": Address(path="/sessions/{session}/state", answers={"GET": HIS_PAGE}),
     "session-log": Address(path="/sessions/{session}/log", answers={"GET": HIS_PAGE}),
     "session-open": Address(path="/sessions/{session}/open", answers={"GET": HIS_BUTTON}),
-    "session-start": Address(path="/sessions/{session}/start", answers={"POST": HIS_BUTTON}),
-    "session-stop": Address(path="/sessions/{session}/stop", answers={"POST": HIS_BUTTON}),
+    "session-start": Address(path="/sessions/{session}/start", answers=button(HIS_BUTTON)),
+    "session-stop": Address(path="/sessions/{session}/stop", answers=button(HIS_BUTTON)),
     "session-rename": Address(
         path="/sessions/{session}/rename", answers={"GET": HIS_PAGE, "POST": HIS_BUTTON}
     ),

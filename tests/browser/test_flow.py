@@ -1,9 +1,12 @@
 """A newcomer's way, in a real browser with a real JupyterLab."""
 
-import pytest
-from playwright.sync_api import Page, expect
+from pathlib import Path
 
-from tests.stack.service import Program, Service
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import sign_in
+from tests.stack.service import Program, Service, running
 
 pytestmark = [pytest.mark.browser, pytest.mark.jupyter, pytest.mark.timeout(180)]
 
@@ -78,3 +81,23 @@ def test_delete_asks_first(page: Page, service: Service) -> None:
 def _choose_delete(page: Page) -> None:
     page.locator("summary", has_text="More").click()
     page.get_by_role("link", name="Delete").click()
+
+
+def test_each_session_has_a_name_of_its_own_where_the_setting_asks_for_it(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    with running(tmp_path / "data", SUBMARINE_GATEWAY_SUBDOMAINS="true") as service:
+        page = chromium.new_context(base_url=service.url).new_page()
+        sign_in(page, service)
+        session = Program(service).create()["id"]
+        page.goto(f"/sessions/{session}?launched")
+
+        page.wait_for_url(f"http://{session}.localhost:*/lab**", timeout=LAUNCH)
+
+        expect(page.locator(".jp-LauncherCard").first).to_be_visible(timeout=LAUNCH)
+        cookies = page.context.cookies()
+        assert {cookie["domain"] for cookie in cookies} == {
+            "127.0.0.1",
+            f"{session}.localhost",
+        }
+        page.context.close()

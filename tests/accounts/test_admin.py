@@ -1,0 +1,116 @@
+"""The admin of people: tokens and sign-ins are ended by those who may, and never read."""
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+
+from accounts.models import ApiToken, SignIn, User
+from accounts.services import create_token
+from tests.conftest import browser_of
+from tests.factories import SessionFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+TOKENS = "/admin/accounts/apitoken/"
+SIGN_INS = "/admin/accounts/signin/"
+USERS = "/admin/accounts/user/"
+
+
+def staff_with(*rights: str) -> Client:
+    person = UserFactory(username="sam", is_staff=True)
+    person.user_permissions.set(Permission.objects.filter(codename__in=rights))
+    return browser_of(person)
+
+
+def act(browser: Client, url: str, action: str, pk: object) -> None:
+    browser.post(url, {"action": action, "_selected_action": [str(pk)]})
+
+
+@pytest.fixture
+def token(ada: User) -> ApiToken:
+    return create_token(user=ada, name="ci").record
+
+
+@pytest.fixture
+def sign_in(ada: User) -> SignIn:
+    return SignIn.objects.create(user=ada, auth_hash=ada.get_session_auth_hash())
+
+
+def test_an_operator_revokes_a_token(operator: User, token: ApiToken) -> None:
+    act(browser_of(operator), TOKENS, "revoke", token.pk)
+    token.refresh_from_db()
+    assert token.revoked_at is not None
+
+
+def test_an_operator_ends_a_sign_in(operator: User, sign_in: SignIn) -> None:
+    act(browser_of(operator), SIGN_INS, "end", sign_in.pk)
+    sign_in.refresh_from_db()
+    assert sign_in.ended_at is not None
+
+
+def test_an_operator_signs_someone_out_everywhere(
+    operator: User, ada: User, sign_in: SignIn
+) -> None:
+    browser = browser_of(operator)
+    act(browser, USERS, "sign_out", ada.pk)
+    sign_in.refresh_from_db()
+    assert sign_in.ended_at is not None
+    assert browser.get("/account").status_code == 200
+
+
+def test_staff_who_may_look_may_not_end(token: ApiToken, sign_in: SignIn, ada: User) -> None:
+    browser = staff_with("view_apitoken", "view_signin", "view_user", "change_apitoken")
+    act(browser, TOKENS, "revoke", token.pk)
+    act(browser, SIGN_INS, "end", sign_in.pk)
+    act(browser, USERS, "sign_out", ada.pk)
+    token.refresh_from_db()
+    sign_in.refresh_from_db()
+    assert (token.revoked_at, sign_in.ended_at) == (None, None)
+
+
+def test_staff_with_the_right_may_end(token: ApiToken, sign_in: SignIn) -> None:
+    browser = staff_with("view_apitoken", "delete_apitoken", "view_signin", "delete_signin")
+    act(browser, TOKENS, "revoke", token.pk)
+    act(browser, SIGN_INS, "end", sign_in.pk)
+    token.refresh_from_db()
+    sign_in.refresh_from_db()
+    assert None not in (token.revoked_at, sign_in.ended_at)
+
+
+@pytest.mark.parametrize("page", ["{tokens}", "{tokens}{token}/change/", "{sign_ins}{sign_in}/change/"])
+def test_no_hash_is_shown(operator: User, token: ApiToken, sign_in: SignIn, page: str) -> None:
+    url = page.format(tokens=TOKENS, token=token.pk, sign_ins=SIGN_INS, sign_in=sign_in.pk)
+    content = browser_of(operator).get(url).content.decode()
+    assert token.digest not in content
+    assert sign_in.auth_hash not in content
+
+
+def test_a_person_with_sessions_is_not_deleted(operator: User, ada: User) -> None:
+    SessionFactory(owner=ada)
+    response = browser_of(operator).post(f"{USERS}{ada.pk}/delete/", {"post": "yes"})
+    assert response.status_code in {200, 403}
+    assert User.objects.filter(pk=ada.pk).exists()
+
+
+def test_disabling_a_person_shuts_their_programs_and_browsers_out(
+    ada: User, token: ApiToken, sign_in: SignIn
+) -> None:
+    User.objects.filter(pk=ada.pk).update(is_active=False)
+    assert not ApiToken.objects.live().exists()
+    assert not SignIn.objects.live().exists()
+
+
+def test_the_cost_of_the_list_of_people_does_not_grow(
+    operator: User, django_assert_num_queries
+) -> None:
+    browser = browser_of(operator)
+    browser.get(USERS)
+    with django_assert_num_queries(USER_QUERIES):
+        browser.get(USERS)
+    for _ in range(10):
+        SessionFactory()
+    with django_assert_num_queries(USER_QUERIES):
+        browser.get(USERS)
+
+
+USER_QUERIES = 7
