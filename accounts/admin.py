@@ -1,7 +1,5 @@
 """People in the admin: users, groups, their tokens and sign-ins."""
 
-from typing import Any
-
 from django.contrib import admin, messages
 from django.contrib.auth import get_permission_codename
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
@@ -13,6 +11,7 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts.models import ApiToken, SignIn, User
+from submarine_site.core.admin_base import ReadOnly
 
 admin.site.unregister(Group)
 
@@ -47,26 +46,8 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
         messages.success(request, f"Ended {ended} sign-ins.")
 
 
-class ReadOnlyAdmin(ModelAdmin):
-    """Records that are written by the service alone."""
-
-    def has_add_permission(self, request: HttpRequest, *_: Any) -> bool:  # noqa: ARG002
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
-        return False
-
-    def has_end_permission(self, request: HttpRequest) -> bool:
-        """Who may end what a record lets in: Django's own right to delete it."""
-        right = get_permission_codename("delete", self.opts)
-        return request.user.has_perm(f"{self.opts.app_label}.{right}")
-
-
 @admin.register(ApiToken)
-class ApiTokenAdmin(ReadOnlyAdmin):
+class ApiTokenAdmin(ReadOnly, ModelAdmin):
     list_display = (
         "name",
         "user",
@@ -89,7 +70,7 @@ class ApiTokenAdmin(ReadOnlyAdmin):
 
 
 @admin.register(SignIn)
-class SignInAdmin(ReadOnlyAdmin):
+class SignInAdmin(ReadOnly, ModelAdmin):
     list_display = ("user", "created_at", "last_seen_at", "address", "user_agent", "ended_at")
     list_filter = ("created_at", "ended_at")
     list_select_related = ("user",)

@@ -28,7 +28,7 @@ class BearerAuthentication(BaseAuthentication):
             raise AuthenticationFailed(
                 "The API token is unknown, revoked or expired.", code="bad_token"
             )
-        ApiToken.objects.stamp(token.pk)
+        ApiToken.objects.stamp(token)
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002

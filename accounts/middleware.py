@@ -53,4 +53,4 @@ class SignInMiddleware:
             records.end()
             _begin(request, user)
         else:
-            SignIn.objects.stamp(record.pk)
+            SignIn.objects.stamp(record)

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from django.db import models
 from django.utils import timezone
@@ -22,11 +21,11 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         """Return the tokens that let their program in now."""
         return self.filter(revoked_at=None, expires_at__gt=timezone.now(), user__is_active=True)
 
-    def stamp(self, pk: UUID) -> None:
+    def stamp(self, token: "ApiToken") -> None:
         """Note the use of a token, at most once a minute: a read must not cost a write."""
         now = timezone.now()
-        unseen = models.Q(last_used_at=None) | models.Q(last_used_at__lt=now - STAMP_EVERY)
-        self.filter(unseen, pk=pk).update(last_used_at=now)
+        if token.last_used_at is None or token.last_used_at < now - STAMP_EVERY:
+            self.filter(pk=token.pk).update(last_used_at=now)
 
     def revoke(self) -> int:
         """End these tokens; returns how many were not ended before."""
@@ -38,10 +37,11 @@ class SignInQuerySet(models.QuerySet["SignIn"]):
         """Return the sign-ins that have not ended and whose user may sign in."""
         return self.filter(ended_at=None, user__is_active=True)
 
-    def stamp(self, pk: UUID) -> None:
+    def stamp(self, sign_in: "SignIn") -> None:
         """Note that the browser was seen, at most once a minute."""
         now = timezone.now()
-        self.filter(pk=pk, last_seen_at__lt=now - STAMP_EVERY).update(last_seen_at=now)
+        if sign_in.last_seen_at < now - STAMP_EVERY:
+            self.filter(pk=sign_in.pk).update(last_seen_at=now)
 
     def end(self) -> int:
         """End these sign-ins; returns how many had not ended before."""

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from environments.models import Environment
-from submarine_site.core.catalogue_admin import CatalogueAdmin
+from submarine_site.core.admin_base import CatalogueAdmin
 
 
 @admin.register(Environment)

@@ -1,29 +1,20 @@
 """Sessions in the admin: a window. State is read only; the actions call the services."""
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import display
 
 from accounts.models import User
 from notebooks import services
 from notebooks.models import NotebookSession, Run, SessionEvent
-
-
-class ReadOnly:
-    """Written by the service alone."""
-
-    def has_add_permission(self, *_: Any) -> bool:
-        return False
-
-    def has_change_permission(self, *_: Any) -> bool:
-        return False
-
-    def has_delete_permission(self, *_: Any) -> bool:
-        return False
+from notebooks.states import SessionStatus
+from submarine_site.core.admin_base import ReadOnly
 
 
 class RunInline(ReadOnly, TabularInline):
@@ -54,7 +45,7 @@ class NotebookSessionAdmin(ReadOnly, ModelAdmin):
     list_display = (
         "name",
         "owner",
-        "status",
+        "state",
         "reason_code",
         "profile",
         "environment",
@@ -68,6 +59,20 @@ class NotebookSessionAdmin(ReadOnly, ModelAdmin):
     date_hierarchy = "created_at"
     inlines = (RunInline, EventInline)
     actions = ("stop", "delete_sessions")
+
+    @display(
+        description="state",
+        ordering="status",
+        label={
+            SessionStatus.RUNNING: "success",
+            SessionStatus.FAILED: "danger",
+            SessionStatus.REQUESTED: "warning",
+            SessionStatus.STARTING: "warning",
+            SessionStatus.STOPPING: "warning",
+        },
+    )
+    def state(self, session: NotebookSession) -> str:
+        return session.status
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         """Who may stop and delete: Django's own right to delete sessions."""
@@ -97,6 +102,7 @@ class NotebookSessionAdmin(ReadOnly, ModelAdmin):
             "Deleting",
             lambda session: services.delete_session(session=session, actor=actor),
         )
+        return None
 
     def _each(
         self,

@@ -27,7 +27,7 @@ class Reason:
 
 REASONS: dict[str, Reason] = {
     "server_exited": Reason(
-        title="Jupyter ended before it answered",
+        title="The notebook server did not start",
         mender=Mender.USER,
         advice=(
             "The last lines of its log say why. A setting in the session's own .jupyter folder "
@@ -35,12 +35,12 @@ REASONS: dict[str, Reason] = {
         ),
     ),
     "server_never_answered": Reason(
-        title="Jupyter did not answer in time",
+        title="The notebook server did not start in time",
         mender=Mender.USER,
         advice="Start it again; if that does not help, show the log to an operator.",
     ),
     "server_crashed": Reason(
-        title="Jupyter ended by itself",
+        title="The notebook server crashed",
         mender=Mender.USER,
         advice=(
             "Files are safe, kernels are gone. Start it again; a bigger size helps where it "

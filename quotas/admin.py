@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from quotas.models import ResourceProfile
-from submarine_site.core.catalogue_admin import CatalogueAdmin
+from submarine_site.core.admin_base import CatalogueAdmin
 
 
 @admin.register(ResourceProfile)

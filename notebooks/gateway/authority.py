@@ -78,7 +78,7 @@ def _by_token(session_id: UUID, secret: str) -> Grant | None:
     )
     if not _still_valid([grant]):
         return None
-    ApiToken.objects.stamp(token.pk)
+    ApiToken.objects.stamp(token)
     return grant
 
 

@@ -12,8 +12,8 @@ class GatewayConfig:
 
     With `subdomains` a session is at `<session id>.<gateway host>/`; without, at
     `/session/<session id>/`. Prefer them: only an origin of its own keeps a page of one session
-    from acting in another that the same person has open. `site_cookies` are the names of the cookies that
-    the pages set: no session ever sees one or sets one.
+    from acting in another that the same person has open. `site_cookies` are the names of the
+    cookies that the pages set: no session ever sees one or sets one.
     """
 
     pages_url: str

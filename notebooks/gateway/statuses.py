@@ -64,4 +64,4 @@ def no_answer(config: GatewayConfig, session_id: UUID) -> Refusal:
 
 
 def _session_page(config: GatewayConfig, session_id: UUID) -> Link:
-    return Link(url=f"{config.pages_url}/sessions/{session_id}/", text="Go to its page")
+    return Link(url=f"{config.pages_url}/sessions/{session_id}", text="Go to its page")

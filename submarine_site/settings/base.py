@@ -6,6 +6,7 @@ Safe for production as they stand: what has no safe default has none and must be
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import environ
@@ -150,6 +151,7 @@ AXES_LOCKOUT_CALLABLE = "accounts.views.locked_out"
 AXES_ENABLE_ACCESS_FAILURE_LOG = False
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
+AXES_ENABLE_ADMIN = False
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = HTTPS
@@ -167,6 +169,8 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
+DATETIME_FORMAT = "Y-m-d H:i"
+DATE_FORMAT = "Y-m-d"
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
@@ -241,7 +245,7 @@ CELERY_BEAT_SCHEDULE = {
     },
 }
 
-LOGGING = {
+LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(levelname)s %(name)s: %(message)s"}},
@@ -261,6 +265,22 @@ UNFOLD = {
     "SITE_SYMBOL": "scuba_diving",
     "SITE_URL": "/",
     "SHOW_VIEW_ON_SITE": False,
+    # The accent of the pages, as a scale.
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97.5% .012 220)",
+            "100": "oklch(94.5% .028 220)",
+            "200": "oklch(89.5% .052 218)",
+            "300": "oklch(82.5% .085 216)",
+            "400": "oklch(74.0% .105 216)",
+            "500": "oklch(62.0% .105 220)",
+            "600": "oklch(50.0% .092 222)",
+            "700": "oklch(43.5% .080 224)",
+            "800": "oklch(37.5% .066 226)",
+            "900": "oklch(31.5% .052 228)",
+            "950": "oklch(24.0% .040 230)",
+        },
+    },
     "SITE_FAVICONS": [
         {
             "rel": "icon",

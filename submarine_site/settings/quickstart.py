@@ -1,8 +1,12 @@
 """Settings of `make run`: one machine, one Unix user, loopback only."""
 
 from submarine_site.settings.base import *  # noqa: F403
+from submarine_site.settings.base import LOGGING
 
 LOCAL_BACKEND_ACCEPTED = True
+# JupyterLab asks several times a second; that would drown what the other processes say.
+LOGGING["loggers"]["notebooks.gateway.access"] = {"level": "WARNING"}
+
 # Straight from the folders of the packages: there is no collectstatic step to forget.
 STATIC_ROOT = None
 WHITENOISE_USE_FINDERS = True

@@ -77,7 +77,9 @@ def test_staff_with_the_right_may_end(token: ApiToken, sign_in: SignIn) -> None:
     assert None not in (token.revoked_at, sign_in.ended_at)
 
 
-@pytest.mark.parametrize("page", ["{tokens}", "{tokens}{token}/change/", "{sign_ins}{sign_in}/change/"])
+@pytest.mark.parametrize(
+    "page", ["{tokens}", "{tokens}{token}/change/", "{sign_ins}{sign_in}/change/"]
+)
 def test_no_hash_is_shown(operator: User, token: ApiToken, sign_in: SignIn, page: str) -> None:
     url = page.format(tokens=TOKENS, token=token.pk, sign_ins=SIGN_INS, sign_in=sign_in.pk)
     content = browser_of(operator).get(url).content.decode()

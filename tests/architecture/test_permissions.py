@@ -45,10 +45,9 @@ HIS_PAGE: Answers = (302, 404, 200, 404)
 HIS_BUTTON: Answers = (302, 404, 302, 404)
 
 
-
 def button(post: Answers) -> dict[str, Answers]:
     """Who had to sign in before a button did its work comes back by GET, and is led to a page."""
-    return {method: (302, 302, 302, 302) for method in METHODS} | {"POST": post}
+    return dict.fromkeys(METHODS, (302, 302, 302, 302)) | {"POST": post}
 
 
 SESSION = "/api/v2/sessions/{session}"
@@ -64,9 +63,7 @@ API = {
         path=SESSION,
         answers={"GET": HIS_ALONE, "PATCH": HIS_ALONE, "DELETE": (401, 404, 204, 404)},
     ),
-    "api:session-start": Address(
-        path=f"{SESSION}/start", answers={"POST": (401, 404, 202, 404)}
-    ),
+    "api:session-start": Address(path=f"{SESSION}/start", answers={"POST": (401, 404, 202, 404)}),
     "api:session-stop": Address(path=f"{SESSION}/stop", answers={"POST": (401, 404, 202, 404)}),
     "api:session-open": Address(path=f"{SESSION}/open", answers={"POST": HIS_ALONE}),
     "api:session-events": Address(path=f"{SESSION}/events", answers={"GET": HIS_ALONE}),
@@ -139,12 +136,8 @@ def of_model(name: str, pk: str, *, add: int, change: int, delete: int) -> dict[
         f"admin:{name}_history": Address(
             path=f"{base}{pk}/history/", answers={"GET": staff(history)}
         ),
-        f"admin:{name}_delete": Address(
-            path=f"{base}{pk}/delete/", answers={"GET": staff(delete)}
-        ),
-        f"admin:{name}_change": Address(
-            path=f"{base}{pk}/change/", answers={"GET": staff(change)}
-        ),
+        f"admin:{name}_delete": Address(path=f"{base}{pk}/delete/", answers={"GET": staff(delete)}),
+        f"admin:{name}_change": Address(path=f"{base}{pk}/change/", answers={"GET": staff(change)}),
         f"admin/{name.replace('_', '/')}/<path:object_id>/": Address(
             path=f"{base}{pk}/", answers={"GET": staff(302)}
         ),
@@ -163,9 +156,7 @@ ADMIN = {
     ),
     "admin:index": Address(path="/admin/", answers={"GET": staff(200)}),
     "admin:search": Address(path="/admin/search/", answers={"GET": staff(200)}),
-    "admin:password_change": Address(
-        path="/admin/password_change/", answers={"GET": staff(200)}
-    ),
+    "admin:password_change": Address(path="/admin/password_change/", answers={"GET": staff(200)}),
     "admin:password_change_done": Address(
         path="/admin/password_change/done/", answers={"GET": staff(200)}
     ),
@@ -225,9 +216,7 @@ def test_every_address_is_in_the_table() -> None:
 
 
 @pytest.fixture
-def ids(
-    ada: User, small: ResourceProfile, plain: Environment
-) -> dict[str, object]:
+def ids(ada: User, small: ResourceProfile, plain: Environment) -> dict[str, object]:
     """What the table's addresses speak of: Ada's, with a run that has ended."""
     session = SessionFactory(owner=ada, status=S.STOPPED, profile=small, environment=plain)
     NotebookSession.objects.note(session, "Something happened.")
@@ -322,9 +311,7 @@ def test_a_method_that_is_not_in_the_table_is_refused(
 
 
 @pytest.mark.parametrize("role", ["stranger", "owner"])
-def test_who_is_no_operator_is_told_so_by_the_admin(
-    role: str, browsers: dict[str, Client]
-) -> None:
+def test_who_is_no_operator_is_told_so_by_the_admin(role: str, browsers: dict[str, Client]) -> None:
     response = browsers[role].get("/admin/", follow=True)
     assert response.status_code == 403
     assert len(response.redirect_chain) == 1

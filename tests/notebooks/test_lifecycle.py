@@ -226,9 +226,7 @@ def test_a_deletion_while_a_stop_is_recorded_still_removes_the_home(
     assert (state_of(requested), backend.volumes) == (S.STOPPED, set())
 
 
-def _delete_before_transition(
-    monkeypatch: pytest.MonkeyPatch, session: NotebookSession
-) -> None:
+def _delete_before_transition(monkeypatch: pytest.MonkeyPatch, session: NotebookSession) -> None:
     """Have a rival delete the session after `finish` has read it, once."""
     atomic = lifecycle.transaction.atomic
 
@@ -255,9 +253,7 @@ def test_the_news_of_an_earlier_run_changes_nothing(
     lifecycle.finish(earlier)
     lifecycle.stop_exited(earlier, code="shut_down_inside", message="Ended.", exit_code=0)
     lifecycle.adopt_address(earlier, "unix:/late")
-    lifecycle.record_phases(
-        earlier, [PhaseTime(phase=Phase.READY, started_at=run["created_at"])]
-    )
+    lifecycle.record_phases(earlier, [PhaseTime(phase=Phase.READY, started_at=run["created_at"])])
 
     assert (state_of(stopped), SessionEvent.objects.count()) == (S.RUNNING, before)
     assert Run.objects.values().get(pk=earlier.run_id) == run

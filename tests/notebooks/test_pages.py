@@ -13,9 +13,7 @@ from tests.sessions import state_of
 pytestmark = pytest.mark.django_db
 
 
-def test_the_form_launches_once_however_often_it_is_sent(
-    browser: Client, small, plain
-) -> None:
+def test_the_form_launches_once_however_often_it_is_sent(browser: Client, small, plain) -> None:
     key = browser.get("/sessions/new").context["key"]
     form = {"name": "a", "profile": "small", "environment": "notebook-env", "key": key}
     first, again = browser.post("/sessions/new", form), browser.post("/sessions/new", form)
@@ -73,9 +71,7 @@ def test_opening_leads_to_the_gateway_with_a_code(
 
 
 @pytest.mark.parametrize("status", [status for status in S if status != S.RUNNING])
-def test_opening_what_does_not_run_leads_to_its_page(
-    browser: Client, ada: User, status: S
-) -> None:
+def test_opening_what_does_not_run_leads_to_its_page(browser: Client, ada: User, status: S) -> None:
     session = SessionFactory(owner=ada, status=status)
     response = browser.get(f"/sessions/{session.pk}/open")
     assert response["Location"] == f"/sessions/{session.pk}"
@@ -101,16 +97,12 @@ def test_a_button_needs_its_csrf_token(ada: User, verb: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["/sessions/{}/open", "/sessions/{}/start", "/sessions/{}/stop"])
-def test_a_stranger_changes_nothing(
-    mallory: User, running: NotebookSession, url: str
-) -> None:
+def test_a_stranger_changes_nothing(mallory: User, running: NotebookSession, url: str) -> None:
     browser_of(mallory).post(url.format(running.pk))
     assert state_of(running) == S.RUNNING
 
 
-@pytest.mark.parametrize(
-    ("url", "queries"), [("/", 6), ("/sessions/rows", 6), ("/sessions/{}", 7)]
-)
+@pytest.mark.parametrize(("url", "queries"), [("/", 6), ("/sessions/rows", 6), ("/sessions/{}", 7)])
 def test_the_cost_of_a_page_does_not_grow(
     browser: Client, ada: User, url: str, queries: int, django_assert_num_queries
 ) -> None:

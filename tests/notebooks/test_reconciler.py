@@ -204,9 +204,7 @@ def test_while_the_backend_is_away_nothing_changes_and_later_all_is_as_it_was(
 ) -> None:
     backend = Unreachable()
     use(monkeypatch, backend)
-    session = services.create_session(
-        owner=ada, profile=small.name, environment=plain.name
-    ).session
+    session = services.create_session(owner=ada, profile=small.name, environment=plain.name).session
     lifecycle.launch(key_of(session))
     backend.settle()
     tick()

@@ -438,9 +438,7 @@ def test_starts_beside_deletions_leave_nothing_launched(
 @race
 def test_of_twenty_sessions_renamed_to_one_name_one_has_it(ada: User) -> None:
     sessions = SessionFactory.create_batch(TWENTY, owner=ada, status=S.STOPPED)
-    told = outcomes(
-        lambda n: services.rename_session(session=sessions[n], name="same", actor=ada)
-    )
+    told = outcomes(lambda n: services.rename_session(session=sessions[n], name="same", actor=ada))
     assert told == ["", *["name_taken"] * (TWENTY - 1)]
     assert NotebookSession.objects.filter(name="same").count() == 1
 

@@ -15,9 +15,7 @@ from submarine_site.core.errors import DomainError
 from submarine_site.core.redis import client
 from tests.threads import at_once
 
-LEAVE = Leave(
-    session_id=uuid4(), user_id=17, credential=Credential.SIGN_IN, credential_id=uuid4()
-)
+LEAVE = Leave(session_id=uuid4(), user_id=17, credential=Credential.SIGN_IN, credential_id=uuid4())
 
 
 def test_a_code_is_changed_for_a_ticket() -> None:

@@ -130,9 +130,7 @@ def test_a_strange_host_is_refused(api: APIClient) -> None:
     assert (response.status_code, response.json()["code"]) == (400, "bad_request")
 
 
-def test_a_write_by_a_browser_needs_its_csrf_token(
-    ada: User, requested: NotebookSession
-) -> None:
+def test_a_write_by_a_browser_needs_its_csrf_token(ada: User, requested: NotebookSession) -> None:
     browser = Client(enforce_csrf_checks=True)
     browser.force_login(ada, backend="django.contrib.auth.backends.ModelBackend")
     response = browser.post(f"{SESSIONS}/{requested.pk}/stop", content_type="application/json")

@@ -83,7 +83,7 @@ def test_html_and_scripts_in_a_name_come_back_as_they_are(api: APIClient) -> Non
 def test_a_reason_says_who_can_mend_it(api: APIClient, failed: NotebookSession) -> None:
     assert api.get(url(failed)).json()["reason"] == {
         "code": "server_crashed",
-        "title": "Jupyter ended by itself",
+        "title": "The notebook server crashed",
         "message": "Jupyter ended by itself: exit code 1.",
         "mender": "you",
         "advice": (
@@ -103,7 +103,11 @@ def test_a_taken_name_is_refused(api: APIClient) -> None:
     response = api.post(SESSIONS, GOOD)
     message = "You have a session named “analysis” already."
     assert response.status_code == 409
-    assert response.json() == {"code": "name_taken", "message": message, "fields": {"name": message}}
+    assert response.json() == {
+        "code": "name_taken",
+        "message": message,
+        "fields": {"name": message},
+    }
     assert NotebookSession.objects.count() == 1
 
 

@@ -29,9 +29,7 @@ Outcome = TypeVar("Outcome")
 authority = DatabaseAuthority()
 
 
-async def in_thread(
-    function: Callable[P, Outcome], *args: P.args, **kwargs: P.kwargs
-) -> Outcome:
+async def in_thread(function: Callable[P, Outcome], *args: P.args, **kwargs: P.kwargs) -> Outcome:
     """Call what uses the database, and leave no connection open in the thread it ran in."""
 
     def call() -> Outcome:
