@@ -1,7 +1,6 @@
 """People in the admin: users, groups, their tokens and sign-ins."""
 
 from django.contrib import admin, messages
-from django.contrib.auth import get_permission_codename
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
@@ -63,7 +62,7 @@ class ApiTokenAdmin(ReadOnly, ModelAdmin):
     date_hierarchy = "created_at"
     actions = ("revoke",)
 
-    @admin.action(description="Revoke", permissions=["end"])
+    @admin.action(description="Revoke", permissions=["act"])
     def revoke(self, request: HttpRequest, tokens: QuerySet[ApiToken]) -> None:
         ended = ApiToken.objects.filter(pk__in=tokens).revoke()
         messages.success(request, f"Revoked {ended} tokens.")
@@ -77,7 +76,7 @@ class SignInAdmin(ReadOnly, ModelAdmin):
     search_fields = ("user__username", "address", "user_agent")
     actions = ("end",)
 
-    @admin.action(description="Sign out", permissions=["end"])
+    @admin.action(description="Sign out", permissions=["act"])
     def end(self, request: HttpRequest, sign_ins: QuerySet[SignIn]) -> None:
         ended = SignIn.objects.filter(pk__in=sign_ins).end()
         messages.success(request, f"Ended {ended} sign-ins.")

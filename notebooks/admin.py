@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.defaultfilters import pluralize
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
@@ -60,7 +61,7 @@ class NotebookSessionAdmin(ReadOnly, ModelAdmin):
     inlines = (RunInline, EventInline)
     actions = ("stop", "delete_sessions")
 
-    @display(
+    @display(  # type: ignore[untyped-decorator]
         description="state",
         ordering="status",
         label={
@@ -73,10 +74,6 @@ class NotebookSessionAdmin(ReadOnly, ModelAdmin):
     )
     def state(self, session: NotebookSession) -> str:
         return session.status
-
-    def has_act_permission(self, request: HttpRequest) -> bool:
-        """Who may stop and delete: Django's own right to delete sessions."""
-        return request.user.has_perm("notebooks.delete_notebooksession")
 
     @admin.action(description="Stop", permissions=["act"])
     def stop(self, request: HttpRequest, sessions: QuerySet[NotebookSession]) -> None:
@@ -94,7 +91,17 @@ class NotebookSessionAdmin(ReadOnly, ModelAdmin):
         )
 
     @admin.action(description="Delete with their files", permissions=["act"])
-    def delete_sessions(self, request: HttpRequest, sessions: QuerySet[NotebookSession]) -> None:
+    def delete_sessions(
+        self, request: HttpRequest, sessions: QuerySet[NotebookSession]
+    ) -> HttpResponse | None:
+        if "confirmed" not in request.POST:
+            context = {
+                **self.admin_site.each_context(request),
+                "title": "Delete sessions",
+                "opts": self.opts,
+                "sessions": sessions.select_related("owner"),
+            }
+            return render(request, "admin/notebooks/delete_sessions.html", context)
         actor = cast("User", request.user)
         self._each(
             request,
@@ -115,7 +122,7 @@ class NotebookSessionAdmin(ReadOnly, ModelAdmin):
         for session in sessions:
             service(session)
             count += 1
-        messages.success(request, f"{doing} {count} sessions.")
+        messages.success(request, f"{doing} {count} session{pluralize(count)}.")
 
 
 @admin.register(SessionEvent)

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from django.conf import settings
 from django.utils import timezone
+from redis.exceptions import RedisError
 
 from notebooks import lifecycle
 from notebooks.backends.contract import (
@@ -27,6 +28,7 @@ from notebooks.models import NotebookSession, Run
 from notebooks.states import SessionStatus
 from notebooks.wiring import backend
 from submarine_site.core.locks import AdvisoryLock, try_lock
+from submarine_site.core.redis import client
 
 logger = logging.getLogger(__name__)
 
@@ -308,26 +310,35 @@ def reconcile_all() -> bool:
         )
         unclaimed = observed.keys() - {row.key for row in rows}
         if unclaimed:
-            actions += _plan_orphans(unclaimed, observed, now=observed_at)
+            actions += _plan_orphans(unclaimed, now=observed_at)
         _apply_all(actions)
         return True
 
 
-def _plan_orphans(
-    unclaimed: Collection[RunKey], observed: Mapping[RunKey, Observed], *, now: datetime
-) -> list[Discard]:
+def _plan_orphans(unclaimed: Collection[RunKey], *, now: datetime) -> list[Discard]:
     known = {
         run.key
         for run in Run.objects.filter(pk__in=[key.run_id for key in unclaimed]).only("session_id")
     }
-    first_seen = {
-        key: min((phase.started_at for phase in observed[key].phases), default=now)
-        for key in unclaimed
-    }
+    first_seen = {key: _first_seen(key, now) for key in unclaimed if key not in known}
     discards = orphans(unclaimed, current=(), known=known, first_seen=first_seen, now=now)
     for discard in discards:
         logger.warning("run %s belongs to no session: ending it", discard.key.run_id)
     return discards
+
+
+def _first_seen(key: RunKey, now: datetime) -> datetime:
+    """When a run without a row was first met: not when it began, for a database restored from a
+    backup may lack the row of one in which someone has worked for hours.
+    """
+    name = f"orphan:{key.run_id}"
+    try:
+        client().set(name, now.isoformat(), nx=True, ex=2 * ORPHAN_GRACE)
+        met = client().get(name)
+    except (RedisError, OSError) as error:
+        logger.warning("run %s without a row is left alone: %s", key.run_id, error)
+        return now
+    return datetime.fromisoformat(met.decode()) if isinstance(met, bytes) else now
 
 
 def _rows(sessions: Iterable[NotebookSession]) -> list[Row]:

@@ -45,28 +45,28 @@ def backend() -> Iterator[FakeBackend]:
 @pytest.fixture
 def ada(db: None) -> User:
     """The owner."""
-    return factories.UserFactory(username="ada")
+    return factories.UserFactory.create(username="ada")
 
 
 @pytest.fixture
 def mallory(db: None) -> User:
     """A stranger."""
-    return factories.UserFactory(username="mallory")
+    return factories.UserFactory.create(username="mallory")
 
 
 @pytest.fixture
 def operator(db: None) -> User:
-    return factories.UserFactory(username="olga", is_staff=True, is_superuser=True)
+    return factories.UserFactory.create(username="olga", is_staff=True, is_superuser=True)
 
 
 @pytest.fixture
 def small(db: None) -> ResourceProfile:
-    return factories.ProfileFactory(name="small", cpu_milli=1000, memory_mib=2048)
+    return factories.ProfileFactory.create(name="small", cpu_milli=1000, memory_mib=2048)
 
 
 @pytest.fixture
 def plain(db: None) -> Environment:
-    return factories.EnvironmentFactory(name="notebook-env")
+    return factories.EnvironmentFactory.create(name="notebook-env")
 
 
 @pytest.fixture

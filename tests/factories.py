@@ -1,7 +1,11 @@
 """Rows for tests. A session is made in the state that a trait names."""
 
-import factory
+from typing import Any
+
 from django.utils import timezone
+from factory.declarations import LazyAttribute, Sequence, SubFactory
+from factory.django import DjangoModelFactory, Password
+from factory.helpers import post_generation
 
 from accounts.models import User
 from environments.models import Environment
@@ -12,49 +16,49 @@ from quotas.models import ResourceProfile
 PASSWORD = "correct horse battery"
 
 
-class UserFactory(factory.django.DjangoModelFactory[User]):
+class UserFactory(DjangoModelFactory[User]):
     class Meta:
         model = User
         skip_postgeneration_save = True
 
-    username = factory.Sequence(lambda n: f"person-{n}")
-    password = factory.django.Password(PASSWORD)
+    username = Sequence(lambda n: f"person-{n}")
+    password = Password(PASSWORD)
 
 
-class ProfileFactory(factory.django.DjangoModelFactory[ResourceProfile]):
+class ProfileFactory(DjangoModelFactory[ResourceProfile]):
     class Meta:
         model = ResourceProfile
 
-    name = factory.Sequence(lambda n: f"size-{n}")
-    display_name = factory.LazyAttribute(lambda profile: profile.name.title())
+    name = Sequence(lambda n: f"size-{n}")
+    display_name = LazyAttribute(lambda profile: profile.name.title())
     cpu_milli = 1000
     memory_mib = 2048
 
 
-class EnvironmentFactory(factory.django.DjangoModelFactory[Environment]):
+class EnvironmentFactory(DjangoModelFactory[Environment]):
     class Meta:
         model = Environment
 
-    name = factory.Sequence(lambda n: f"env-{n}")
-    display_name = factory.LazyAttribute(lambda environment: environment.name.title())
+    name = Sequence(lambda n: f"env-{n}")
+    display_name = LazyAttribute(lambda environment: environment.name.title())
     image = "example/notebook:1"
 
 
-class SessionFactory(factory.django.DjangoModelFactory[NotebookSession]):
+class SessionFactory(DjangoModelFactory[NotebookSession]):
     """A session with one run, as services and lifecycle leave it in `status`."""
 
     class Meta:
         model = NotebookSession
         skip_postgeneration_save = True
 
-    owner = factory.SubFactory(UserFactory)
-    name = factory.Sequence(lambda n: f"session-{n}")
-    profile = factory.SubFactory(ProfileFactory)
-    environment = factory.SubFactory(EnvironmentFactory)
+    owner = SubFactory(UserFactory)
+    name = Sequence(lambda n: f"session-{n}")
+    profile = SubFactory(ProfileFactory)
+    environment = SubFactory(EnvironmentFactory)
     status = SessionStatus.REQUESTED
 
-    @factory.post_generation
-    def current_run(self, create, extracted, **kwargs):
+    @post_generation
+    def current_run(self: Any, *_: Any, **__: Any) -> None:
         running = self.status == SessionStatus.RUNNING
         ended = self.status in {SessionStatus.STOPPED, SessionStatus.FAILED}
         now = timezone.now()

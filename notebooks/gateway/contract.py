@@ -53,7 +53,10 @@ class Authority(Protocol):
     """The answers. Every method is a coroutine; none raises for a bad credential."""
 
     async def redeem(self, session_id: UUID, code: str) -> Ticket | None:
-        """Spend a one-time code, at most once ever; None if it is unknown, spent, expired or for another session."""
+        """Spend a one-time code, at most once ever.
+
+        None if it is unknown, spent, expired or for another session.
+        """
 
     async def by_ticket(self, session_id: UUID, ticket: str) -> Grant | None:
         """The grant of a ticket cookie for this session."""

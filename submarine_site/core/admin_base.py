@@ -2,11 +2,16 @@
 
 from typing import Any
 
+from django.contrib.auth import get_permission_codename
+from django.db.models.options import Options
+from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 
 class ReadOnly:
     """Records that the service alone writes: to look at, and to act on by actions."""
+
+    opts: "Options[Any]"
 
     def has_add_permission(self, *_: Any) -> bool:
         return False
@@ -16,6 +21,11 @@ class ReadOnly:
 
     def has_delete_permission(self, *_: Any) -> bool:
         return False
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        """Who may use the actions that end something: Django's own right to delete it."""
+        right = get_permission_codename("delete", self.opts)
+        return request.user.has_perm(f"{self.opts.app_label}.{right}")
 
 
 class CatalogueAdmin(ModelAdmin):

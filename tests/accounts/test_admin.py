@@ -17,7 +17,7 @@ USERS = "/admin/accounts/user/"
 
 
 def staff_with(*rights: str) -> Client:
-    person = UserFactory(username="sam", is_staff=True)
+    person = UserFactory.create(username="sam", is_staff=True)
     person.user_permissions.set(Permission.objects.filter(codename__in=rights))
     return browser_of(person)
 
@@ -88,7 +88,7 @@ def test_no_hash_is_shown(operator: User, token: ApiToken, sign_in: SignIn, page
 
 
 def test_a_person_with_sessions_is_not_deleted(operator: User, ada: User) -> None:
-    SessionFactory(owner=ada)
+    SessionFactory.create(owner=ada)
     response = browser_of(operator).post(f"{USERS}{ada.pk}/delete/", {"post": "yes"})
     assert response.status_code in {200, 403}
     assert User.objects.filter(pk=ada.pk).exists()
@@ -110,7 +110,7 @@ def test_the_cost_of_the_list_of_people_does_not_grow(
     with django_assert_num_queries(USER_QUERIES):
         browser.get(USERS)
     for _ in range(10):
-        SessionFactory()
+        SessionFactory.create()
     with django_assert_num_queries(USER_QUERIES):
         browser.get(USERS)
 

@@ -4,6 +4,7 @@ Sessions, tokens and sign-ins in the addresses are Ada's. An address that is not
 the tests, so that nobody adds one without deciding who may use it.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -124,18 +125,15 @@ def staff(status: int) -> Answers:
 
 
 def of_model(name: str, pk: str, *, add: int, change: int, delete: int) -> dict[str, Address]:
-    """The addresses of one model in the admin. Whose entry is missing (302) is sent back."""
+    """The addresses of one model in the admin."""
     base = f"/admin/{name.replace('_', '/')}/"
-    history = 302 if change == 302 else 200
     written = 403 if add == 403 else 200
     return {
         f"admin:{name}_changelist": Address(path=base, answers={"GET": staff(200)}),
         f"admin:{name}_add": Address(
             path=f"{base}add/", answers={"GET": staff(add), "POST": staff(written)}
         ),
-        f"admin:{name}_history": Address(
-            path=f"{base}{pk}/history/", answers={"GET": staff(history)}
-        ),
+        f"admin:{name}_history": Address(path=f"{base}{pk}/history/", answers={"GET": staff(200)}),
         f"admin:{name}_delete": Address(path=f"{base}{pk}/delete/", answers={"GET": staff(delete)}),
         f"admin:{name}_change": Address(path=f"{base}{pk}/change/", answers={"GET": staff(change)}),
         f"admin/{name.replace('_', '/')}/<path:object_id>/": Address(
@@ -179,9 +177,6 @@ ADMIN = {
     **of_model("auth_group", "{group}", **KEPT),
     **of_model("environments_environment", "{environment}", **KEPT),
     **of_model("quotas_resourceprofile", "{profile}", **KEPT),
-    **of_model("axes_accessattempt", "0", add=403, change=302, delete=302),
-    **of_model("axes_accesslog", "0", add=403, change=302, delete=302),
-    **of_model("axes_accessfailurelog", "0", add=403, change=302, delete=302),
 }
 
 TABLE = {**API, **PAGES, **ADMIN}
@@ -218,7 +213,7 @@ def test_every_address_is_in_the_table() -> None:
 @pytest.fixture
 def ids(ada: User, small: ResourceProfile, plain: Environment) -> dict[str, object]:
     """What the table's addresses speak of: Ada's, with a run that has ended."""
-    session = SessionFactory(owner=ada, status=S.STOPPED, profile=small, environment=plain)
+    session = SessionFactory.create(owner=ada, status=S.STOPPED, profile=small, environment=plain)
     NotebookSession.objects.note(session, "Something happened.")
     return {
         "session": session.pk,
@@ -234,17 +229,11 @@ def ids(ada: User, small: ResourceProfile, plain: Environment) -> dict[str, obje
 
 def ask(browser: Client, method: str, key: str, ids: dict[str, object]) -> int:
     path = TABLE[key].path.format(**ids)
-    body: dict[str, object] = BODIES.get(key, {})
-    kind = "multipart" if method == "POST" and not key.startswith("api:") else "json"
-    data = browser._encode_json(body, "application/json") if kind == "json" else body
-    content_type = "application/json" if kind == "json" else None
-    if method == "GET":
-        response = browser.get(path)
-    elif content_type:
-        response = browser.generic(method, path, data, content_type=content_type)
-    else:
-        response = browser.post(path, data)
-    return response.status_code
+    body = BODIES.get(key, {})
+    if method == "POST" and not key.startswith("api:"):
+        return browser.post(path, body).status_code
+    sent = "" if method == "GET" else json.dumps(body)
+    return browser.generic(method, path, sent, content_type="application/json").status_code
 
 
 def hers() -> list[object]:

@@ -12,6 +12,7 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 
+from notebooks import tasks
 from notebooks.failures import REASONS
 from submarine_site.celery import app
 
@@ -44,8 +45,6 @@ def test_every_periodic_task_is_there() -> None:
 
 
 def test_what_is_enqueued_goes_to_our_own_queue() -> None:
-    from notebooks import tasks
-
     assert tasks.launch.app is app
 
 

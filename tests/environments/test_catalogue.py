@@ -12,9 +12,9 @@ pytestmark = pytest.mark.django_db
 
 def test_an_environment_is_offered_as_a_size_is(ada: User, mallory: User) -> None:
     physics = Group.objects.create(name="physics")
-    EnvironmentFactory(name="for-physics").groups.add(physics)
-    EnvironmentFactory(name="for-all")
-    EnvironmentFactory(name="off", enabled=False)
+    EnvironmentFactory.create(name="for-physics").groups.add(physics)
+    EnvironmentFactory.create(name="for-all")
+    EnvironmentFactory.create(name="off", enabled=False)
     ada.groups.add(physics)
     offered = [
         {environment.name for environment in Environment.objects.visible_to(user)}
@@ -25,5 +25,5 @@ def test_an_environment_is_offered_as_a_size_is(ada: User, mallory: User) -> Non
 
 @pytest.mark.parametrize("name", ["none", "", "\0", "FOR-ALL"])
 def test_what_is_not_there_is_none(ada: User, name: str) -> None:
-    EnvironmentFactory(name="for-all")
+    EnvironmentFactory.create(name="for-all")
     assert Environment.objects.visible_to(ada).called(name) is None

@@ -24,14 +24,14 @@ def admin(operator: User) -> Client:
 
 def staff_with(*rights: str) -> Client:
     """A browser of someone who may into the admin, with these rights and no others."""
-    person = UserFactory(username="sam", is_staff=True)
+    person = UserFactory.create(username="sam", is_staff=True)
     person.user_permissions.set(Permission.objects.filter(codename__in=rights))
     return browser_of(person)
 
 
-def act(browser: Client, action: str, *sessions: NotebookSession):
+def act(browser: Client, action: str, *sessions: NotebookSession, **given: str):
     chosen = [str(session.pk) for session in sessions]
-    return browser.post(LIST, {"action": action, "_selected_action": chosen}, follow=True)
+    return browser.post(LIST, {"action": action, "_selected_action": chosen, **given}, follow=True)
 
 
 def listed(browser: Client, query: str = "") -> set[str]:
@@ -41,9 +41,9 @@ def listed(browser: Client, query: str = "") -> set[str]:
 
 
 def test_stopping_is_the_operators_doing(admin: Client, operator: User) -> None:
-    session = SessionFactory(status=S.RUNNING)
+    session = SessionFactory.create(status=S.RUNNING)
     response = act(admin, "stop", session)
-    assert "Stopping 1 sessions." in response.content.decode()
+    assert "Stopping 1 session." in response.content.decode()
     session.refresh_from_db()
     assert (session.status, session.reason_code) == (S.STOPPING, "stopped_by_operator")
     assert moves(session) == [(S.RUNNING, S.STOPPING, "stopped_by_operator")]
@@ -51,14 +51,20 @@ def test_stopping_is_the_operators_doing(admin: Client, operator: User) -> None:
 
 
 def test_stopping_what_has_stopped_changes_nothing(admin: Client) -> None:
-    session = SessionFactory(status=S.STOPPED)
+    session = SessionFactory.create(status=S.STOPPED)
     act(admin, "stop", session)
     assert (state_of(session), moves(session)) == (S.STOPPED, [])
 
 
 def test_deleting_is_the_operators_doing(admin: Client, operator: User) -> None:
-    running, stopped = SessionFactory(status=S.RUNNING), SessionFactory(status=S.STOPPED)
-    act(admin, "delete_sessions", running, stopped)
+    running, stopped = (
+        SessionFactory.create(status=S.RUNNING),
+        SessionFactory.create(status=S.STOPPED),
+    )
+    asked = act(admin, "delete_sessions", running, stopped)
+    assert "cannot be undone" in asked.content.decode()
+    assert [moves(running), moves(stopped)] == [[], []]
+    act(admin, "delete_sessions", running, stopped, confirmed="yes")
     for session, before in ((running, S.RUNNING), (stopped, S.STOPPED)):
         session.refresh_from_db()
         assert session.deleted_at is not None
@@ -71,28 +77,28 @@ def test_deleting_is_the_operators_doing(admin: Client, operator: User) -> None:
     "rights", [["view_notebooksession"], ["view_notebooksession", "change_notebooksession"]]
 )
 def test_staff_without_the_right_cannot_act(action: str, rights: list[str]) -> None:
-    session = SessionFactory(status=S.RUNNING)
+    session = SessionFactory.create(status=S.RUNNING)
     browser = staff_with(*rights)
     assert listed(browser) == {session.name}
-    act(browser, action, session)
+    act(browser, action, session, confirmed="yes")
     assert (state_of(session), moves(session)) == (S.RUNNING, [])
 
 
 def test_staff_with_the_right_can_act() -> None:
-    session = SessionFactory(status=S.RUNNING)
+    session = SessionFactory.create(status=S.RUNNING)
     act(staff_with("view_notebooksession", "delete_notebooksession"), "stop", session)
     assert state_of(session) == S.STOPPING
 
 
 def test_staff_without_any_right_see_nothing() -> None:
-    session = SessionFactory()
+    session = SessionFactory.create()
     browser = staff_with()
     assert browser.get(LIST).status_code == 403
     assert browser.get(f"{LIST}{session.pk}/change/").status_code == 403
 
 
 def test_not_even_an_operator_deletes_rows(admin: Client) -> None:
-    session = SessionFactory(status=S.STOPPED)
+    session = SessionFactory.create(status=S.STOPPED)
     act(admin, "delete_selected", session)
     assert NotebookSession.objects.filter(pk=session.pk).exists()
     assert admin.post(f"{LIST}{session.pk}/delete/", {"post": "yes"}).status_code == 403
@@ -100,7 +106,7 @@ def test_not_even_an_operator_deletes_rows(admin: Client) -> None:
 
 @pytest.mark.parametrize("model", ["notebooksession", "sessionevent"])
 def test_nothing_is_added_or_changed_by_hand(admin: Client, model: str) -> None:
-    session = SessionFactory(status=S.STOPPED)
+    session = SessionFactory.create(status=S.STOPPED)
     NotebookSession.objects.note(session, "Something.")
     pk = session.pk if model == "notebooksession" else session.events.get().pk
     base = f"/admin/notebooks/{model}/"
@@ -135,10 +141,10 @@ def test_the_page_of_a_session_shows_its_runs_and_events(
     ],
 )
 def test_sessions_are_found(admin: Client, query: str, expected: set[str]) -> None:
-    SessionFactory(name="alpha", status=S.RUNNING)
-    beta = SessionFactory(
+    SessionFactory.create(name="alpha", status=S.RUNNING)
+    beta = SessionFactory.create(
         name="beta",
-        owner=UserFactory(username="grace"),
+        owner=UserFactory.create(username="grace"),
         status=S.FAILED,
         reason_code="server_lost",
     )
@@ -146,7 +152,7 @@ def test_sessions_are_found(admin: Client, query: str, expected: set[str]) -> No
 
 
 def test_events_are_found(admin: Client) -> None:
-    session = SessionFactory(name="alpha")
+    session = SessionFactory.create(name="alpha")
     NotebookSession.objects.note(session, "Something happened.")
     page = admin.get("/admin/notebooks/sessionevent/?q=alpha").content.decode()
     assert "Something happened." in page
@@ -155,7 +161,7 @@ def test_events_are_found(admin: Client) -> None:
 def test_the_cost_of_the_list_does_not_grow_with_its_rows(
     admin: Client, django_assert_num_queries
 ) -> None:
-    profile = SessionFactory().profile
+    profile = SessionFactory.create().profile
     admin.get(LIST)
     with django_assert_num_queries(LIST_QUERIES):
         admin.get(LIST)
@@ -168,8 +174,8 @@ LIST_QUERIES = 11
 
 
 def test_the_admins_of_people_show_sessions_and_catalogue(admin: Client, ada: User) -> None:
-    SessionFactory(owner=ada, status=S.RUNNING)
-    SessionFactory(owner=ada, status=S.STOPPED)
+    SessionFactory.create(owner=ada, status=S.RUNNING)
+    SessionFactory.create(owner=ada, status=S.STOPPED)
     response = admin.get("/admin/accounts/user/?q=ada")
     [row] = response.context["cl"].result_list
     assert row.active_sessions == 1

@@ -16,7 +16,7 @@ from notebooks.checks import local_backend_is_accepted
     ],
 )
 def test_the_local_backend_has_to_be_accepted(
-    settings, backend: str, debug: bool, accepted: bool, ids: list[str]
+    settings, *, backend: str, debug: bool, accepted: bool, ids: list[str]
 ) -> None:
     settings.BACKEND, settings.DEBUG = backend, debug
     settings.LOCAL_BACKEND_ACCEPTED = accepted

@@ -16,8 +16,9 @@ pytestmark = pytest.mark.django_db
 
 
 def _launching(status: SessionStatus, *, preparing: bool) -> NotebookSession:
-    session = factories.SessionFactory(status=status)
+    session = factories.SessionFactory.create(status=status)
     run = session.current_run
+    assert run is not None
     run.phases.all().delete()
     now = timezone.now()
     run.phases.create(phase=Phase.ACCEPTED, started_at=now, finished_at=now)
@@ -38,6 +39,7 @@ def test_a_starting_session_is_at_the_step_that_began_last() -> None:
 
 def test_a_failed_session_is_at_no_step_and_shows_where_it_ended() -> None:
     session = _launching(SessionStatus.FAILED, preparing=True)
+    assert session.current_run is not None
     session.current_run.ready_at = None
     assert launch_view.current_step(session) is None
     assert [step.progress.value for step in launch_view.steps(session)] == [

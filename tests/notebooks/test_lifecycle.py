@@ -1,6 +1,7 @@
 """What a worker does: late, twice, beside a stop, with a backend that refuses or is away."""
 
 import pytest
+from django.db import transaction
 
 from notebooks import lifecycle, services, tasks
 from notebooks.backends.contract import BackendUnavailable, Phase, PhaseTime, SessionSpec
@@ -101,9 +102,9 @@ def test_a_start_that_cannot_be_reached_stays_starting_and_is_tried_again(
 
 
 def test_only_what_may_pass_is_retried() -> None:
-    assert tasks.launch.autoretry_for == (BackendUnavailable,)
-    assert tasks.halt.autoretry_for == (BackendUnavailable,)
-    assert (tasks.launch.max_retries, tasks.halt.max_retries) == (5, 5)
+    for task in (tasks.launch, tasks.halt):
+        assert getattr(task, "autoretry_for") == (BackendUnavailable,)  # noqa: B009
+        assert task.max_retries == 5
 
 
 class Interrupted(FakeBackend):
@@ -228,14 +229,14 @@ def test_a_deletion_while_a_stop_is_recorded_still_removes_the_home(
 
 def _delete_before_transition(monkeypatch: pytest.MonkeyPatch, session: NotebookSession) -> None:
     """Have a rival delete the session after `finish` has read it, once."""
-    atomic = lifecycle.transaction.atomic
+    atomic = transaction.atomic
 
     def rival_first():
-        monkeypatch.setattr(lifecycle.transaction, "atomic", atomic)
+        monkeypatch.setattr(transaction, "atomic", atomic)
         services.delete_session(session=session, actor=session.owner)
         return atomic()
 
-    monkeypatch.setattr(lifecycle.transaction, "atomic", rival_first)
+    monkeypatch.setattr(transaction, "atomic", rival_first)
 
 
 def test_the_news_of_an_earlier_run_changes_nothing(

@@ -33,9 +33,9 @@ def test_the_form_launches_once_however_often_it_is_sent(browser: Client, small,
     ],
 )
 def test_what_was_chosen_survives_an_error(
-    browser: Client, ada: User, small, plain, change: dict[str, str], status: int
+    browser: Client, ada: User, small, plain, *, change: dict[str, str], status: int
 ) -> None:
-    SessionFactory(owner=ada, name="taken")
+    SessionFactory.create(owner=ada, name="taken")
     form = {"name": "<b>mine</b>", "profile": "small", "environment": "notebook-env", **change}
     response = browser.post("/sessions/new", form)
     assert response.status_code == status
@@ -46,7 +46,7 @@ def test_what_was_chosen_survives_an_error(
 
 
 def test_a_name_is_shown_as_text(browser: Client, ada: User) -> None:
-    session = SessionFactory(owner=ada, name="<script>alert(1)</script>", status=S.STOPPED)
+    session = SessionFactory.create(owner=ada, name="<script>alert(1)</script>", status=S.STOPPED)
     for url in ("/", f"/sessions/{session.pk}", f"/sessions/{session.pk}/delete"):
         page = browser.get(url).content.decode()
         assert "<script>alert(1)" not in page
@@ -56,7 +56,9 @@ def test_a_name_is_shown_as_text(browser: Client, ada: User) -> None:
 @pytest.mark.parametrize("status", list(S))
 @pytest.mark.parametrize("url", ["/", "/sessions/{}", "/sessions/{}/state", "/sessions/rows"])
 def test_a_page_is_there_in_every_state(browser: Client, ada: User, status: S, url: str) -> None:
-    session = SessionFactory(owner=ada, status=status, reason_code="server_lost", reason="Gone.")
+    session = SessionFactory.create(
+        owner=ada, status=status, reason_code="server_lost", reason="Gone."
+    )
     assert browser.get(url.format(session.pk)).status_code == 200
 
 
@@ -72,7 +74,7 @@ def test_opening_leads_to_the_gateway_with_a_code(
 
 @pytest.mark.parametrize("status", [status for status in S if status != S.RUNNING])
 def test_opening_what_does_not_run_leads_to_its_page(browser: Client, ada: User, status: S) -> None:
-    session = SessionFactory(owner=ada, status=status)
+    session = SessionFactory.create(owner=ada, status=status)
     response = browser.get(f"/sessions/{session.pk}/open")
     assert response["Location"] == f"/sessions/{session.pk}"
 
@@ -88,7 +90,7 @@ def test_a_refusal_is_told_where_the_button_stands(
 
 @pytest.mark.parametrize("verb", ["start", "stop", "delete"])
 def test_a_button_needs_its_csrf_token(ada: User, verb: str) -> None:
-    session = SessionFactory(owner=ada, status=S.STOPPED if verb == "start" else S.RUNNING)
+    session = SessionFactory.create(owner=ada, status=S.STOPPED if verb == "start" else S.RUNNING)
     browser = Client(enforce_csrf_checks=True)
     browser.force_login(ada, backend="django.contrib.auth.backends.ModelBackend")
     before = state_of(session)
@@ -106,7 +108,7 @@ def test_a_stranger_changes_nothing(mallory: User, running: NotebookSession, url
 def test_the_cost_of_a_page_does_not_grow(
     browser: Client, ada: User, url: str, queries: int, django_assert_num_queries
 ) -> None:
-    session = SessionFactory(owner=ada, status=S.RUNNING)
+    session = SessionFactory.create(owner=ada, status=S.RUNNING)
     browser.get("/account")
     with django_assert_num_queries(queries):
         browser.get(url.format(session.pk))

@@ -1,6 +1,7 @@
 """The reconciler on the fake backend: what was lost is healed, and nothing is done twice."""
 
 import logging
+from dataclasses import replace
 from datetime import timedelta
 from threading import Event, Thread
 from uuid import uuid4
@@ -8,13 +9,21 @@ from uuid import uuid4
 import pytest
 from django.conf import settings
 from django.db import connections
+from django.utils import timezone
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from notebooks import lifecycle, reconciler, services
 from notebooks.backends.contract import BackendUnavailable, Observed, RunKey, SessionSpec
 from notebooks.backends.fake import FakeBackend, UnreachableBackend, VanishingBackend
 from notebooks.models import NotebookSession, RunPhase, SessionEvent
-from notebooks.reconciler import LAUNCH_GRACE, reconcile_all, reconcile_session
+from notebooks.reconciler import (
+    LAUNCH_GRACE,
+    ORPHAN_GRACE,
+    reconcile_all,
+    reconcile_session,
+)
 from notebooks.states import SessionStatus as S
+from submarine_site.core.redis import client
 from tests.factories import SessionFactory
 from tests.sessions import key_of, let_pass, moves, run_of, state_of, tick
 
@@ -241,7 +250,7 @@ def test_trouble_with_one_session_does_not_keep_the_others_waiting(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    other = SessionFactory(status=S.RUNNING)
+    other = SessionFactory.create(status=S.RUNNING)
     real = lifecycle.fail
 
     def fail_badly(key: RunKey, **cause: object) -> None:
@@ -321,10 +330,34 @@ def stray(backend: FakeBackend, session: NotebookSession) -> RunKey:
     return key
 
 
-def test_a_run_without_a_row_is_left_alone_for_a_grace(
+def test_a_run_without_a_row_is_left_alone_for_a_grace_since_it_was_met(
     running: NotebookSession, backend: FakeBackend
 ) -> None:
     key = stray(backend, running)
+    hours_ago = timezone.now() - timedelta(hours=5)
+    run = backend._runs[key]
+    begun = tuple(replace(phase, started_at=hours_ago) for phase in run.observed.phases)
+    run.observed = replace(run.observed, phases=begun)
+    tick()
+    tick()
+    assert backend.observe_all()[key].state == "starting"
+
+    met = timezone.now() - ORPHAN_GRACE
+    client().set(f"orphan:{key.run_id}", met.isoformat())
+    tick()
+    assert backend.observe_all()[key].state == "stopping"
+    assert state_of(running) == S.RUNNING
+
+
+def test_without_redis_a_run_without_a_row_is_left_alone(
+    running: NotebookSession, backend: FakeBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Away:
+        def set(self, *_: object, **__: object) -> None:
+            raise RedisConnectionError
+
+    key = stray(backend, running)
+    monkeypatch.setattr(reconciler, "client", Away)
     tick()
     assert backend.observe_all()[key].state == "starting"
 

@@ -9,6 +9,7 @@ from django.db import connection
 from notebooks.models import NotebookSession, SessionEvent
 from notebooks.states import SessionStatus as S
 from tests.factories import SessionFactory
+from tests.sessions import run_of
 
 ALLOWED = {
     (S.STOPPED, S.REQUESTED),
@@ -29,7 +30,7 @@ ALLOWED = {
 @pytest.mark.django_db
 @pytest.mark.parametrize(("source", "target"), list(product(S, S)))
 def test_a_session_moves_only_as_the_table_says(source: S, target: S) -> None:
-    session = SessionFactory(status=source)
+    session = SessionFactory.create(status=source)
     allowed = (source, target) in ALLOWED
 
     moved = NotebookSession.objects.transition(session.pk, target, code="why", message="because")
@@ -43,8 +44,8 @@ def test_a_session_moves_only_as_the_table_says(source: S, target: S) -> None:
 
 @pytest.mark.django_db
 def test_news_of_an_earlier_run_changes_nothing() -> None:
-    session = SessionFactory(status=S.STARTING)
-    earlier = SessionFactory(status=S.STARTING).current_run
+    session = SessionFactory.create(status=S.STARTING)
+    earlier = run_of(SessionFactory.create(status=S.STARTING))
 
     moved = NotebookSession.objects.transition(session.pk, S.RUNNING, run_id=earlier.pk)
 
@@ -55,7 +56,7 @@ def test_news_of_an_earlier_run_changes_nothing() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_of_sixteen_at_once_exactly_one_wins() -> None:
-    session = SessionFactory(status=S.REQUESTED)
+    session = SessionFactory.create(status=S.REQUESTED)
 
     def claim(_: int) -> bool:
         try:

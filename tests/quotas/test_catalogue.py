@@ -18,25 +18,25 @@ def offered_to(user: User) -> list[str]:
 
 
 def test_a_size_for_no_group_is_for_everyone(ada: User) -> None:
-    ProfileFactory(name="open")
+    ProfileFactory.create(name="open")
     assert offered_to(ada) == ["open"]
 
 
 def test_a_size_for_groups_is_for_their_members_alone(ada: User, mallory: User) -> None:
     physics, chemistry = (Group.objects.create(name=name) for name in ("physics", "chemistry"))
-    ProfileFactory(name="big").groups.add(physics, chemistry)
+    ProfileFactory.create(name="big").groups.add(physics, chemistry)
     ada.groups.add(physics, chemistry)
     assert (offered_to(ada), offered_to(mallory)) == (["big"], [])
 
 
 def test_a_size_that_is_switched_off_is_offered_to_nobody(operator: User) -> None:
-    ProfileFactory(enabled=False)
+    ProfileFactory.create(enabled=False)
     assert offered_to(operator) == []
 
 
 def test_sizes_stand_in_the_order_of_the_operators(ada: User) -> None:
     for name, position in [("c", 1), ("a", 2), ("b", 1)]:
-        ProfileFactory(name=name, position=position)
+        ProfileFactory.create(name=name, position=position)
     assert offered_to(ada) == ["b", "c", "a"]
 
 
@@ -55,7 +55,7 @@ def test_a_name_may_have_letters_digits_and_hyphens(name: str) -> None:
 @pytest.mark.parametrize("none", [{"cpu_milli": 0}, {"memory_mib": 0}])
 def test_a_size_has_some_cpu_and_memory(none: dict[str, int]) -> None:
     with pytest.raises(IntegrityError, match="profile_has_cpu_and_memory"):
-        ProfileFactory(**none)
+        ProfileFactory.create(**none)
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ class Service:
 
     def pid(self, name: str) -> int:
         """The process id of one of the service's processes."""
-        return wait_until(lambda: self._find(name))
+        return wait_until(lambda: self._find(name) or 0)
 
     def kill(self, name: str) -> None:
         """End a process with no chance to say anything; it is started again by the service."""
@@ -173,9 +173,7 @@ class Program:
         self.http.headers["Authorization"] = f"Bearer {self.token}"
 
     def api(self, method: str, path: str, **options: Any) -> requests.Response:
-        return self.http.request(
-            method, f"{self.service.url}/api/v2/{path}", timeout=30, **options
-        )
+        return self.http.request(method, f"{self.service.url}/api/v2/{path}", timeout=30, **options)
 
     def create(self, **chosen: str) -> dict[str, Any]:
         body = {"profile": "small", "environment": "notebook-env", **chosen}

@@ -8,6 +8,7 @@ from tests.stack.service import Program, Service, wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.jupyter, pytest.mark.timeout(240)]
 
+SLEEP = "import time; print('asleep', flush=True); time.sleep(999)"
 PROCESSES = ["worker", "web", "gateway", "watcher", "beat", "redis", "postgresql"]
 
 
@@ -40,7 +41,7 @@ def test_a_running_session_survives(
     service.pid(victim)
 
     wait_until(lambda: demo.jupyter_answers(session))
-    after = wait_until(lambda: (s := demo.read(session)).get("run") and s)
+    after = demo.wait_for(session, "running")
     assert (after["status"], after["run"]["id"]) == ("running", before["run"]["id"])
     assert service.jupyters(session) == server
 
@@ -118,7 +119,7 @@ def test_a_server_that_never_answers_is_given_up(
     demo.wait_for(session, "running")
     demo.verb(session, "stop")
     demo.wait_for(session, "stopped")
-    _configure_jupyter(service, session, "import time; print('asleep', flush=True); time.sleep(999)")
+    _configure_jupyter(service, session, SLEEP)
 
     demo.verb(session, "start")
 

@@ -37,9 +37,7 @@ def test_files_are_there_after_a_stop_and_a_start(service: Service, demo: Progra
     demo.delete(session)
     wait_until(lambda: not (service.data / "homes" / session).exists())
     assert demo.api("GET", f"sessions/{session}/").status_code == 404
-    wait_until(
-        lambda: demo.jupyter(session, "GET", "api/status").status_code == 401, seconds=1
-    )
+    wait_until(lambda: demo.jupyter(session, "GET", "api/status").status_code == 401, seconds=1)
 
 
 def test_twenty_clicks_at_once_start_one_server(service: Service, demo: Program) -> None:

@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from django.conf import settings
@@ -159,7 +160,7 @@ def entered_by(response) -> tuple[Credential, object, int]:
     url = response.json()["url"]
     session_id = url.partition("/session/")[2].partition("/")[0]
     code = url.partition("code=")[2].partition("&")[0]
-    issued = tickets.redeem_code(tickets.UUID(session_id), code)
+    issued = tickets.redeem_code(UUID(session_id), code)
     assert issued is not None
     return issued.leave.credential, issued.leave.credential_id, issued.leave.user_id
 

@@ -70,7 +70,7 @@ def failing(api: APIClient, settings) -> APIClient:
     ],
 )
 @pytest.mark.parametrize("signed_in", [True, False])
-def test_what_is_not_there(ada: User, url: str, signed_in: bool) -> None:
+def test_what_is_not_there(ada: User, url: str, *, signed_in: bool) -> None:
     response = api_of(ada if signed_in else None).get(url)
     if response.status_code == 401:
         assert not signed_in

@@ -92,7 +92,7 @@ def test_an_input_that_is_missing_is_named(api: APIClient, missing: str) -> None
     ],
 )
 def test_what_is_no_object_is_refused(api: APIClient, body: bytes, code: str) -> None:
-    response = api.generic("POST", SESSIONS, body, content_type="application/json")
+    response = api.generic("POST", SESSIONS, body, content_type="application/json")  # type: ignore[arg-type]
     assert (response.status_code, response.json()["code"]) == (400, code)
     assert response.json()["message"]
     assert not NotebookSession.objects.exists()

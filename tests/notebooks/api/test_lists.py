@@ -23,10 +23,10 @@ def names(response) -> list[str]:
 
 def test_pages_do_not_shift_as_sessions_come(api: APIClient, ada: User) -> None:
     for number in range(5):
-        SessionFactory(owner=ada, name=f"s{number}")
+        SessionFactory.create(owner=ada, name=f"s{number}")
     first = api.get(SESSIONS, {"page_size": 2})
     assert names(first) == ["s4", "s3"]
-    SessionFactory(owner=ada, name="new")
+    SessionFactory.create(owner=ada, name="new")
     second = api.get(first.json()["next"])
     assert names(second) == ["s2", "s1"]
     third = api.get(second.json()["next"])
@@ -60,7 +60,7 @@ def test_a_page_has_an_upper_bound(api: APIClient, ada: User) -> None:
 def test_a_cursor_that_no_list_gave_is_refused_or_harmless(
     api: APIClient, ada: User, path: str, cursor: str
 ) -> None:
-    session = SessionFactory(owner=ada)
+    session = SessionFactory.create(owner=ada)
     url = SESSIONS + path.format(session.pk)
     response = api.get(f"{url}?{urlencode({'cursor': cursor})}")
     assert response.status_code in {200, 400}
@@ -88,12 +88,12 @@ def test_a_cursor_that_no_list_gave_is_refused_or_harmless(
     ],
 )
 def test_a_list_is_filtered(api: APIClient, ada: User, query: str, expected: list[str]) -> None:
-    small, plain = ProfileFactory(name="small"), EnvironmentFactory(name="plain")
-    SessionFactory(owner=ada, name="a", status=S.RUNNING, profile=small, environment=plain)
-    gpu = EnvironmentFactory(name="gpu")
-    SessionFactory(owner=ada, name="b", status=S.FAILED, profile=small, environment=gpu)
-    big = ProfileFactory(name="big")
-    SessionFactory(owner=ada, name="c", status=S.STOPPED, profile=big, environment=plain)
+    small, plain = ProfileFactory.create(name="small"), EnvironmentFactory.create(name="plain")
+    SessionFactory.create(owner=ada, name="a", status=S.RUNNING, profile=small, environment=plain)
+    gpu = EnvironmentFactory.create(name="gpu")
+    SessionFactory.create(owner=ada, name="b", status=S.FAILED, profile=small, environment=gpu)
+    big = ProfileFactory.create(name="big")
+    SessionFactory.create(owner=ada, name="c", status=S.STOPPED, profile=big, environment=plain)
     assert names(api.get(f"{SESSIONS}?{query}")) == expected
 
 
@@ -108,15 +108,15 @@ def test_a_filter_that_makes_no_sense_is_refused(api: APIClient, query: str, fie
 
 
 def test_others_sessions_are_not_listed(api: APIClient, ada: User, mallory: User) -> None:
-    SessionFactory(owner=mallory, name="theirs")
-    SessionFactory(owner=ada, name="mine")
+    SessionFactory.create(owner=mallory, name="theirs")
+    SessionFactory.create(owner=ada, name="mine")
     assert names(api.get(SESSIONS)) == ["mine"]
 
 
 def test_the_cost_of_a_list_does_not_grow_with_its_rows(
     api: APIClient, ada: User, django_assert_num_queries
 ) -> None:
-    SessionFactory(owner=ada, status=S.RUNNING)
+    SessionFactory.create(owner=ada, status=S.RUNNING)
     with django_assert_num_queries(2):
         api.get(SESSIONS)
     SessionFactory.create_batch(10, owner=ada, status=S.RUNNING)
@@ -127,7 +127,7 @@ def test_the_cost_of_a_list_does_not_grow_with_its_rows(
 def test_the_cost_of_events_does_not_grow_with_them(
     api: APIClient, ada: User, django_assert_num_queries
 ) -> None:
-    session = SessionFactory(owner=ada)
+    session = SessionFactory.create(owner=ada)
     for number in range(10):
         NotebookSession.objects.note(session, f"{number}", actor=ada)
     with django_assert_num_queries(3):

@@ -11,6 +11,7 @@ from rest_framework.test import APIClient
 from notebooks import selectors, tasks
 from notebooks.backends.fake import FakeBackend
 from notebooks.models import NotebookSession
+from submarine_site.celery import app
 from submarine_site.core.redis import client
 from tests.broker import Broker
 from tests.sessions import key_of, run_of
@@ -33,7 +34,7 @@ def test_the_log_of_a_run_that_goes_on_is_read_by_a_worker(
         assert task is not None
         name, arguments = task
         assert (name, arguments[:3]) == ("send_log", [str(key.session_id), str(key.run_id), 200])
-        tasks.send_log(*arguments)
+        app.tasks["notebooks.tasks.send_log"](*arguments)
         connections.close_all()
 
     with ThreadPoolExecutor(1) as worker:

@@ -1,11 +1,13 @@
 """The sessions of the API: what each verb answers in each state."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import User
+from accounts.services import create_token
 from notebooks import services
 from notebooks.models import NotebookSession, Run
 from notebooks.states import SessionStatus as S
@@ -25,8 +27,8 @@ def url(session: NotebookSession, verb: str = "") -> str:
     return f"{SESSIONS}/{session.pk}" + (f"/{verb}" if verb else "")
 
 
-def time(moment) -> str | None:
-    return moment and moment.isoformat().replace("+00:00", "Z")
+def time(moment: datetime | None) -> str | None:
+    return moment.isoformat().replace("+00:00", "Z") if moment else None
 
 
 def test_a_session_is_created(api: APIClient, ada: User) -> None:
@@ -178,9 +180,9 @@ def test_twenty_requests_with_one_key_are_one_session(
     ],
 )
 def test_a_verb_answers_by_the_state(
-    ada: User, small, plain, verb: str, status: S, code: int, after: S
+    ada: User, small, plain, *, verb: str, status: S, code: int, after: S
 ) -> None:
-    session = SessionFactory(owner=ada, status=status, profile=small, environment=plain)
+    session = SessionFactory.create(owner=ada, status=status, profile=small, environment=plain)
     api = token_client(ada)
     response = api.post(url(session, verb))
     assert (response.status_code, state_of(session)) == (code, after)
@@ -194,8 +196,6 @@ def test_a_verb_answers_by_the_state(
 
 def token_client(user: User) -> APIClient:
     """A client by a real API token of the user's."""
-    from accounts.services import create_token
-
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {create_token(user=user, name='ci').secret}")
     return client
@@ -203,7 +203,7 @@ def token_client(user: User) -> APIClient:
 
 @pytest.mark.parametrize("status", list(S))
 def test_a_deleted_session_is_gone_at_once(ada: User, api: APIClient, status: S) -> None:
-    session = SessionFactory(owner=ada, status=status)
+    session = SessionFactory.create(owner=ada, status=status)
     assert api.delete(url(session)).status_code == 204
     assert state_of(session) == S.STOPPING
     assert api.get(SESSIONS).json()["results"] == []

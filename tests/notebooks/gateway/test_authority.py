@@ -43,7 +43,7 @@ async def in_thread(function: Callable[P, Outcome], *args: P.args, **kwargs: P.k
 
 @pytest.fixture
 def session() -> NotebookSession:
-    return SessionFactory(owner=UserFactory(username="ada"), status=S.RUNNING)
+    return SessionFactory.create(owner=UserFactory.create(username="ada"), status=S.RUNNING)
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ async def test_a_token_lets_its_user_in_until_it_expires(
 
 
 async def test_a_token_of_a_stranger_does_not_let_in(session: NotebookSession) -> None:
-    mallory = await in_thread(UserFactory, username="mallory")
+    mallory = await in_thread(UserFactory.create, username="mallory")
     secret = (await in_thread(accounts.create_token, user=mallory, name="ci")).secret
     assert await authority.by_token(session.pk, secret) is None
 
@@ -145,7 +145,7 @@ def delete(session: NotebookSession) -> None:
 
 
 def hand_over(session: NotebookSession) -> None:
-    NotebookSession.objects.filter(pk=session.pk).update(owner=UserFactory(username="grace"))
+    NotebookSession.objects.filter(pk=session.pk).update(owner=UserFactory.create(username="grace"))
 
 
 @pytest.mark.parametrize(
@@ -174,6 +174,7 @@ async def test_what_is_revoked_holds_no_longer(
     token: accounts.NewToken,
     by_sign_in: Ticket,
     by_token: Grant,
+    *,
     revoke: Callable[[NotebookSession], object],
     expected: list[bool],
 ) -> None:

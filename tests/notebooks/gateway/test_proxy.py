@@ -296,7 +296,7 @@ async def test_server_that_is_away_is_said_to_be_away(gateway: Running) -> None:
         assert response.status == 502
         page = await response.text()
     assert "The server does not answer" in page
-    assert f'href="{PAGES}/sessions/{gateway.session_id}/"' in page
+    assert f'href="{PAGES}/sessions/{gateway.session_id}"' in page
 
 
 async def test_server_that_has_moved_is_found_by_a_fresh_look(gateway: Running) -> None:
@@ -399,7 +399,7 @@ async def test_requests_are_logged_without_query_and_secrets(
 ) -> None:
     gateway.authority.add_code(gateway.session_id, "c0de")
     gateway.authority.add_token(gateway.session_id, "api-s3cret")
-    with caplog.at_level("DEBUG"):
+    with caplog.at_level("DEBUG"), caplog.at_level("INFO", "notebooks.gateway.access"):
         async with gateway.fetch("_submarine/enter?code=c0de", headers={}):
             pass
         async with gateway.fetch("api?token=s3cret"):

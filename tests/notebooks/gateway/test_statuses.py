@@ -33,7 +33,7 @@ async def test_session_that_does_not_run_says_what_it_does(
         assert response.headers["Content-Type"] == "text/html; charset=utf-8"
         page = await response.text()
     assert f"<h1>{title}</h1>" in page
-    assert f'href="{PAGES}/sessions/{gateway.session_id}/"' in page
+    assert f'href="{PAGES}/sessions/{gateway.session_id}"' in page
     assert ('http-equiv="refresh"' in page) == (refresh is not None)
 
 

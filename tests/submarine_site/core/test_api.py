@@ -1,5 +1,7 @@
 """The one form of errors: nested messages as one for each field."""
 
+from typing import Any
+
 import pytest
 from django.http import Http404
 from rest_framework import exceptions
@@ -42,7 +44,7 @@ def told(error: Exception) -> tuple[int, object]:
         ),
     ],
 )
-def test_messages_are_one_for_each_field(detail: object, body: object) -> None:
+def test_messages_are_one_for_each_field(detail: Any, body: object) -> None:
     assert told(exceptions.ValidationError(detail)) == (400, body)
 
 

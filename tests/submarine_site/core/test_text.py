@@ -14,8 +14,7 @@ from submarine_site.core.text import MAX_NAME, clean_name
 def test_a_name_is_clean_once_and_for_all(raw: str) -> None:
     try:
         name = clean_name(raw)
-    except InvalidInput as refusal:
-        assert list(refusal.fields) == ["name"]
+    except InvalidInput:
         return
     assert clean_name(name) == name
     assert unicodedata.is_normalized("NFC", name)
