@@ -4,7 +4,14 @@ import pytest
 from django.db import transaction
 
 from notebooks import lifecycle, services, tasks
-from notebooks.backends.contract import BackendUnavailable, Phase, PhaseTime, SessionSpec
+from notebooks.backends.contract import (
+    BackendUnavailable,
+    Observed,
+    Phase,
+    PhaseTime,
+    RunState,
+    SessionSpec,
+)
 from notebooks.backends.fake import FakeBackend, RefusingBackend, UnreachableBackend
 from notebooks.credentials import jupyter_token
 from notebooks.models import NotebookSession, Run, RunPhase, SessionEvent
@@ -259,6 +266,17 @@ def test_the_news_of_an_earlier_run_changes_nothing(
     assert (state_of(stopped), SessionEvent.objects.count()) == (S.RUNNING, before)
     assert Run.objects.values().get(pk=earlier.run_id) == run
     assert not RunPhase.objects.filter(run_id=earlier.run_id, finished_at=None).exists()
+
+
+def test_the_answer_of_an_earlier_run_is_not_taken_for_the_present_ones(
+    stopped: NotebookSession,
+) -> None:
+    earlier = key_of(stopped)
+    services.start_session(session=stopped, actor=stopped.owner)
+    lifecycle.launch(key_of(stopped))
+    late = Observed(key=earlier, state=RunState.READY, address="unix:/late")
+    lifecycle.mark_running(earlier, late)
+    assert (state_of(stopped), run_of(stopped).address) == (S.STARTING, "")
 
 
 def test_idleness_counts_from_the_start_of_the_run(
