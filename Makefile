@@ -107,7 +107,7 @@ endef
 
 define install
 echo "Installing $(2) into $(1)."; \
-$(bin)/uv pip install --quiet --compile-bytecode --python $(1)/bin/python --require-hashes $(3) --requirements $(2) || { $(no_download); }
+$(bin)/uv pip install --quiet --system-certs --compile-bytecode --python $(1)/bin/python --require-hashes $(3) --requirements $(2) || { $(no_download); }
 endef
 
 no_download = echo "The packages could not be installed: the message above says why. Run make again when that is mended."; exit 1
