@@ -20,6 +20,10 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
     pass
 
 
+def _below(request: HttpRequest, person: User | None) -> bool:
+    return request.user.is_superuser or person is None or not person.is_staff
+
+
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
     form = UserChangeForm
@@ -34,6 +38,20 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
         active = Count("sessions", filter=~Q(sessions__status__in=["stopped", "failed"]))
         users: QuerySet[User] = super().get_queryset(request)
         return users.annotate(active_sessions=active)
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Nobody becomes more than they are (CVE-2024-41942): staff are changed by superusers."""
+        return _below(request, obj) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return _below(request, obj) and super().has_delete_permission(request, obj)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        """Rights are given by superusers."""
+        own = super().get_readonly_fields(request, obj)
+        if request.user.is_superuser:
+            return tuple(own)
+        return (*own, "is_staff", "is_superuser", "groups", "user_permissions")
 
     @admin.display(description="active sessions", ordering="active_sessions")
     def active_sessions(self, user: User) -> int:

@@ -8,7 +8,8 @@ MAX_NAME = 80
 # Joiners that scripts and emoji need; every other invisible format character is refused, because
 # it lets one name pass for another or turns the text around it (CVE-2021-42574).
 _JOINERS = {"\u200c", "\u200d"}
-_REFUSED = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+# Not Cn: what this Python does not know yet may be next year's emoji.
+_REFUSED = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
 
 def clean_name(raw: str, *, field: str = "name") -> str:

@@ -116,3 +116,36 @@ def test_the_cost_of_the_list_of_people_does_not_grow(
 
 
 USER_QUERIES = 7
+
+
+def test_staff_without_all_rights_cannot_give_rights(ada: User) -> None:
+    browser = staff_with("view_user", "change_user")
+
+    page = browser.get(f"{USERS}{ada.pk}/change/")
+    browser.post(
+        f"{USERS}{ada.pk}/change/",
+        {
+            "username": "ada",
+            "first_name": "Ada",
+            "is_active": "on",
+            "is_staff": "on",
+            "is_superuser": "on",
+            "date_joined_0": "2026-01-01",
+            "date_joined_1": "00:00",
+        },
+    )
+
+    ada.refresh_from_db()
+    assert page.status_code == 200
+    assert (ada.first_name, ada.is_staff, ada.is_superuser) == ("Ada", False, False)
+
+
+@pytest.mark.parametrize("page", ["change", "password", "delete"])
+def test_staff_without_all_rights_cannot_reach_other_staff(operator: User, page: str) -> None:
+    browser = staff_with("view_user", "change_user", "delete_user")
+    address = f"{USERS}{operator.pk}/{page}/"
+
+    browser.post(address, {"post": "yes", "password1": "taken-over-1", "password2": "taken-over-1"})
+
+    operator.refresh_from_db()
+    assert not operator.check_password("taken-over-1")
