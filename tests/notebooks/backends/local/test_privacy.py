@@ -79,8 +79,9 @@ def test_a_server_starts_with_no_signal_ignored_or_blocked(local_site: MakeSite)
     site = local_site("shows what it has")
     spec = site.start()
     masks = dict(line.split(":\t", 1) for line in written(site, spec, "signals"))
-    # The stand-in is itself a Python, which ignores SIGPIPE and SIGXFSZ.
-    assert int(masks["SigIgn"], 16) & ~(1 << 12 | 1 << 24) == 0
+    # The stand-in is itself a Python, which ignores SIGPIPE and SIGXFSZ; those from 32 on are the
+    # C library's own, and come from whatever started the tests.
+    assert int(masks["SigIgn"], 16) & 0x7FFF_FFFF & ~(1 << 12 | 1 << 24) == 0
     assert int(masks["SigBlk"], 16) == 0
 
 
