@@ -66,7 +66,7 @@ slow = --no-emit-package rfc3987-syntax --no-emit-package lark
 
 clean: ## Remove the environments and caches; the data stay
 	rm -rf .venv .venv-notebook .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
-	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -path ./data -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each stamp file says that what it depends on has been installed.
 

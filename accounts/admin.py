@@ -1,5 +1,8 @@
 """People in the admin: users, groups, their tokens and sign-ins."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -17,7 +20,12 @@ admin.site.unregister(Group)
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
-    pass
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Group | None = None
+    ) -> tuple[str, ...]:
+        """Rights are given by superusers, by way of a group too."""
+        own = super().get_readonly_fields(request, obj)
+        return tuple(own) if request.user.is_superuser else (*own, "permissions")
 
 
 def _below(request: HttpRequest, person: User | None) -> bool:
@@ -46,6 +54,14 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return _below(request, obj) and super().has_delete_permission(request, obj)
 
+    def get_deleted_objects(
+        self, objs: Sequence[Any] | QuerySet[Any], request: HttpRequest
+    ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
+        """Tokens and sign-ins go with their user, though nobody may delete them one by one."""
+        shown, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        lacking -= {str(model._meta.verbose_name) for model in (ApiToken, SignIn)}  # noqa: SLF001
+        return shown, counts, lacking, protected
+
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         """Rights are given by superusers."""
         own = super().get_readonly_fields(request, obj)
@@ -59,7 +75,8 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
 
     @admin.action(description="Sign out everywhere", permissions=["change"])
     def sign_out(self, request: HttpRequest, users: QuerySet[User]) -> None:
-        ended = SignIn.objects.filter(user__in=users).end()
+        below = [person for person in users if _below(request, person)]
+        ended = SignIn.objects.filter(user__in=below).end()
         messages.success(request, f"Ended {ended} sign-ins.")
 
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
@@ -34,8 +35,9 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
 
 class SignInQuerySet(models.QuerySet["SignIn"]):
     def live(self) -> "SignInQuerySet":
-        """Return the sign-ins that have not ended and whose user may sign in."""
-        return self.filter(ended_at=None, user__is_active=True)
+        """Return the sign-ins that have neither ended nor expired, and whose user may sign in."""
+        oldest = timezone.now() - timedelta(seconds=settings.SESSION_COOKIE_AGE)
+        return self.filter(ended_at=None, created_at__gt=oldest, user__is_active=True)
 
     def stamp(self, sign_in: "SignIn") -> None:
         """Note that the browser was seen, at most once a minute."""

@@ -30,7 +30,6 @@ class RunInline(ReadOnly, TabularInline):
         "ended_at",
         "exit_code",
     )
-    show_change_link = False
     extra = 0
 
 
@@ -39,6 +38,10 @@ class EventInline(ReadOnly, TabularInline):
     fk_name = "session"
     fields = ("created_at", "from_status", "to_status", "code", "message", "actor")
     extra = 0
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SessionEvent]:
+        events: QuerySet[SessionEvent] = super().get_queryset(request)
+        return events.select_related("actor")
 
 
 @admin.register(NotebookSession)

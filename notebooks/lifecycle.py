@@ -29,6 +29,8 @@ from submarine_site.core.live import announce
 logger = logging.getLogger(__name__)
 
 LOG_TAIL_LINES = 50
+LOG_TAIL_CHARACTERS = 64 * 1024
+"""Lines may be of any length, and the tail goes into a row and through Redis."""
 
 
 def _spec(session: NotebookSession, run: Run) -> SessionSpec:
@@ -208,7 +210,7 @@ def log_tail(key: RunKey, *, lines: int = LOG_TAIL_LINES) -> str:
     """Return the last lines of a run's log; empty where there is none or it cannot be read."""
     try:
         # PostgreSQL's text cannot hold a NUL.
-        return backend().logs(key, lines=lines).replace("\0", "")
+        return backend().logs(key, lines=lines).replace("\0", "")[-LOG_TAIL_CHARACTERS:]
     except BackendError as error:
         logger.warning("no log of run %s: %s", key.run_id, error)
         return ""

@@ -25,6 +25,7 @@ from notebooks.backends.contract import (
     RunState,
 )
 from notebooks.models import NotebookSession, Run
+from notebooks.querysets import NotebookSessionQuerySet
 from notebooks.states import SessionStatus
 from notebooks.wiring import backend
 from submarine_site.core.locks import AdvisoryLock, try_lock
@@ -228,9 +229,8 @@ def _seconds(span: timedelta) -> str:
 
 
 def orphans(
-    observed: Collection[RunKey],
+    unclaimed: Collection[RunKey],
     *,
-    current: Collection[RunKey],
     known: Collection[RunKey],
     first_seen: Mapping[RunKey, datetime],
     now: datetime,
@@ -242,8 +242,8 @@ def orphans(
     """
     return [
         Discard(key)
-        for key in observed
-        if key not in current and (key in known or now - first_seen.get(key, now) > ORPHAN_GRACE)
+        for key in unclaimed
+        if key in known or now - first_seen.get(key, now) > ORPHAN_GRACE
     ]
 
 
@@ -321,7 +321,7 @@ def _plan_orphans(unclaimed: Collection[RunKey], *, now: datetime) -> list[Disca
         for run in Run.objects.filter(pk__in=[key.run_id for key in unclaimed]).only("session_id")
     }
     first_seen = {key: _first_seen(key, now) for key in unclaimed if key not in known}
-    discards = orphans(unclaimed, current=(), known=known, first_seen=first_seen, now=now)
+    discards = orphans(unclaimed, known=known, first_seen=first_seen, now=now)
     for discard in discards:
         logger.warning("run %s belongs to no session: ending it", discard.key.run_id)
     return discards
@@ -341,12 +341,8 @@ def _first_seen(key: RunKey, now: datetime) -> datetime:
     return datetime.fromisoformat(met.decode()) if isinstance(met, bytes) else now
 
 
-def _rows(sessions: Iterable[NotebookSession]) -> list[Row]:
-    found = (
-        NotebookSession.objects.filter(pk__in=[session.pk for session in sessions])
-        .select_related("current_run")
-        .prefetch_related("current_run__phases")
-    )
+def _rows(sessions: NotebookSessionQuerySet) -> list[Row]:
+    found = sessions.select_related("current_run").prefetch_related("current_run__phases")
     return [
         Row(
             key=session.current_run.key,

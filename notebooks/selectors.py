@@ -41,7 +41,9 @@ def log_of(run: Run) -> str:
         return run.log_tail
     reply_to = f"log:{secrets.token_hex(16)}"
     try:
-        tasks.send_log.delay(str(run.session_id), str(run.pk), LOG_LINES, reply_to)
+        tasks.send_log.apply_async(
+            (str(run.session_id), str(run.pk), LOG_LINES, reply_to), expires=_LOG_WAIT_SECONDS
+        )
         answer = client().blpop([reply_to], timeout=_LOG_WAIT_SECONDS)
     except (RedisError, OperationalError, OSError):
         answer = None

@@ -54,7 +54,10 @@ def send_log(session_id: str, run_id: str, lines: int, reply_to: str) -> None:
     """Read the end of a run's log and answer on the Redis list `reply_to`; leaves any state."""
     try:
         text = lifecycle.log_tail(_key(session_id, run_id), lines=lines)
-        client().lpush(reply_to, text)
-        client().expire(reply_to, _REPLY_SECONDS)
+        # Together: an answer that nobody takes must not stay.
+        with client().pipeline() as together:
+            together.lpush(reply_to, text)
+            together.expire(reply_to, _REPLY_SECONDS)
+            together.execute()
     except RedisError as error:
         logger.warning("the log of run %s could not be sent: %s", run_id, error)

@@ -206,9 +206,8 @@ def open_session(request: HttpRequest, pk: UUID) -> HttpResponse:
             path=request.GET.get("next") or "lab",
         )
     except DomainError as refusal:
-        if session.status != SessionStatus.RUNNING:
-            return redirect("session", pk=pk)
-        messages.error(request, refusal.message)
+        if session.status == SessionStatus.RUNNING:
+            messages.error(request, refusal.message)
         return redirect("session", pk=pk)
     response = HttpResponseRedirect(url)
     response["Cache-Control"] = "no-store"

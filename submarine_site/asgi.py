@@ -1,8 +1,13 @@
 """The web process: pages, API and admin."""
 
+import warnings
+
 from django.core.asgi import get_asgi_application
 
 # Names the settings, and the broker for what requests enqueue.
 import submarine_site.celery  # noqa: F401
+
+# Of the static files that WhiteNoise serves; they are small.
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous")
 
 application = get_asgi_application()

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.models import ApiToken, User
+from accounts.services import DEFAULT_LIFE, LONGEST_LIFE
 from environments.models import Environment
 from notebooks.backends.contract import Phase
 from notebooks.models import NotebookSession, Run, RunPhase, SessionEvent
@@ -172,7 +173,10 @@ class TokenSerializer(serializers.ModelSerializer[ApiToken]):
 class TokenCreateSerializer(StrictSerializer):
     name = serializers.CharField(trim_whitespace=False)
     expires_in_days = serializers.IntegerField(
-        required=False, default=90, min_value=1, max_value=365
+        required=False,
+        default=DEFAULT_LIFE.days,
+        min_value=1,
+        max_value=LONGEST_LIFE.days,
     )
 
 

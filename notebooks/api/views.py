@@ -6,6 +6,7 @@ from uuid import UUID
 
 import django_filters
 from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
     OpenApiParameter,
@@ -132,7 +133,8 @@ class SessionViewSet(
         return selectors.sessions_of(_user(self.request))
 
     def _answer(self, pk: UUID, code: int) -> Response:
-        session = self.get_queryset().get(pk=pk)
+        # A rival may have deleted it since.
+        session = get_object_or_404(self.get_queryset(), pk=pk)
         return Response(serializers.SessionSerializer(session).data, status=code)
 
     @extend_schema(

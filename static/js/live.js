@@ -6,7 +6,8 @@ const part = document.querySelector("[data-live]");
 let stream = null;
 let net = 0;
 let stale = false;
-let underWay = 0;
+// The latest request whose answer is for this part.
+let underWay = null;
 
 // Nothing moves under the hands: not while a menu or question is open, or text is being selected.
 function inUse() {
@@ -29,16 +30,17 @@ function refreshIfStale() {
   if (stale) refresh();
 }
 
-// A button's own answer is newer than what is being fetched, and must find the button in place.
-part.addEventListener("htmx:beforeRequest", ({ detail }) => {
-  if (detail.target !== part) return;
-  if (underWay) htmx.trigger(part, "htmx:abort");
-  underWay += 1;
-});
-part.addEventListener("htmx:afterRequest", ({ detail }) => {
-  if (detail.target !== part) return;
-  underWay -= 1;
-  refreshIfStale();
+// A button's own answer is newer than what is being fetched, and must find the button in place: the
+// answer to an earlier request is not shown. The request itself says when it is over, because the
+// button's events are lost with the button.
+part.addEventListener("htmx:beforeRequest", ({ detail: { target, xhr } }) => {
+  if (target !== part) return;
+  underWay = xhr;
+  xhr.addEventListener("loadend", () => {
+    if (underWay !== xhr) return;
+    underWay = null;
+    refreshIfStale();
+  });
 });
 document.addEventListener("toggle", refreshIfStale, true);
 document.addEventListener("close", refreshIfStale, true);
@@ -113,6 +115,10 @@ part.addEventListener("htmx:beforeRequest", (event) => {
 part.addEventListener("htmx:beforeSwap", (event) => {
   const { detail } = event;
   if (detail.target !== part) return;
+  if (detail.xhr !== underWay) {
+    detail.shouldSwap = false;
+    return;
+  }
   if (detail.requestConfig.elt === part) {
     if (inUse()) {
       stale = true;

@@ -27,10 +27,16 @@ def safe_path(raw: str, *, default: str) -> str:
     return default if parts.scheme or parts.netloc else raw
 
 
+def _gateway_source() -> str:
+    """The gateway's origins: its own, or that of every session."""
+    scheme, _, host = settings.GATEWAY_URL.partition("://")
+    return f"{scheme}://*.{host}" if settings.GATEWAY_SUBDOMAINS else settings.GATEWAY_URL
+
+
 class PageHeadersMiddleware:
     """Adds the Content-Security-Policy of our own pages.
 
-    Forms may lead to the gateway, because opening a session ends there.
+    Forms may lead to the gateway: whoever signs in on the way to a session is sent on to it.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -38,7 +44,7 @@ class PageHeadersMiddleware:
         self.policy = (
             "default-src 'self'; img-src 'self' data:; object-src 'none'; "
             "base-uri 'none'; frame-ancestors 'none'; "
-            f"form-action 'self' {settings.GATEWAY_URL}"
+            f"form-action 'self' {_gateway_source()}"
         )
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:

@@ -13,7 +13,7 @@ class Console:
     """Writes lines with a prefix, coloured on a terminal unless NO_COLOR is set."""
 
     def __init__(self, stream: TextIO, *, width: int) -> None:
-        self._stream = stream
+        self._stream: TextIO | None = stream
         self._width = width
         self._coloured = stream.isatty() and not os.environ.get("NO_COLOR")
         self._colours: dict[str, int] = {}
@@ -30,12 +30,14 @@ class Console:
 
     def block(self, text: str) -> None:
         """Write text as it is."""
+        if self._stream is None:
+            return
         try:
             print(text, file=self._stream, flush=True)
         except OSError:
             # The reader has gone (`make run | head`, a closed terminal). The service goes on,
             # and so must the reading of its processes' pipes.
-            self._stream = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+            self._stream = None
 
     async def copy(self, name: str, pipe: BinaryIO) -> None:
         """Write what a process says, line by line, until it closes its end."""

@@ -31,8 +31,8 @@ def listen(port: int, *, purpose: str, variable: str) -> socket.socket:
     try:
         listener = socket.create_server((LOOPBACK, port), backlog=1024)
         _refuse_a_neighbour(port_of(listener))
-    except OSError as error:
-        reason = os.strerror(error.errno or 0)
+    except (OSError, OverflowError) as error:
+        reason = os.strerror(error.errno or 0) if isinstance(error, OSError) else "no such port"
         raise QuickstartError(
             f"Port {port}, for {purpose}, cannot be used ({reason}): "
             f"choose another with `make run {variable}=…`."
@@ -115,6 +115,8 @@ class Site:
             "web",
             *("-m", "uvicorn", "submarine_site.asgi:application"),
             *("--fd", str(self.pages.fileno())),
+            # Its other parser takes heads of any size, from anybody.
+            *("--http", "h11"),
             *("--no-proxy-headers", "--no-access-log", "--log-level", "warning"),
             *("--timeout-graceful-shutdown", "5"),
             # Longer than clients pause: one that sends as the server closes loses its request.

@@ -1,7 +1,7 @@
 """The admin of people: tokens and sign-ins are ended by those who may, and never read."""
 
 import pytest
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.test import Client
 
 from accounts.models import ApiToken, SignIn, User
@@ -149,3 +149,39 @@ def test_staff_without_all_rights_cannot_reach_other_staff(operator: User, page:
 
     operator.refresh_from_db()
     assert not operator.check_password("taken-over-1")
+
+
+def test_staff_without_all_rights_cannot_sign_other_staff_out(
+    operator: User, sign_in: SignIn
+) -> None:
+    theirs = SignIn.objects.create(user=operator, auth_hash="")
+    browser = staff_with("view_user", "change_user")
+
+    people = [str(operator.pk), str(sign_in.user_id)]
+    browser.post(USERS, {"action": "sign_out", "_selected_action": people})
+
+    theirs.refresh_from_db()
+    sign_in.refresh_from_db()
+    assert (theirs.ended_at is None, sign_in.ended_at is None) == (True, False)
+
+
+def test_staff_without_all_rights_cannot_give_a_group_rights() -> None:
+    group = Group.objects.create(name="lab")
+    browser = staff_with("view_group", "change_group")
+    right = Permission.objects.get(codename="delete_user")
+
+    browser.post(
+        f"/admin/auth/group/{group.pk}/change/", {"name": "team", "permissions": [right.pk]}
+    )
+
+    group.refresh_from_db()
+    assert (group.name, list(group.permissions.all())) == ("team", [])
+
+
+@pytest.mark.usefixtures("token", "sign_in")
+def test_a_person_without_sessions_is_deleted_with_tokens_and_sign_ins(
+    operator: User, ada: User
+) -> None:
+    response = browser_of(operator).post(f"{USERS}{ada.pk}/delete/", {"post": "yes"})
+    assert response.status_code == 302
+    assert not User.objects.filter(pk=ada.pk).exists()

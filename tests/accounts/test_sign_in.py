@@ -207,3 +207,12 @@ def test_a_token_is_revoked_on_the_page(ada: User, mallory: User) -> None:
     assert browser_of(ada).post(url).status_code == 302
     token.refresh_from_db()
     assert token.revoked_at is not None
+
+
+def test_a_sign_in_lasts_as_long_as_the_browsers_session(ada: User) -> None:
+    browser = browser_of(ada)
+    assert is_in(browser)
+    age = timedelta(seconds=settings.SESSION_COOKIE_AGE)
+    SignIn.objects.update(created_at=timezone.now() - age)
+    assert not SignIn.objects.live().exists()
+    assert not is_in(browser)

@@ -132,6 +132,15 @@ def test_production_has_nothing_to_be_warned_of() -> None:
     assert done.returncode == 0
 
 
+def test_over_https_no_neighbouring_name_can_set_the_pages_cookies() -> None:
+    names = "print(settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME)"
+    program = f"from django.conf import settings; {names}"
+    assert run(sys.executable, "-c", program, **PRODUCTION).stdout.split() == [
+        "__Host-sessionid",
+        "__Host-csrftoken",
+    ]
+
+
 def test_production_refuses_the_local_backend_until_it_is_accepted() -> None:
     done = check(SUBMARINE_LOCAL_BACKEND_ACCEPTED="false")
     assert done.returncode == 1

@@ -101,3 +101,26 @@ def test_each_session_has_a_name_of_its_own_where_the_setting_asks_for_it(
             f"{session}.localhost",
         }
         page.context.close()
+
+
+def test_a_button_pressed_while_the_page_changes_does_what_it_says(
+    page: Page, service: Service
+) -> None:
+    demo = Program(service)
+    session = demo.start(name="busy")
+    page.goto(f"/sessions/{session}")
+    # A slow line, so that a refresh is under way, and another due, when the button is pressed.
+    network = page.context.new_cdp_session(page)
+    slow = {"offline": False, "latency": 300, "downloadThroughput": -1, "uploadThroughput": -1}
+    network.send("Network.enable")
+    network.send("Network.emulateNetworkConditions", slow)
+    for name in ("busier", "busiest"):
+        assert demo.api("PATCH", f"sessions/{session}/", json={"name": name}).ok
+        page.wait_for_timeout(150)
+
+    page.get_by_role("button", name="Stop").click()
+
+    expect(page.get_by_role("button", name="Start")).to_be_visible(timeout=LAUNCH)
+    expect(page.get_by_role("heading", level=1)).to_have_text("busiest")
+    page.goto("/")
+    demo.delete(session)

@@ -6,7 +6,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
-from notebooks.models import NotebookSession
+from notebooks.models import NotebookSession, SessionEvent
 from notebooks.states import SessionStatus as S
 from tests.conftest import browser_of
 from tests.factories import SessionFactory, UserFactory
@@ -181,3 +181,19 @@ def test_the_admins_of_people_show_sessions_and_catalogue(admin: Client, ada: Us
     assert row.active_sessions == 1
     for name in ("quotas_resourceprofile", "environments_environment"):
         assert admin.get(reverse(f"admin:{name}_changelist")).status_code == 200
+
+
+def test_the_cost_of_a_sessions_page_does_not_grow(
+    admin: Client, django_assert_num_queries
+) -> None:
+    session = SessionFactory.create()
+    admin.get(LIST)
+    with django_assert_num_queries(PAGE_QUERIES):
+        admin.get(f"{LIST}{session.pk}/change/")
+    for _ in range(10):
+        SessionEvent.objects.create(session=session, actor=UserFactory.create())
+    with django_assert_num_queries(PAGE_QUERIES):
+        admin.get(f"{LIST}{session.pk}/change/")
+
+
+PAGE_QUERIES = 10

@@ -313,3 +313,13 @@ def test_every_start_is_a_run_of_its_own(stopped: NotebookSession) -> None:
     services.start_session(session=stopped, actor=stopped.owner)
     assert run_of(stopped).number == first.number + 1
     assert stopped.runs.count() == 2
+
+
+def test_of_a_log_no_more_is_kept_than_a_row_should_hold(
+    running: NotebookSession, backend: FakeBackend
+) -> None:
+    key = key_of(running)
+    backend.write_log(key, "x" * 100_000 + "end")
+    lifecycle.fail(key, code="server_lost", message="It is gone.")
+    kept = run_of(running).log_tail
+    assert (len(kept), kept[-4:]) == (64 * 1024, "xend")

@@ -203,20 +203,13 @@ def test_a_running_server_that_moved_is_adopted() -> None:
     assert decide(row, READY) == [AdoptAddress(KEY, ADDRESS)]
 
 
-def orphaned(
-    *, known: bool = False, current: bool = False, since: timedelta | None = None
-) -> list[Discard]:
+def orphaned(*, known: bool = False, since: timedelta | None = None) -> list[Discard]:
     return orphans(
         [KEY],
-        current={KEY} if current else (),
         known={KEY} if known else (),
         first_seen={} if since is None else {KEY: NOW - since},
         now=NOW,
     )
-
-
-def test_what_an_active_session_claims_is_no_orphan() -> None:
-    assert orphaned(current=True, since=timedelta(days=1)) == []
 
 
 def test_a_run_known_to_have_ended_goes_at_once() -> None:

@@ -1,6 +1,6 @@
 """Makes a new or older database ready to use: migrations, first sizes, environments, people.
 
-Idempotent; what operators changed since stays as it is.
+Idempotent; what operators changed since stays as it is, but people get the passwords given here.
 """
 
 import json

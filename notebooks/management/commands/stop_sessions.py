@@ -22,6 +22,15 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: Any, timeout: float, **_options: Any) -> None:
+        deadline = time.monotonic() + timeout
+        pause = Event()
+        while left := self._stop_all():
+            if time.monotonic() > deadline:
+                raise CommandError(f"{left} sessions have not ended within {timeout:g} s.")
+            pause.wait(LOOK_AGAIN_SECONDS)
+
+    def _stop_all(self) -> int:
+        """Stop what runs, also what was started since the last look; how many are left."""
         for session in NotebookSession.objects.filter(status__in=sorted(LAUNCHED)):
             services.stop_session(
                 session=session,
@@ -29,9 +38,4 @@ class Command(BaseCommand):
                 code="service_stopped",
                 message="Stopped with the service.",
             )
-        deadline = time.monotonic() + timeout
-        pause = Event()
-        while left := NotebookSession.objects.active().count():
-            if time.monotonic() > deadline:
-                raise CommandError(f"{left} sessions have not ended within {timeout:g} s.")
-            pause.wait(LOOK_AGAIN_SECONDS)
+        return NotebookSession.objects.active().count()

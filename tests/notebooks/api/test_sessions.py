@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 import pytest
+from django.db import connection
+from django.utils.timezone import now
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -218,6 +221,18 @@ def test_a_deleted_session_is_gone_at_once(ada: User, api: APIClient, status: S)
         ("get", "logs"),
     ]:
         assert getattr(api, method)(url(session, verb)).status_code == 404
+
+
+def test_a_session_that_a_rival_deletes_meanwhile_is_answered_as_gone(
+    api: APIClient, running: NotebookSession
+) -> None:
+    def rival(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        if "FOR UPDATE" in sql:
+            NotebookSession.objects.filter(pk=running.pk).update(deleted_at=now())
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(rival):
+        assert api.post(url(running, "stop")).status_code == 404
 
 
 def test_a_session_is_renamed(api: APIClient, requested: NotebookSession) -> None:

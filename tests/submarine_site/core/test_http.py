@@ -65,3 +65,10 @@ def test_pages_have_a_policy_that_allows_no_inline_script() -> None:
     assert response["X-Frame-Options"] == "DENY"
     assert response["X-Content-Type-Options"] == "nosniff"
     assert response["Referrer-Policy"] == "strict-origin-when-cross-origin"
+
+
+@pytest.mark.django_db
+def test_signing_in_may_lead_on_to_a_session_with_a_name_of_its_own(settings) -> None:
+    settings.GATEWAY_SUBDOMAINS = True
+    policy = Client().get("/sign-in")["Content-Security-Policy"]
+    assert "form-action 'self' http://*.gateway.test:8001" in policy

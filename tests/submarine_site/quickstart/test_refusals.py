@@ -66,6 +66,14 @@ def test_one_port_for_both(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("port", ["-1", "65536"])
+def test_a_number_that_no_port_has(tmp_path: Path, port: str) -> None:
+    assert refusal("--data", str(tmp_path), f"--port={port}") == (
+        f"make run: Port {port}, for the pages, cannot be used (no such port): "
+        "choose another with `make run PORT=…`.\n"
+    )
+
+
 def test_a_file_in_place_of_the_data_folder(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()

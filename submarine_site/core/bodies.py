@@ -1,0 +1,69 @@
+"""Refuses a body that is larger than any page or endpoint takes, before it is read.
+
+Django writes the whole of it to disk first, and asks afterwards who sent it and what for.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeAlias
+
+from submarine_site.core.responses import error_body
+
+Scope: TypeAlias = dict[str, Any]
+Event: TypeAlias = Mapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Event]]
+Send: TypeAlias = Callable[[Event], Awaitable[None]]
+Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class _TooLarge(Exception):
+    pass
+
+
+class BoundedBodies:
+    def __init__(self, app: Application, *, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            self._check(_announced(scope))
+            # Django reads all of it before it answers, so a refusal is never a second answer.
+            await self._app(scope, self._counted(receive), send)
+        except _TooLarge:
+            await self._refuse(send)
+
+    def _check(self, length: int) -> None:
+        if length > self._limit:
+            raise _TooLarge
+
+    def _counted(self, receive: Receive) -> Receive:
+        received = 0
+
+        async def counted() -> Event:
+            nonlocal received
+            event = await receive()
+            received += len(event.get("body", b""))
+            self._check(received)
+            return event
+
+        return counted
+
+    async def _refuse(self, send: Send) -> None:
+        body = error_body("too_large", f"The body may have {self._limit} bytes.")
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 413,
+                "headers": [(b"content-type", b"application/json")],
+            }
+        )
+        await send({"type": "http.response.body", "body": json.dumps(body).encode()})
+
+
+def _announced(scope: Scope) -> int:
+    """The length in the head, which the server has checked; 0 for a body in chunks."""
+    return next((int(value) for name, value in scope["headers"] if name == b"content-length"), 0)

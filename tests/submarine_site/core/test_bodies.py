@@ -1,0 +1,64 @@
+"""Bodies that are larger than anybody takes."""
+
+import json
+from typing import Any
+
+import pytest
+from asgiref.testing import ApplicationCommunicator
+
+from submarine_site.core.bodies import BoundedBodies
+
+LIMIT = 10
+TOO_LARGE = {"code": "too_large", "message": "The body may have 10 bytes."}
+
+
+class Echo:
+    """Reads the whole body, as Django does, and answers with it."""
+
+    def __init__(self) -> None:
+        self.read = b""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        more = True
+        while more:
+            event = await receive()
+            self.read += event["body"]
+            more = event["more_body"]
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": self.read})
+
+
+@pytest.fixture
+def echo() -> Echo:
+    return Echo()
+
+
+async def answer(
+    echo: Echo, *parts: bytes, headers: tuple[tuple[bytes, bytes], ...] = ()
+) -> tuple[int, bytes]:
+    client = ApplicationCommunicator(
+        BoundedBodies(echo, limit=LIMIT), {"type": "http", "headers": headers}
+    )
+    for number, part in enumerate(parts, start=1):
+        more = number < len(parts)
+        await client.send_input({"type": "http.request", "body": part, "more_body": more})
+    start = await client.receive_output()
+    body = await client.receive_output()
+    await client.wait()
+    return start["status"], body["body"]
+
+
+async def test_a_body_of_the_limit_passes(echo: Echo) -> None:
+    assert await answer(echo, b"12345", b"67890") == (200, b"1234567890")
+
+
+async def test_a_body_announced_as_larger_is_refused_unread(echo: Echo) -> None:
+    status, body = await answer(echo, b"1", headers=((b"content-length", b"11"),))
+    assert (status, json.loads(body)) == (413, TOO_LARGE)
+    assert echo.read == b""
+
+
+async def test_a_body_in_chunks_is_refused_where_it_grows_larger(echo: Echo) -> None:
+    status, body = await answer(echo, b"1234567890", b"1", b"2")
+    assert (status, json.loads(body)) == (413, TOO_LARGE)
+    assert echo.read == b"1234567890"
