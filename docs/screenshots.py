@@ -6,13 +6,14 @@
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from tests.browser.conftest import CHROMIUM_FLAGS, sign_in
 from tests.stack.service import Program, Service, running
 
 IMAGES = Path(__file__).parent / "images"
-DESK = {"width": 1200, "height": 700}
+DESK: ViewportSize = {"width": 1200, "height": 700}
+WIDE: ViewportSize = {"width": 1440, "height": 700}
 
 
 def _page(browser: Browser, service: Service, *, role: str = "user", dark: bool = False) -> Page:
@@ -54,7 +55,9 @@ def main() -> None:
         launched = demo.create(name="fraud-model", profile="large")["id"]
         _take(light, "launch", f"/sessions/{launched}")
         _take(light, "home", "/")
-        _take(_page(browser, service, role="admin"), "admin", "/admin/notebooks/notebooksession/")
+        admin = _page(browser, service, role="admin")
+        admin.set_viewport_size(WIDE)
+        _take(admin, "admin", "/admin/notebooks/notebooksession/")
         demo.wait_for(launched, "running")
         light.goto(f"/sessions/{launched}/open")
         light.locator(".jp-LauncherCard").first.wait_for(timeout=60_000)
