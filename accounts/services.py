@@ -5,14 +5,17 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import ApiToken, SignIn, User
-from submarine_site.core.errors import InvalidInput
+from submarine_site.core.errors import DomainError, InvalidInput
 from submarine_site.core.text import clean_name
 
 DEFAULT_LIFE = timedelta(days=90)
 LONGEST_LIFE = timedelta(days=365)
+KEPT_AFTER_END = timedelta(days=90)
+MAX_TOKENS = 100
 TOKEN_PREFIX = "subnb_"  # noqa: S105
 _HINT_LENGTH = len(TOKEN_PREFIX) + 4
 
@@ -33,10 +36,16 @@ def digest(secret: str) -> str:
 def create_token(*, user: User, name: str, life: timedelta = DEFAULT_LIFE) -> NewToken:
     """Make a token that acts as `user` for `life`.
 
-    Raises `InvalidInput` for a bad name, or a life that is not above 0 and at most a year.
+    Raises `InvalidInput` for a bad name, or a life that is not above 0 and at most a year, and
+    `DomainError` with `too_many_tokens`.
     """
     if not timedelta(0) < life <= LONGEST_LIFE:
         raise InvalidInput.field("expires_in_days", f"A token lasts 1 to {LONGEST_LIFE.days} days.")
+    if ApiToken.objects.live().filter(user=user).count() >= MAX_TOKENS:
+        raise DomainError(
+            f"You have {MAX_TOKENS} API tokens. Revoke one that nobody uses.",
+            code="too_many_tokens",
+        )
     secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
     record = ApiToken.objects.create(
         user=user,
@@ -63,3 +72,10 @@ def revoke_token(*, token: ApiToken) -> None:
 def sign_out_everywhere(*, user: User) -> int:
     """End every sign-in of the user; returns how many there were."""
     return SignIn.objects.filter(user=user).end()
+
+
+def forget_ended() -> None:
+    """Remove the records of sign-ins and tokens that have been over for `KEPT_AFTER_END`."""
+    since = timezone.now() - KEPT_AFTER_END
+    ApiToken.objects.filter(Q(revoked_at__lt=since) | Q(expires_at__lt=since)).delete()
+    SignIn.objects.filter(Q(ended_at__lt=since) | Q(last_seen_at__lt=since)).delete()

@@ -1,7 +1,7 @@
 from django.apps import AppConfig
 from django.core.checks import register
 
-from notebooks.checks import local_backend_is_accepted
+from notebooks.checks import gateway_has_its_own_host, local_backend_is_accepted
 
 
 class NotebooksConfig(AppConfig):
@@ -10,3 +10,4 @@ class NotebooksConfig(AppConfig):
     def ready(self) -> None:
         """Have the settings checked with everything else that is."""
         register(local_backend_is_accepted)
+        register(gateway_has_its_own_host)

@@ -1,11 +1,13 @@
 """What must not be overlooked in the settings, as system checks with stable ids."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
 
 LOCAL_BACKEND = "notebooks.E001"
+SAME_HOST = "notebooks.E002"
 
 
 def local_backend_is_accepted(**_: Any) -> list[CheckMessage]:
@@ -17,9 +19,23 @@ def local_backend_is_accepted(**_: Any) -> list[CheckMessage]:
             "The local backend runs every session as the same Unix user on this machine: "
             "people can read each other's files and the service's own.",
             hint=(
-                "Set SUBMARINE_BACKEND to kubernetes, or SUBMARINE_LOCAL_BACKEND_ACCEPTED to true "
-                "if everyone who may sign in may see all of that."
+                "Set SUBMARINE_LOCAL_BACKEND_ACCEPTED to true if everyone who may sign in may "
+                "see all of that."
             ),
             id=LOCAL_BACKEND,
+        )
+    ]
+
+
+def gateway_has_its_own_host(**_: Any) -> list[CheckMessage]:
+    """Refuse pages and gateway under one host name: ports do not separate cookies."""
+    if urlsplit(settings.PAGES_URL).hostname != urlsplit(settings.GATEWAY_URL).hostname:
+        return []
+    return [
+        Error(
+            "Pages and gateway have the same host name, so what runs in a notebook can set the "
+            "pages' cookies.",
+            hint="Give SUBMARINE_GATEWAY_URL a host name other than SUBMARINE_PAGES_URL's.",
+            id=SAME_HOST,
         )
     ]

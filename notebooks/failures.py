@@ -11,9 +11,9 @@ from enum import StrEnum
 class Mender(StrEnum):
     """Who can mend it."""
 
-    USER = "you"
-    OPERATOR = "an operator"
-    NOBODY = "nobody needs to"
+    USER = "user"
+    OPERATOR = "operator"
+    NOBODY = "nobody"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,8 +96,11 @@ class NotebookSessionQuerySet(models.QuerySet["NotebookSession"]):
 
     def stamp_activity(self, seen: Mapping[UUID, datetime]) -> None:
         """Note when sessions were last used. Never moves a stamp back."""
-        for pk, when in seen.items():
-            self.filter(pk=pk).update(last_activity_at=Greatest(models.F("last_activity_at"), when))
+        when = models.Case(
+            *(models.When(pk=pk, then=models.Value(at)) for pk, at in seen.items()),
+            output_field=models.DateTimeField(),
+        )
+        self.filter(pk__in=seen).update(last_activity_at=Greatest("last_activity_at", when))
 
     def _record(self, **event: Any) -> None:
         # By name, because the model's module imports this one.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.utils import timezone
 from redis.exceptions import RedisError
@@ -116,6 +117,9 @@ class Discard:
 Action: TypeAlias = (
     Launch | RecordPhases | MarkRunning | AdoptAddress | Fail | StopExited | Halt | Finish | Discard
 )
+
+
+Slow = Launch | Halt | Finish
 
 
 def plan(
@@ -290,15 +294,17 @@ def reconcile_session(key: RunKey) -> None:
     )
 
 
-def reconcile_all() -> bool:
-    """Look at every active session and every run, and do what is due.
+def reconcile_all() -> list[RunKey] | None:
+    """Look at every active session and every run, and do what is due and quick.
 
-    One process at a time; returns False when another is at it. Raises `BackendError` if the
-    backend cannot be looked at.
+    What the backend may take long over (to begin a run, to remove a home) must not keep everybody
+    else waiting: the runs with such are returned, each for a look of its own. One process at a
+    time; returns None when another is at it. Raises `BackendError` if the backend cannot be
+    looked at.
     """
     with try_lock(AdvisoryLock.RECONCILE) as held:
         if not held:
-            return False
+            return None
         observed_at = timezone.now()
         observed = backend().observe_all()
         rows = _rows(NotebookSession.objects.active())
@@ -311,8 +317,8 @@ def reconcile_all() -> bool:
         unclaimed = observed.keys() - {row.key for row in rows}
         if unclaimed:
             actions += _plan_orphans(unclaimed, now=observed_at)
-        _apply_all(actions)
-        return True
+        _apply_all(action for action in actions if not isinstance(action, Slow))
+        return [action.key for action in actions if isinstance(action, Slow)]
 
 
 def _plan_orphans(unclaimed: Collection[RunKey], *, now: datetime) -> list[Discard]:
@@ -371,6 +377,8 @@ def _apply_all(actions: Iterable[Action]) -> None:
         except BackendError as error:
             # The next look meets it again.
             logger.warning("%s of run %s: %s", type(action).__name__, action.key.run_id, error)
+        except SoftTimeLimitExceeded:
+            raise
         except Exception:
             # A fault over one run must not keep all the others from being looked after.
             logger.exception("%s of run %s", type(action).__name__, action.key.run_id)

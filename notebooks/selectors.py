@@ -5,6 +5,7 @@ from collections.abc import Collection
 from typing import cast
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Prefetch
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
@@ -44,6 +45,9 @@ def log_of(run: Run) -> str:
         tasks.send_log.apply_async(
             (str(run.session_id), str(run.pk), LOG_LINES, reply_to), expires=_LOG_WAIT_SECONDS
         )
+        # A wait of seconds with one of the pool's few connections in hand would stall the others.
+        if not connection.in_atomic_block:
+            connection.close()
         answer = client().blpop([reply_to], timeout=_LOG_WAIT_SECONDS)
     except (RedisError, OperationalError, OSError):
         answer = None

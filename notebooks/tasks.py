@@ -7,7 +7,12 @@ from celery import shared_task
 from redis.exceptions import RedisError
 
 from notebooks import lifecycle, reconciler
-from notebooks.backends.contract import BackendError, BackendUnavailable, RunKey
+from notebooks.backends.contract import (
+    BackendError,
+    BackendRefused,
+    BackendUnavailable,
+    RunKey,
+)
 from submarine_site.core.redis import client
 
 logger = logging.getLogger(__name__)
@@ -28,7 +33,10 @@ def launch(session_id: str, run_id: str) -> None:
 @shared_task(autoretry_for=(BackendUnavailable,), max_retries=5, retry_backoff=1, retry_jitter=True)
 def halt(session_id: str, run_id: str) -> None:
     """End a run. Requires stopping, leaves stopping or stopped."""
-    lifecycle.halt(_key(session_id, run_id))
+    try:
+        lifecycle.halt(_key(session_id, run_id))
+    except BackendRefused as error:
+        logger.warning("run %s is left for the next look: %s", run_id, error)
 
 
 @shared_task
@@ -44,9 +52,12 @@ def reconcile_session(session_id: str, run_id: str) -> None:
 def reconcile_all() -> None:
     """Look at everything and do what is due; requires and leaves any state."""
     try:
-        reconciler.reconcile_all()
+        due = reconciler.reconcile_all() or []
     except BackendError as error:
         logger.warning("the backend could not be looked at: %s", error)
+        return
+    for key in due:
+        reconcile_session.delay(str(key.session_id), str(key.run_id))
 
 
 @shared_task

@@ -11,8 +11,11 @@ from notebooks.models import NotebookSession, Run
 
 
 def tick() -> None:
-    """One look of the reconciler at everything."""
-    assert reconciler.reconcile_all()
+    """One look of the reconciler at everything, and at each that has to be looked at again."""
+    due = reconciler.reconcile_all()
+    assert due is not None
+    for key in due:
+        reconciler.reconcile_session(key)
 
 
 def run_of(session: NotebookSession) -> Run:

@@ -1,6 +1,7 @@
 """Answers the gateway's questions from Redis and the database."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import wraps
 from typing import ParamSpec, TypeVar
@@ -21,8 +22,14 @@ from notebooks.tickets import Credential, IssuedTicket, digest, read_ticket, red
 P = ParamSpec("P")
 T = TypeVar("T")
 
+# A flood of look-ups must not keep the sweep from its threads: it would refuse everybody.
+_LOOKUPS = ThreadPoolExecutor(8, "look-up")
+_SWEEPS = ThreadPoolExecutor(4, "sweep")
 
-def _in_thread(function: Callable[P, T]) -> Callable[P, Awaitable[T]]:
+
+def _in_thread(
+    function: Callable[P, T], pool: ThreadPoolExecutor = _LOOKUPS
+) -> Callable[P, Awaitable[T]]:
     """Run in a thread of the pool, and give its database connection back at the end."""
 
     @wraps(function)
@@ -32,7 +39,7 @@ def _in_thread(function: Callable[P, T]) -> Callable[P, Awaitable[T]]:
         finally:
             connection.close()
 
-    return sync_to_async(call, thread_sensitive=False)
+    return sync_to_async(call, thread_sensitive=False, executor=pool)
 
 
 def _grant(issued: IssuedTicket, value: str) -> Grant:
@@ -136,10 +143,10 @@ class DatabaseAuthority:
         return await _in_thread(_by_token)(session_id, token)
 
     async def still_valid(self, grants: Collection[Grant]) -> frozenset[str]:
-        return await _in_thread(_still_valid)(grants)
+        return await _in_thread(_still_valid, _SWEEPS)(grants)
 
     async def routes(self, session_ids: Collection[UUID]) -> Mapping[UUID, Route]:
-        return await _in_thread(_routes)(session_ids)
+        return await _in_thread(_routes, _SWEEPS)(session_ids)
 
     async def record_activity(self, seen: Mapping[UUID, datetime]) -> None:
         await _in_thread(NotebookSession.objects.stamp_activity)(seen)

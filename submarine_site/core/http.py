@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
+from django.http.request import split_domain_port
 from django.http.response import HttpResponseBase
 
 GetResponse: TypeAlias = Callable[[HttpRequest], HttpResponseBase]
@@ -52,4 +54,23 @@ class PageHeadersMiddleware:
         # The admin (Alpine.js), Swagger UI and the browsable API bring inline scripts.
         if not request.path.startswith(("/admin/", "/api/")):
             response.headers.setdefault("Content-Security-Policy", self.policy)
+        return response
+
+
+class OneHostMiddleware:
+    """Leads whoever came by another of the pages' names to the one that the settings give.
+
+    Cookies and the gateway's way back know that one alone.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        self.host = urlsplit(settings.PAGES_URL).hostname
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if split_domain_port(request.get_host())[0] == self.host:
+            return self.get_response(request)
+        response = HttpResponseRedirect(settings.PAGES_URL + request.get_full_path())
+        # The method and the body go along.
+        response.status_code = HTTPStatus.PERMANENT_REDIRECT
         return response

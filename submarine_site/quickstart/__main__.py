@@ -117,7 +117,9 @@ def _stop_on_signals(supervisor: Supervisor) -> None:
     loop = asyncio.get_running_loop()
 
     def hurry() -> None:
-        supervisor.console.block("Stopping at once.")
+        supervisor.console.block(
+            "Stopping at once. Sessions that still run go on, for the next `make run` to find."
+        )
         supervisor.hurry()
 
     def stop() -> None:

@@ -34,6 +34,12 @@ def data_folder(path: Path) -> Path:
         ) from None
     except OSError as error:
         raise _unusable(path, error) from error
+    if path.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        # Whoever may put files there could have us run what they like.
+        raise QuickstartError(
+            f"Others may write into {path}: close it with `chmod go-w`, "
+            "or choose another folder with `make run DATA=…`."
+        )
     free = shutil.disk_usage(path).free
     if free < NEEDED_BYTES:
         raise QuickstartError(

@@ -32,7 +32,7 @@ HTTPS = _pages.scheme == "https"
 ALLOWED_HOSTS: list[str] = [_pages.hostname or "", *env.list("ALLOWED_HOSTS", default=[])]
 CSRF_TRUSTED_ORIGINS = [PAGES_URL]
 
-# What runs sessions: `local` (processes of this machine) or `kubernetes`.
+# What runs sessions: `local`, processes of this machine.
 BACKEND: str = env.str("SUBMARINE_BACKEND", default="local")
 DATA_DIR = Path(env.str("SUBMARINE_DATA_DIR", default=str(BASE_DIR / "data")))
 RUNTIME_DIR = Path(env.str("SUBMARINE_RUNTIME_DIR", default=str(DATA_DIR / "run")))
@@ -73,6 +73,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "submarine_site.core.http.OneHostMiddleware",
     "submarine_site.core.http.PageHeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -246,6 +247,7 @@ CELERY_BEAT_SCHEDULE = {
         # Ticks that could not be run in time are of no use.
         "options": {"expires": 5},
     },
+    "clean up": {"task": "accounts.tasks.clean_up", "schedule": timedelta(days=1)},
 }
 
 LOGGING: dict[str, Any] = {

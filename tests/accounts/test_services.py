@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from accounts import services
+from accounts import services, tasks
 from accounts.models import ApiToken, SignIn, User
-from submarine_site.core.errors import InvalidInput
+from submarine_site.core.errors import DomainError, InvalidInput
 
 pytestmark = pytest.mark.django_db
 
@@ -112,3 +112,29 @@ def test_a_sign_in_of_a_disabled_user_does_not_hold(ada: User) -> None:
     assert SignIn.objects.live().count() == 1
     User.objects.filter(pk=ada.pk).update(is_active=False)
     assert SignIn.objects.live().count() == 0
+
+
+def test_a_user_has_a_hundred_tokens_at_the_most(ada: User, mallory: User) -> None:
+    made = [services.create_token(user=ada, name=f"token {n}") for n in range(services.MAX_TOKENS)]
+
+    with pytest.raises(DomainError, match="You have 100 API tokens") as refusal:
+        services.create_token(user=ada, name="one more")
+
+    assert refusal.value.code == "too_many_tokens"
+    services.create_token(user=mallory, name="hers")
+    services.revoke_token(token=made[0].record)
+    services.create_token(user=ada, name="one more")
+
+
+def test_what_has_been_over_for_long_is_forgotten(ada: User) -> None:
+    long_ago = timezone.now() - services.KEPT_AFTER_END - timedelta(hours=1)
+    gone, revoked, live = (services.create_token(user=ada, name=n).record for n in "abc")
+    ApiToken.objects.filter(pk=gone.pk).update(revoked_at=long_ago)
+    services.revoke_token(token=revoked)
+    ended, present = (SignIn.objects.create(user=ada, auth_hash="x") for _ in range(2))
+    SignIn.objects.filter(pk=ended.pk).update(ended_at=long_ago)
+
+    tasks.clean_up()
+
+    assert set(ApiToken.objects.values_list("pk", flat=True)) == {revoked.pk, live.pk}
+    assert list(SignIn.objects.values_list("pk", flat=True)) == [present.pk]

@@ -3,7 +3,7 @@
 import pytest
 from django.core.checks import Error, run_checks
 
-from notebooks.checks import local_backend_is_accepted
+from notebooks.checks import gateway_has_its_own_host, local_backend_is_accepted
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,17 @@ def test_the_local_backend_has_to_be_accepted(
 def test_the_check_is_made_with_all_the_others(settings) -> None:
     settings.BACKEND, settings.LOCAL_BACKEND_ACCEPTED = "local", False
     assert "notebooks.E001" in [each.id for each in run_checks()]
+
+
+@pytest.mark.parametrize(
+    ("gateway", "ids"),
+    [
+        ("https://nb.example.com", []),
+        ("https://hub.example.com:8443", ["notebooks.E002"]),
+        ("http://HUB.example.com/", ["notebooks.E002"]),
+    ],
+)
+def test_the_gateway_has_a_host_name_of_its_own(settings, gateway: str, ids: list[str]) -> None:
+    settings.PAGES_URL, settings.GATEWAY_URL = "https://hub.example.com", gateway
+    assert [each.id for each in gateway_has_its_own_host()] == ids
+    assert set(ids) <= {each.id for each in run_checks()}

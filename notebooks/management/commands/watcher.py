@@ -9,6 +9,7 @@ from threading import Event
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.db import DatabaseError, connection
 from kombu.exceptions import OperationalError
 
 from notebooks import tasks
@@ -32,8 +33,9 @@ class Command(BaseCommand):
                     if held:
                         logger.info("watching")
                         self._watch()
-            except BackendError as error:
+            except (BackendError, DatabaseError) as error:
                 logger.warning("cannot watch: %s", error)
+                connection.close()
             never.wait(RETRY_SECONDS)
 
     def _watch(self) -> None:

@@ -90,7 +90,7 @@ def test_a_reason_says_who_can_mend_it(api: APIClient, failed: NotebookSession) 
         "code": "server_crashed",
         "title": "The notebook server crashed",
         "message": "Jupyter ended by itself: exit code 1.",
-        "mender": "you",
+        "mender": "user",
         "advice": (
             "Files are safe, kernels are gone. Start it again; a bigger size helps where it "
             "ran out of memory."

@@ -72,3 +72,20 @@ def test_signing_in_may_lead_on_to_a_session_with_a_name_of_its_own(settings) ->
     settings.GATEWAY_SUBDOMAINS = True
     policy = Client().get("/sign-in")["Content-Security-Policy"]
     assert "form-action 'self' http://*.gateway.test:8001" in policy
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_another_name_of_the_pages_leads_to_the_one_that_was_announced(
+    settings, method: str
+) -> None:
+    settings.PAGES_URL = "http://127.0.0.1:8000"
+    settings.ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
+    browser = Client(headers={"host": "localhost:8000"})
+    response = getattr(browser, method)("/sign-in?next=/account")
+    assert (response.status_code, response["Location"]) == (
+        308,
+        "http://127.0.0.1:8000/sign-in?next=/account",
+    )
+    assert Client(headers={"host": "127.0.0.1:8000"}).get("/sign-in").status_code == 200
+    assert Client(headers={"host": "evil.example"}).get("/sign-in").status_code == 400

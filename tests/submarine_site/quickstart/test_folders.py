@@ -40,6 +40,13 @@ def test_a_data_folder_is_made_closed_to_others(tmp_path: Path) -> None:
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o1777])
+def test_a_data_folder_that_others_may_write_into_is_refused(tmp_path: Path, mode: int) -> None:
+    tmp_path.chmod(mode)
+    with pytest.raises(QuickstartError, match=r"Others may write into .* `chmod go-w`, or choose"):
+        data_folder(tmp_path)
+
+
 def test_a_full_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("submarine_site.quickstart.folders.NEEDED_BYTES", 1 << 80)
     with pytest.raises(QuickstartError, match=r"is full .* make room, or choose another place"):

@@ -1,0 +1,13 @@
+"""What is done about accounts by itself."""
+
+from celery import shared_task
+from django.core.management import call_command
+
+from accounts import services
+
+
+@shared_task
+def clean_up() -> None:
+    """Remove what has been over for long: browsers' sessions, sign-ins, API tokens."""
+    call_command("clearsessions")
+    services.forget_ended()
