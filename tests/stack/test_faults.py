@@ -57,6 +57,27 @@ def test_a_stop_survives(service: Service, demo: Program, session: str, victim: 
     assert service.servers(session) == []
 
 
+def test_what_has_ended_stays_ended(service: Service, demo: Program, session: str) -> None:
+    demo.wait_for(session, "running")
+    crashed = demo.start()
+    demo.verb(session, "stop")
+    demo.wait_for(session, "stopped")
+    service.jupyters(crashed)[0].kill()
+    before = demo.wait_for(crashed, "failed")
+
+    for victim in PROCESSES:
+        service.kill(victim)
+    for victim in PROCESSES:
+        service.pid(victim)
+
+    wait_until(lambda: demo.read(crashed) == before)
+    assert demo.wait_for(session, "stopped")["run"]["number"] == 1
+    assert service.servers(session) == service.servers(crashed) == []
+    demo.verb(crashed, "start")
+    demo.wait_for(crashed, "running")
+    demo.delete(crashed)
+
+
 def test_a_server_killed_while_it_runs_has_failed_and_says_why(
     service: Service, demo: Program, session: str
 ) -> None:
