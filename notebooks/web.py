@@ -32,6 +32,7 @@ from accounts.models import User
 from environments.models import Environment
 from notebooks import launch_view, selectors, services
 from notebooks.addresses import session_url
+from notebooks.logs import log_of
 from notebooks.models import NotebookSession
 from notebooks.states import SessionStatus
 from notebooks.tickets import Credential
@@ -182,7 +183,7 @@ def session_log(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The end of the log, for the page to put in."""
     run = _own(request, pk).current_run
     try:
-        text, refusal = (selectors.log_of(run) if run else ""), ""
+        text, refusal = (log_of(run) if run else ""), ""
     except DomainError as error:
         text, refusal = "", error.message
     return render(request, "notebooks/_log.html", {"text": text, "refusal": refusal})

@@ -30,6 +30,7 @@ from environments.models import Environment
 from notebooks import selectors, services
 from notebooks.addresses import session_url
 from notebooks.api import serializers
+from notebooks.logs import log_of
 from notebooks.models import NotebookSession, SessionEvent
 from notebooks.states import SessionStatus
 from notebooks.tickets import Credential
@@ -236,7 +237,7 @@ class SessionViewSet(
     def logs(self, request: Request, **_: Any) -> Response:  # noqa: ARG002
         run = self.get_object().current_run
         assert run is not None
-        return Response({"run": str(run.pk), "text": selectors.log_of(run)})
+        return Response({"run": str(run.pk), "text": log_of(run)})
 
 
 @extend_schema_view(list=extend_schema(summary="List your API tokens"))

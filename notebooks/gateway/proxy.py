@@ -31,6 +31,14 @@ from notebooks.gateway.websocket import CloseCode, Tunnel
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"
+_ENDED_BODY = (
+    b'{"code": "access_ended", "message": "Access ended while this was under way. Send it again."}'
+)
+_ENDED = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
+    b"Cache-Control: no-store\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b"
+    % (len(_ENDED_BODY), _ENDED_BODY)
+)
 
 
 class Relayed:
@@ -102,6 +110,7 @@ class Exchange:
         self._used = used
         self._tunnel: Tunnel | None = None
         self._body_broken = False
+        self._answered = False
 
     async def carry(self) -> Relayed:
         """Carry it. Refuses only as long as nothing was answered."""
@@ -129,8 +138,12 @@ class Exchange:
         """End it: it is no longer allowed."""
         if self._tunnel is not None:
             self._tunnel.end(CloseCode.REVOKED, "access has ended")
-        else:
+        elif self._answered:
+            # The client must see that the body is not whole.
             self._transport.abort()
+        else:
+            self._transport.write(_ENDED)
+            self._transport.close()
 
     async def _connect(self, route: Route, *, fresh: bool) -> tuple[Connection, Route]:
         pool = self._proxy.pool
@@ -232,6 +245,7 @@ class Exchange:
         if chunked and connection.ended:
             lines.append(_LAST_CHUNK)
             chunked = False
+        self._answered = True
         transport.write(b"".join(lines))
         try:
             while data := await connection.read():

@@ -69,7 +69,11 @@ async def serve(data: Path, *, pages: socket, gateway: socket) -> None:
             async with supervisor.running(*servers):
                 await _run_site(site, supervisor, kept.users_json())
         finally:
-            site.monitor_socket.unlink(missing_ok=True)  # It does not do that itself.
+            # What flower and the watcher leave. Of sessions that live on, the folder stays.
+            for socket_left in runtime.glob("*.sock"):
+                socket_left.unlink()
+            with suppress(OSError):
+                runtime.rmdir()
 
 
 async def _run_site(site: Site, supervisor: Supervisor, users: list[dict[str, str]]) -> None:

@@ -129,7 +129,7 @@ class Site:
         """The way to the sessions."""
         return self._program(
             "gateway",
-            *("manage.py", "gateway", "--fd", str(self.gateway.fileno())),
+            *("-m", "submarine_site.gateway", "--fd", str(self.gateway.fileno())),
             listener=self.gateway,
             ready=answers(self.gateway, "/_submarine/health"),
         )
@@ -139,7 +139,9 @@ class Site:
         celery = ("-m", "celery", "--quiet", "-A", "submarine_site.celery")
         return (
             self._program("worker", *celery, "worker", "--concurrency", "4"),
-            self._program("beat", *celery, "beat", "--schedule", str(self.data / "beat-schedule")),
+            # Without a file of what was last run: one that a power cut damaged would keep it from
+            # starting, and all that is periodic may as well be done anew.
+            self._program("beat", *celery, "beat", "--scheduler", "celery.beat:Scheduler"),
             self._program("watcher", "manage.py", "watcher"),
             self._program(
                 "monitor",

@@ -247,7 +247,7 @@ CELERY_BEAT_SCHEDULE = {
         # Ticks that could not be run in time are of no use.
         "options": {"expires": 5},
     },
-    "clean up": {"task": "accounts.tasks.clean_up", "schedule": timedelta(days=1)},
+    "clean up": {"task": "accounts.tasks.clean_up", "schedule": timedelta(hours=1)},
 }
 
 LOGGING: dict[str, Any] = {

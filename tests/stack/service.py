@@ -24,7 +24,7 @@ T = TypeVar("T")
 # How each process of the service is told from the others by its command line.
 MARKS = {
     "web": "uvicorn submarine_site",
-    "gateway": "manage.py gateway",
+    "gateway": "submarine_site.gateway",
     "worker": "submarine_site.celery worker",
     "beat": "submarine_site.celery beat",
     "watcher": "manage.py watcher",

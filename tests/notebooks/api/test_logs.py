@@ -8,7 +8,7 @@ from django.db import connections
 from redis.exceptions import ConnectionError as RedisConnectionError
 from rest_framework.test import APIClient
 
-from notebooks import selectors, tasks
+from notebooks import logs, tasks
 from notebooks.backends.fake import FakeBackend
 from notebooks.models import NotebookSession
 from submarine_site.celery import app
@@ -19,7 +19,7 @@ from tests.sessions import key_of, run_of
 pytestmark = pytest.mark.django_db
 
 
-def logs(api: APIClient, session: NotebookSession):
+def read(api: APIClient, session: NotebookSession):
     return api.get(f"/api/v2/sessions/{session.pk}/logs")
 
 
@@ -39,7 +39,7 @@ def test_the_log_of_a_run_that_goes_on_is_read_by_a_worker(
 
     with ThreadPoolExecutor(1) as worker:
         done = worker.submit(work)
-        response = logs(api, running)
+        response = read(api, running)
         done.result(10)
 
     assert response.status_code == 200
@@ -57,16 +57,16 @@ def test_the_log_of_a_run_that_ended_is_the_one_kept(
 ) -> None:
     run = run_of(failed)
     type(run).objects.filter(pk=run.pk).update(log_tail="the end\n")
-    assert logs(api, failed).json() == {"run": str(run.pk), "text": "the end\n"}
+    assert read(api, failed).json() == {"run": str(run.pk), "text": "the end\n"}
     assert broker.take() == []
 
 
 def test_without_a_worker_the_log_is_unavailable_within_bounds(
     api: APIClient, running: NotebookSession, broker: Broker, monkeypatch
 ) -> None:
-    monkeypatch.setattr(selectors, "_LOG_WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(logs, "_LOG_WAIT_SECONDS", 0.2)
     began = monotonic()
-    response = logs(api, running)
+    response = read(api, running)
     assert monotonic() - began < 2
     assert response.status_code == 503
     assert response.json() == {
@@ -78,7 +78,7 @@ def test_without_a_worker_the_log_is_unavailable_within_bounds(
 
 def test_the_wait_is_shorter_than_the_patience_of_the_connection() -> None:
     patience = client().connection_pool.connection_kwargs["socket_timeout"]
-    assert patience > selectors._LOG_WAIT_SECONDS
+    assert patience > logs._LOG_WAIT_SECONDS
 
 
 def test_without_redis_the_log_is_unavailable(
@@ -88,5 +88,5 @@ def test_without_redis_the_log_is_unavailable(
         def blpop(self, *_: object, **__: object) -> None:
             raise RedisConnectionError
 
-    monkeypatch.setattr(selectors, "client", Away)
-    assert logs(api, running).json()["code"] == "log_unavailable"
+    monkeypatch.setattr(logs, "client", Away)
+    assert read(api, running).json()["code"] == "log_unavailable"

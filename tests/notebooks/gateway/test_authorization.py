@@ -81,6 +81,18 @@ async def test_revoked_ticket_cuts_running_downloads_within_a_second(gateway: Ru
                 await response.content.readany()
 
 
+async def test_a_request_that_waits_is_told_that_access_has_ended(gateway: Running) -> None:
+    async def ask() -> tuple[int, str]:
+        async with gateway.fetch("wait") as response:
+            return response.status, (await response.json())["code"]
+
+    asked = asyncio.create_task(ask())
+    await gateway.upstream.arrived.wait()
+    gateway.authority.change(gateway.session_id, status="stopping")
+    async with soon():
+        assert await asked == (503, "access_ended")
+
+
 async def test_revoking_one_ticket_leaves_the_others_open(gateway: Running) -> None:
     gateway.authority.add_ticket(gateway.session_id, "other")
     headers = gateway.own | {"Cookie": "submarine-ticket=other"}

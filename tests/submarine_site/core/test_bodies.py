@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from asgiref.testing import ApplicationCommunicator
 
+from submarine_site.asgi import application
 from submarine_site.core.bodies import BoundedBodies
 
 LIMIT = 10
@@ -62,3 +63,7 @@ async def test_a_body_in_chunks_is_refused_where_it_grows_larger(echo: Echo) -> 
     status, body = await answer(echo, b"1234567890", b"1", b"2")
     assert (status, json.loads(body)) == (413, TOO_LARGE)
     assert echo.read == b"1234567890"
+
+
+def test_the_web_process_is_bounded() -> None:
+    assert isinstance(application, BoundedBodies)

@@ -101,8 +101,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
     yield make
     for run in runs:
-        if run.process.poll() is None:
-            run.stop(signal.SIGTERM)
+        with run.process:  # closes its pipe
+            if run.process.poll() is None:
+                run.stop(signal.SIGTERM)
+            run._reader.join(STOP_SECONDS)
     with runtime_folder(tmp_path / "data") as sockets:
         for path in sockets.iterdir():
             path.unlink()

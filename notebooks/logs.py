@@ -1,0 +1,43 @@
+"""The logs of runs, for pages and API: asked of a worker, as a request never calls the backend."""
+
+import secrets
+from typing import cast
+
+from django.db import connection
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from notebooks import tasks
+from notebooks.models import Run
+from submarine_site.core.errors import DomainError
+from submarine_site.core.redis import client
+
+LOG_LINES = 200
+_LOG_WAIT_SECONDS = 3
+
+
+def log_of(run: Run) -> str:
+    """The last lines of a run's log: of one that has ended as kept, else as it is now.
+
+    Raises `DomainError` with `log_unavailable` when no worker answers within 3 s.
+    """
+    if run.ended_at is not None:
+        return run.log_tail
+    reply_to = f"log:{secrets.token_hex(16)}"
+    try:
+        tasks.send_log.apply_async(
+            (str(run.session_id), str(run.pk), LOG_LINES, reply_to), expires=_LOG_WAIT_SECONDS
+        )
+        # A wait of seconds with one of the pool's few connections in hand would stall the others.
+        if not connection.in_atomic_block:
+            connection.close()
+        answer = client().blpop([reply_to], timeout=_LOG_WAIT_SECONDS)
+    except (RedisError, OperationalError, OSError):
+        answer = None
+    if answer is None:
+        raise DomainError(
+            "The log cannot be read right now. Try again in a moment.",
+            code="log_unavailable",
+            status=503,
+        )
+    return cast("bytes", answer[1]).decode()
