@@ -42,7 +42,7 @@ lint: .venv/.installed-dev ## Check style, types, imports, templates, migrations
 	$(checking) $(bin)/python manage.py spectacular --validate --fail-on-warn | diff -u docs/openapi.yaml -
 
 # Enough of an environment for commands that look at the code only.
-checking = DATABASE_URL=postgres:///none REDIS_URL=unix:///none DJANGO_SETTINGS_MODULE=submarine_site.settings.test
+checking = env -u DATABASE_URL -u REDIS_URL DJANGO_SETTINGS_MODULE=submarine_site.settings.test
 
 format: .venv/.installed-dev ## Format code and templates, and mend what can be mended
 	$(bin)/python -m ruff check --fix-only .

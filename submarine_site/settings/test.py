@@ -3,7 +3,7 @@
 import os
 
 os.environ.setdefault("SECRET_KEY", "tests only")
-# Given by conftest when tests run; linters and type checkers load settings without a server.
+# Given by `tests.services` when tests run; linters and type checkers have no server.
 os.environ.setdefault("DATABASE_URL", "postgres:///none")
 os.environ.setdefault("REDIS_URL", "redis://127.0.0.1:1")
 os.environ.setdefault("SUBMARINE_PAGES_URL", "http://testserver")
@@ -11,6 +11,8 @@ os.environ.setdefault("SUBMARINE_GATEWAY_URL", "http://gateway.test:8001")
 
 from submarine_site.settings.quickstart import *  # noqa: F403
 
+if os.environ["DATABASE_URL"] == "postgres:///none":
+    DATABASES = {"default": {"ENGINE": "django.db.backends.dummy"}}
 BACKEND = "fake"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # What is enqueued stays in this process, for `tests.broker` to look at.
