@@ -21,6 +21,7 @@ from rest_framework.generics import RetrieveAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import APIRootView
+from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 
 from accounts import services as accounts
@@ -49,6 +50,7 @@ class Root(APIRootView):
     """Submarine Notebooks, API version 2."""
 
 
+@extend_schema_view(get=extend_schema(summary="Read who you are"))
 class Me(RetrieveAPIView[User]):
     """Who you are to this service."""
 
@@ -116,6 +118,15 @@ class EventCursor(Cursor):
 _ACCEPTED = OpenApiResponse(serializers.SessionSerializer, description="Accepted; follow `status`.")
 
 
+_TAKEN: dict[str, type[Serializer[Any]]] = {
+    "create": serializers.SessionCreateSerializer,
+    "partial_update": serializers.SessionUpdateSerializer,
+    "start": serializers.NothingSerializer,
+    "stop": serializers.NothingSerializer,
+    "open": serializers.OpenSerializer,
+}
+
+
 @extend_schema_view(
     list=extend_schema(summary="List your sessions"),
     retrieve=extend_schema(summary="Read a session"),
@@ -126,9 +137,12 @@ class SessionViewSet(
     """Your notebook sessions."""
 
     queryset = NotebookSession.objects.none()
-    serializer_class = serializers.SessionSerializer
     filterset_class = SessionFilter
     lookup_value_regex = _UUID
+
+    def get_serializer_class(self) -> type[Serializer[Any]]:
+        """What each verb takes, for the forms of the browsable API."""
+        return _TAKEN.get(self.action or "", serializers.SessionSerializer)
 
     def get_queryset(self) -> QuerySet[NotebookSession]:
         return selectors.sessions_of(_user(self.request))
@@ -245,8 +259,13 @@ class TokenViewSet(mixins.ListModelMixin, GenericViewSet[ApiToken]):
     """Your API tokens."""
 
     queryset = ApiToken.objects.none()
-    serializer_class = serializers.TokenSerializer
     lookup_value_regex = _UUID
+
+    def get_serializer_class(self) -> type[Serializer[Any]]:
+        """What is taken, for the form of the browsable API."""
+        if self.action == "create":
+            return serializers.TokenCreateSerializer
+        return serializers.TokenSerializer
 
     def get_queryset(self) -> QuerySet[ApiToken]:
         return ApiToken.objects.visible_to(_user(self.request))

@@ -36,6 +36,9 @@ KILL_INTERVAL = 0.05
 KILL_INTERVAL_LIMIT = 2.0
 
 PR_SET_PDEATHSIG = 1
+# What Python ignores or we handle, and what a shell ignores for what it starts in the background:
+# kernels are interrupted by SIGINT.
+DEFAULTED = signal.SIGPIPE, signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -188,7 +191,7 @@ class Shim:
                 if os.getppid() != shim:
                     os._exit(1)
             # What is ignored or blocked here would stay so in the server.
-            for number in (signal.SIGPIPE, signal.SIGHUP, signal.SIGTERM):
+            for number in DEFAULTED:
                 signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
             os.chdir(self._home)
