@@ -36,6 +36,7 @@ from notebooks.models import NotebookSession, SessionEvent
 from notebooks.states import SessionStatus
 from notebooks.tickets import Credential
 from quotas.models import ResourceProfile
+from submarine_site.core.catalogue import CatalogueQuerySet, E
 from submarine_site.core.errors import DomainError
 from submarine_site.core.pagination import Cursor
 
@@ -60,38 +61,38 @@ class Me(RetrieveAPIView[User]):
         return _user(self.request)
 
 
+class CatalogueViewSet(ReadOnlyModelViewSet[E]):
+    """What operators offer to the user; found by name."""
+
+    lookup_field = "name"
+    lookup_value_regex = "[-a-z0-9]+"
+    pagination_class = None
+    queryset: CatalogueQuerySet[E]
+
+    def get_queryset(self) -> QuerySet[E]:
+        return self.queryset.visible_to(_user(self.request))
+
+
 @extend_schema_view(
     list=extend_schema(summary="List the sizes you may choose"),
     retrieve=extend_schema(summary="Read a size"),
 )
-class ProfileViewSet(ReadOnlyModelViewSet[ResourceProfile]):
+class ProfileViewSet(CatalogueViewSet[ResourceProfile]):
     """The sizes that operators offer you."""
 
-    queryset = ResourceProfile.objects.none()
+    queryset = ResourceProfile.objects.all()
     serializer_class = serializers.ProfileSerializer
-    lookup_field = "name"
-    lookup_value_regex = "[-a-z0-9]+"
-    pagination_class = None
-
-    def get_queryset(self) -> QuerySet[ResourceProfile]:
-        return ResourceProfile.objects.visible_to(_user(self.request))
 
 
 @extend_schema_view(
     list=extend_schema(summary="List the environments you may choose"),
     retrieve=extend_schema(summary="Read an environment"),
 )
-class EnvironmentViewSet(ReadOnlyModelViewSet[Environment]):
+class EnvironmentViewSet(CatalogueViewSet[Environment]):
     """The environments that operators offer you."""
 
-    queryset = Environment.objects.none()
+    queryset = Environment.objects.all()
     serializer_class = serializers.EnvironmentSerializer
-    lookup_field = "name"
-    lookup_value_regex = "[-a-z0-9]+"
-    pagination_class = None
-
-    def get_queryset(self) -> QuerySet[Environment]:
-        return Environment.objects.visible_to(_user(self.request))
 
 
 class SessionFilter(django_filters.FilterSet):
