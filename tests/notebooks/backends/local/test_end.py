@@ -42,7 +42,7 @@ def test_a_stop_does_not_wait(local_site: MakeSite) -> None:
     spec = site.start_ready()
     before = time.monotonic()
     site.backend.stop(spec.key)
-    assert time.monotonic() - before < 1
+    assert time.monotonic() - before < 5
     kill(site, spec, "server")
 
 
