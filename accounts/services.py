@@ -1,6 +1,5 @@
 """What a user may ask about their own account."""
 
-import hashlib
 import secrets
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -9,6 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import ApiToken, SignIn, User
+from submarine_site.core.digests import digest
 from submarine_site.core.errors import DomainError, InvalidInput
 from submarine_site.core.text import clean_name
 
@@ -26,11 +26,6 @@ class NewToken:
 
     record: ApiToken
     secret: str = field(repr=False)
-
-
-def digest(secret: str) -> str:
-    """What is kept of a token. It is random and long, so a fast hash is enough."""
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def create_token(*, user: User, name: str, life: timedelta = DEFAULT_LIFE) -> NewToken:

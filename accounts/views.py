@@ -1,7 +1,7 @@
 """Signing in and out, one's own account, and what a throttled sign-in is told."""
 
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -19,14 +19,11 @@ from django.views.decorators.vary import vary_on_headers
 from accounts import services
 from accounts.forms import SignInForm
 from accounts.middleware import sign_in_id
-from accounts.models import ApiToken, SignIn, User
+from accounts.models import ApiToken, SignIn
+from accounts.requests import user_of
 from submarine_site.core.errors import DomainError
 from submarine_site.core.http import safe_path
 from submarine_site.core.responses import error_response, wants_api
-
-
-def _user(request: HttpRequest) -> User:
-    return cast("User", request.user)
 
 
 class SignInView(LoginView):
@@ -47,7 +44,7 @@ class SignInView(LoginView):
 @require_GET
 def admin_sign_in(request: HttpRequest) -> HttpResponse:
     """Where the admin sends whom it does not let in: on to sign in, unless they have."""
-    if request.user.is_authenticated and not _user(request).is_staff:
+    if request.user.is_authenticated and not user_of(request).is_staff:
         # To the page to sign in on and back would be a loop.
         raise PermissionDenied
     following = safe_path(request.GET.get("next", ""), default=reverse("admin:index"))
@@ -70,13 +67,13 @@ def sign_out_everywhere(request: HttpRequest) -> HttpResponse:
     """Ask, then end every sign-in of the user, this one too."""
     if request.method != "POST":
         return render(request, "accounts/sign_out_everywhere.html")
-    services.sign_out_everywhere(user=_user(request))
+    services.sign_out_everywhere(user=user_of(request))
     logout(request)
     return redirect("sign-in")
 
 
 def _account_context(request: HttpRequest) -> dict[str, Any]:
-    user = _user(request)
+    user = user_of(request)
     return {
         "tokens": ApiToken.objects.visible_to(user),
         "sign_ins": SignIn.objects.live().filter(user=user)[:20],
@@ -101,7 +98,7 @@ def create_token(request: HttpRequest) -> HttpResponse:
     refusal: DomainError | None = None
     made = None
     try:
-        made = services.create_token(user=_user(request), name=request.POST.get("name", ""))
+        made = services.create_token(user=user_of(request), name=request.POST.get("name", ""))
     except DomainError as error:
         refusal = error
     context = {
@@ -122,7 +119,7 @@ def create_token(request: HttpRequest) -> HttpResponse:
 @vary_on_headers("HX-Request")
 def revoke_token(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask, then end an API token of one's own."""
-    token = get_object_or_404(ApiToken.objects.visible_to(_user(request)), pk=pk)
+    token = get_object_or_404(ApiToken.objects.visible_to(user_of(request)), pk=pk)
     if request.method != "POST":
         return render(request, "accounts/revoke_token.html", {"token": token})
     services.revoke_token(token=token)

@@ -1,7 +1,6 @@
 """Sessions in the admin: a window. State is read only; the actions call the services."""
 
 from collections.abc import Callable
-from typing import cast
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -11,7 +10,7 @@ from django.template.defaultfilters import pluralize
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
-from accounts.models import User
+from accounts.requests import user_of
 from notebooks import services
 from notebooks.models import NotebookSession, Run, SessionEvent
 from notebooks.states import SessionStatus
@@ -80,7 +79,7 @@ class NotebookSessionAdmin(ReadOnly, ModelAdmin):
 
     @admin.action(description="Stop", permissions=["act"])
     def stop(self, request: HttpRequest, sessions: QuerySet[NotebookSession]) -> None:
-        actor = cast("User", request.user)
+        actor = user_of(request)
         self._each(
             request,
             sessions,
@@ -105,7 +104,7 @@ class NotebookSessionAdmin(ReadOnly, ModelAdmin):
                 "sessions": sessions.select_related("owner"),
             }
             return render(request, "admin/notebooks/delete_sessions.html", context)
-        actor = cast("User", request.user)
+        actor = user_of(request)
         self._each(
             request,
             sessions,

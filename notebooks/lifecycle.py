@@ -82,7 +82,9 @@ def halt(key: RunKey) -> None:
     Requires the session to be stopping, or this run to be wanted no more; leaves it stopping or
     stopped.
     """
-    Run.objects.filter(pk=key.run_id, log_tail="").update(log_tail=log_tail(key))
+    without_tail = Run.objects.filter(pk=key.run_id, log_tail="")
+    if without_tail.exists():
+        without_tail.update(log_tail=log_tail(key))
     backend().stop(key)
     if backend().observe(key) is None:
         finish(key)

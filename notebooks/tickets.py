@@ -5,7 +5,6 @@ it for a ticket, which only the gateway's own cookie carries. Redis keeps both u
 What they allow still depends on the sign-in or API token behind them, which the gateway checks.
 """
 
-import hashlib
 import json
 import secrets
 from dataclasses import asdict, dataclass
@@ -17,6 +16,7 @@ from uuid import UUID
 from django.utils import timezone
 from redis.exceptions import RedisError
 
+from submarine_site.core.digests import digest
 from submarine_site.core.errors import DomainError
 from submarine_site.core.redis import client
 
@@ -96,11 +96,6 @@ def read_ticket(session_id: UUID, ticket: str) -> IssuedTicket | None:
     if leave.session_id != session_id:
         return None
     return IssuedTicket(value=ticket, leave=leave, expires_at=expires_at)
-
-
-def digest(secret: str) -> str:
-    """What a code or ticket is known by."""
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def _key(kind: str, secret: str) -> str:

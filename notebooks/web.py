@@ -6,7 +6,7 @@ A page includes the fragment that it later swaps, so first paint and update are 
 import secrets
 from collections.abc import AsyncIterator, Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeAlias, cast
+from typing import Any, Concatenate, ParamSpec, TypeAlias
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -29,6 +29,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from accounts.middleware import sign_in_id
 from accounts.models import User
+from accounts.requests import user_of
 from environments.models import Environment
 from notebooks import launch_view, selectors, services
 from notebooks.addresses import session_url
@@ -48,13 +49,9 @@ EVENTS_SHOWN = 50
 RUNS_SHOWN = 10
 
 
-def _user(request: HttpRequest) -> User:
-    return cast("User", request.user)
-
-
 def _own(request: HttpRequest, pk: UUID) -> NotebookSession:
     """The session if the user may see it; a stranger's and a missing one look the same."""
-    return get_object_or_404(selectors.sessions_of(_user(request)), pk=pk)
+    return get_object_or_404(selectors.sessions_of(user_of(request)), pk=pk)
 
 
 def verb(view: View[[UUID]]) -> View[[UUID]]:
@@ -89,7 +86,7 @@ def _back_url(request: HttpRequest, pk: UUID) -> str:
 
 
 def _home_context(request: HttpRequest) -> dict[str, Any]:
-    sessions = Paginator(selectors.sessions_of(_user(request)), PAGE_SIZE)
+    sessions = Paginator(selectors.sessions_of(user_of(request)), PAGE_SIZE)
     return {"page": sessions.get_page(request.GET.get("page"))}
 
 
@@ -111,7 +108,7 @@ def rows(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_session(request: HttpRequest) -> HttpResponse:
     """Choose a size and an environment, and launch. What was chosen survives an error."""
-    user = _user(request)
+    user = user_of(request)
     profiles = list(ResourceProfile.objects.visible_to(user))
     environments = list(Environment.objects.visible_to(user))
     chosen = {
@@ -201,7 +198,7 @@ def open_session(request: HttpRequest, pk: UUID) -> HttpResponse:
     try:
         url = services.open_session(
             session=session,
-            user=_user(request),
+            user=user_of(request),
             credential=Credential.SIGN_IN,
             credential_id=sign_in_id(request),
             path=request.GET.get("next") or "lab",
@@ -217,7 +214,7 @@ def open_session(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @verb
 def start_session(request: HttpRequest, pk: UUID) -> HttpResponse:
-    services.start_session(session=_own(request, pk), actor=_user(request))
+    services.start_session(session=_own(request, pk), actor=user_of(request))
     if request.POST.get("from") == "home":
         return _back(request, pk)
     return redirect(_launched_url(pk))
@@ -225,7 +222,7 @@ def start_session(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @verb
 def stop_session(request: HttpRequest, pk: UUID) -> HttpResponse:
-    services.stop_session(session=_own(request, pk), actor=_user(request))
+    services.stop_session(session=_own(request, pk), actor=user_of(request))
     return _back(request, pk)
 
 
@@ -239,7 +236,7 @@ def rename_session(request: HttpRequest, pk: UUID) -> HttpResponse:
     refusal: DomainError | None = None
     if request.method == "POST":
         try:
-            services.rename_session(session=session, name=name, actor=_user(request))
+            services.rename_session(session=session, name=name, actor=user_of(request))
         except DomainError as error:
             refusal = error
         else:
@@ -261,7 +258,7 @@ def delete_session(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask, then delete."""
     session = _own(request, pk)
     if request.method == "POST":
-        services.delete_session(session=session, actor=_user(request))
+        services.delete_session(session=session, actor=user_of(request))
         messages.success(request, f"Deleted “{session.name}”.")
         return redirect("home")
     context = {"session": session, "back": _back_url(request, pk)}

@@ -27,6 +27,7 @@ from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 from accounts import services as accounts
 from accounts.middleware import sign_in_id
 from accounts.models import ApiToken, User
+from accounts.requests import user_of
 from environments.models import Environment
 from notebooks import selectors, services
 from notebooks.addresses import session_url
@@ -43,10 +44,6 @@ from submarine_site.core.pagination import Cursor
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 
-def _user(request: Request) -> User:
-    return cast("User", request.user)
-
-
 class Root(APIRootView):
     """Submarine Notebooks, API version 2."""
 
@@ -58,7 +55,7 @@ class Me(RetrieveAPIView[User]):
     serializer_class = serializers.MeSerializer
 
     def get_object(self) -> User:
-        return _user(self.request)
+        return user_of(self.request)
 
 
 class CatalogueViewSet(ReadOnlyModelViewSet[E]):
@@ -70,7 +67,7 @@ class CatalogueViewSet(ReadOnlyModelViewSet[E]):
     queryset: CatalogueQuerySet[E]
 
     def get_queryset(self) -> QuerySet[E]:
-        return self.queryset.visible_to(_user(self.request))
+        return self.queryset.visible_to(user_of(self.request))
 
 
 @extend_schema_view(
@@ -146,7 +143,7 @@ class SessionViewSet(
         return _TAKEN.get(self.action or "", serializers.SessionSerializer)
 
     def get_queryset(self) -> QuerySet[NotebookSession]:
-        return selectors.sessions_of(_user(self.request))
+        return selectors.sessions_of(user_of(self.request))
 
     def _answer(self, pk: UUID, code: int) -> Response:
         # A rival may have deleted it since.
@@ -169,7 +166,7 @@ class SessionViewSet(
     def create(self, request: Request) -> Response:
         chosen = _valid(serializers.SessionCreateSerializer, request)
         created = services.create_session(
-            owner=_user(request),
+            owner=user_of(request),
             idempotency_key=request.headers.get("Idempotency-Key", ""),
             **chosen,
         )
@@ -187,12 +184,12 @@ class SessionViewSet(
     def partial_update(self, request: Request, **_: Any) -> Response:
         session = self.get_object()
         changed = _valid(serializers.SessionUpdateSerializer, request)
-        services.rename_session(session=session, actor=_user(request), **changed)
+        services.rename_session(session=session, actor=user_of(request), **changed)
         return self._answer(session.pk, status.HTTP_200_OK)
 
     @extend_schema(summary="Delete a session with its files", responses={204: None})
     def destroy(self, request: Request, **_: Any) -> Response:
-        services.delete_session(session=self.get_object(), actor=_user(request))
+        services.delete_session(session=self.get_object(), actor=user_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(
@@ -204,7 +201,7 @@ class SessionViewSet(
     def start(self, request: Request, **_: Any) -> Response:
         session = self.get_object()
         _valid(serializers.NothingSerializer, request)
-        services.start_session(session=session, actor=_user(request))
+        services.start_session(session=session, actor=user_of(request))
         return self._answer(session.pk, status.HTTP_202_ACCEPTED)
 
     @extend_schema(summary="Stop a session", request=None, responses={202: _ACCEPTED})
@@ -212,7 +209,7 @@ class SessionViewSet(
     def stop(self, request: Request, **_: Any) -> Response:
         session = self.get_object()
         _valid(serializers.NothingSerializer, request)
-        services.stop_session(session=session, actor=_user(request))
+        services.stop_session(session=session, actor=user_of(request))
         return self._answer(session.pk, status.HTTP_202_ACCEPTED)
 
     @extend_schema(
@@ -227,7 +224,7 @@ class SessionViewSet(
         credential, credential_id = _credential(request)
         url = services.open_session(
             session=session,
-            user=_user(request),
+            user=user_of(request),
             credential=credential,
             credential_id=credential_id,
             path=chosen["path"],
@@ -269,7 +266,7 @@ class TokenViewSet(mixins.ListModelMixin, GenericViewSet[ApiToken]):
         return serializers.TokenSerializer
 
     def get_queryset(self) -> QuerySet[ApiToken]:
-        return ApiToken.objects.visible_to(_user(self.request))
+        return ApiToken.objects.visible_to(user_of(self.request))
 
     @extend_schema(
         summary="Make an API token; it is shown this once",
@@ -279,7 +276,7 @@ class TokenViewSet(mixins.ListModelMixin, GenericViewSet[ApiToken]):
     def create(self, request: Request) -> Response:
         chosen = _valid(serializers.TokenCreateSerializer, request)
         made = accounts.create_token(
-            user=_user(request),
+            user=user_of(request),
             name=chosen["name"],
             life=timedelta(days=chosen["expires_in_days"]),
         )

@@ -17,7 +17,8 @@ from notebooks.credentials import jupyter_token
 from notebooks.gateway.contract import Grant, Route, Ticket
 from notebooks.models import NotebookSession
 from notebooks.states import SessionStatus
-from notebooks.tickets import Credential, IssuedTicket, digest, read_ticket, redeem_code
+from notebooks.tickets import Credential, IssuedTicket, read_ticket, redeem_code
+from submarine_site.core.digests import digest
 
 P = ParamSpec("P")
 T = TypeVar("T")

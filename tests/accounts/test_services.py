@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from accounts import services, tasks
 from accounts.models import ApiToken, SignIn, User
+from submarine_site.core.digests import digest
 from submarine_site.core.errors import DomainError, InvalidInput
 
 pytestmark = pytest.mark.django_db
@@ -21,7 +22,7 @@ def test_only_the_hash_of_a_token_is_kept(ada: User) -> None:
     kept = " ".join(str(value) for value in ApiToken.objects.values().get().values())
     assert made.secret not in kept
     assert made.secret not in repr(made)
-    assert made.record.digest == services.digest(made.secret)
+    assert made.record.digest == digest(made.secret)
     assert made.record.hint == made.secret[:10]
 
 

@@ -6,7 +6,8 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import ApiToken, User
-from accounts.services import create_token, digest
+from accounts.services import create_token
+from submarine_site.core.digests import digest
 
 pytestmark = pytest.mark.django_db
 
