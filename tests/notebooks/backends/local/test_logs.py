@@ -35,6 +35,17 @@ def test_lines_are_taken_from_the_older_log_where_the_new_one_is_short(tmp_path:
     assert tail(tmp_path, 4) == "two\nthree\nfour\nfive\n"
 
 
+def test_a_log_that_was_just_rotated_away_is_read_from_the_older_one(tmp_path: Path) -> None:
+    (tmp_path / "server.log.1").write_text("one\ntwo\n")
+    assert tail(tmp_path, 1) == "two\n"
+
+
+def test_a_log_that_is_rotated_while_it_is_read_is_not_told_twice(tmp_path: Path) -> None:
+    (tmp_path / "server.log").write_text("one\ntwo\n")
+    (tmp_path / "server.log.1").hardlink_to(tmp_path / "server.log")
+    assert tail(tmp_path, 5) == "one\ntwo\n"
+
+
 def test_lines_longer_than_what_is_read_at_once_are_whole(tmp_path: Path) -> None:
     line = "x" * 200_000 + "\n"
     (tmp_path / "server.log").write_text("before\n" + line + line)
