@@ -55,10 +55,14 @@ schema: .venv/.installed-dev ## Write the API's schema to docs/openapi.yaml
 compile = $(bin)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --upgrade
 
-lock: .venv/.uv ## Choose the newest versions that fit, for the three environments
+lock: .venv/.uv ## Choose the newest versions that fit, for every environment and image
 	$(compile) --extra quickstart --output-file requirements.lock pyproject.toml
 	$(compile) --extra quickstart --group dev --output-file requirements-dev.lock pyproject.toml
-	$(compile) $(slow) --output-file docker/notebook/requirements.lock docker/notebook/requirements.in
+	$(compile) --constraints requirements.lock --output-file docker/requirements.lock pyproject.toml
+	$(compile) $(slow) --output-file $(notebook)/requirements.lock $(notebook)/requirements.in
+	$(compile) --constraints $(notebook)/requirements.lock --output-file $(notebook)/kernel.lock $(notebook)/kernel.in
+
+notebook = docker/notebook
 
 # More than half of the time in which Jupyter starts would go into building a grammar, for a check
 # of international addresses in JSON that jsonschema does without where these are not installed.

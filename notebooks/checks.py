@@ -6,8 +6,11 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
 
+from notebooks.backends.kubernetes.config import InvalidSite, read_site
+
 LOCAL_BACKEND = "notebooks.E001"
 SAME_HOST = "notebooks.E002"
+KUBERNETES = "notebooks.E003"
 
 
 def local_backend_is_accepted(**_: Any) -> list[CheckMessage]:
@@ -39,3 +42,14 @@ def gateway_has_its_own_host(**_: Any) -> list[CheckMessage]:
             id=SAME_HOST,
         )
     ]
+
+
+def kubernetes_settings_can_be_used(**_: Any) -> list[CheckMessage]:
+    """Refuse settings of the Kubernetes backend with which no session would start."""
+    if settings.BACKEND != "kubernetes":
+        return []
+    try:
+        read_site(settings.KUBERNETES)
+    except InvalidSite as invalid:
+        return [Error(problem, id=KUBERNETES) for problem in invalid.problems]
+    return []

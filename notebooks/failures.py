@@ -18,11 +18,16 @@ class Mender(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """What goes with a code: a title, who can mend it, and what to do next."""
+    """What goes with a code: a title, who can mend it, and what to do next.
+
+    `restart_once`: through no fault of its own, so that the session is started again by itself,
+    once.
+    """
 
     title: str
     mender: Mender
     advice: str
+    restart_once: bool = False
 
 
 REASONS: dict[str, Reason] = {
@@ -66,6 +71,118 @@ REASONS: dict[str, Reason] = {
         title="The home is in use",
         mender=Mender.NOBODY,
         advice="It is removed when what uses it has ended.",
+    ),
+    "unschedulable": Reason(
+        title="No machine can hold this size",
+        mender=Mender.USER,
+        advice="Choose another size, or ask an operator for a machine that can hold it.",
+    ),
+    "namespace_full": Reason(
+        title="The cluster has no more for sessions",
+        mender=Mender.USER,
+        advice="Stop a session that you do not need, choose a smaller size, or try again later.",
+    ),
+    "policy_refused": Reason(
+        title="The cluster's policy forbids this session",
+        mender=Mender.OPERATOR,
+        advice="Choose another size or environment, or show the message to an operator.",
+    ),
+    "volume_missing": Reason(
+        title="The home is gone",
+        mender=Mender.OPERATOR,
+        advice="An operator has to look at where the home went before it is started again.",
+    ),
+    "volume_unbound": Reason(
+        title="There is no storage for the home",
+        mender=Mender.OPERATOR,
+        advice="An operator has to look at what provides storage in the cluster.",
+    ),
+    "volume_busy": Reason(
+        title="The home is attached elsewhere",
+        mender=Mender.USER,
+        advice=(
+            "Files are safe. Start it again in a few minutes: the cluster then lets go of what "
+            "was attached to a machine that went away."
+        ),
+    ),
+    "volume_failed": Reason(
+        title="The home could not be attached",
+        mender=Mender.OPERATOR,
+        advice="Start it again in a while; if that does not help, tell an operator.",
+    ),
+    "image_invalid": Reason(
+        title="The image's name is wrong",
+        mender=Mender.OPERATOR,
+        advice="Choose another environment; an operator has to mend this one.",
+    ),
+    "image_missing": Reason(
+        title="The image does not exist",
+        mender=Mender.OPERATOR,
+        advice="Choose another environment; an operator has to mend this one.",
+    ),
+    "registry_refused": Reason(
+        title="The registry refused the image",
+        mender=Mender.OPERATOR,
+        advice="Choose another environment; an operator has to mend the access to this one.",
+    ),
+    "image_pull_failed": Reason(
+        title="The image could not be pulled",
+        mender=Mender.OPERATOR,
+        advice="Start it again in a while; if that does not help, tell an operator.",
+    ),
+    "image_unfit": Reason(
+        title="The image cannot run a session",
+        mender=Mender.OPERATOR,
+        advice="Choose another environment; an operator has to mend the image of this one.",
+    ),
+    "preparation_failed": Reason(
+        title="A step before the start failed",
+        mender=Mender.OPERATOR,
+        advice="Show the message to an operator.",
+    ),
+    "machine_failed": Reason(
+        title="The machine could not run the session",
+        mender=Mender.OPERATOR,
+        advice="Start it again; if that does not help, tell an operator.",
+    ),
+    "out_of_memory": Reason(
+        title="Out of memory",
+        mender=Mender.USER,
+        advice=(
+            "Files are safe, kernels are gone. Start it again with a bigger size, or load less at "
+            "once."
+        ),
+    ),
+    "kernel_out_of_memory": Reason(
+        title="A process ran out of memory",
+        mender=Mender.USER,
+        advice="Restart the kernel and load less at once, or use a session of a bigger size.",
+    ),
+    "out_of_disk": Reason(
+        title="Out of scratch space",
+        mender=Mender.USER,
+        advice=(
+            "Files in the home are safe, kernels are gone. Start it again, and keep big files in "
+            "the home."
+        ),
+    ),
+    "evicted": Reason(
+        title="Its machine had to be cleared",
+        mender=Mender.NOBODY,
+        advice="Files are safe, kernels are gone. Start it again.",
+        restart_once=True,
+    ),
+    "preempted": Reason(
+        title="More important work took its place",
+        mender=Mender.NOBODY,
+        advice="Files are safe, kernels are gone. Start it again.",
+        restart_once=True,
+    ),
+    "node_lost": Reason(
+        title="Its machine was lost",
+        mender=Mender.NOBODY,
+        advice="Files are safe, kernels are gone. Start it again.",
+        restart_once=True,
     ),
     "backend_unavailable": Reason(
         title="What runs the sessions did not answer",

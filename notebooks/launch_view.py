@@ -4,16 +4,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from django.conf import settings
+
 from notebooks.backends.contract import Phase
-from notebooks.models import NotebookSession
+from notebooks.models import NotebookSession, Run, RunPhase
 from notebooks.states import LAUNCHED, SessionStatus
 
 _LABELS = {
-    Phase.ACCEPTED: "Accepted",
+    Phase.QUEUED: "Queued",
+    Phase.SCHEDULING: "Finding a place",
+    Phase.VOLUME: "Attaching storage",
+    Phase.PULLING_IMAGE: "Pulling the image",
     Phase.PREPARING: "Preparing",
     Phase.STARTING_SERVER: "Starting Jupyter",
     Phase.READY: "Ready",
 }
+
+_IN_A_CLUSTER = {Phase.SCHEDULING, Phase.VOLUME, Phase.PULLING_IMAGE}
+"""What only a backend of many machines goes through."""
 
 
 class Progress(StrEnum):
@@ -35,37 +43,40 @@ class Step:
 
 
 def steps(session: NotebookSession) -> list[Step]:
-    """Return the launch of the session's present or last run; empty if it has none."""
+    """Return the launch of the session's present or last run; empty if it has none.
+
+    A step that was left out, as where the image was there already, is not shown.
+    """
     run = session.current_run
     if run is None:
         return []
-    seen = {phase.phase: phase for phase in run.phases.all()}
-    begun = [phase for phase in Phase if phase in seen]
-    shown: list[Step] = []
-    for phase in Phase:
-        times = seen.get(phase)
-        if times is None:
-            shown.append(Step(label=_LABELS[phase], progress=Progress.TO_COME))
-            continue
-        over = times.finished_at is not None or run.ready_at is not None
-        progress = Progress.DONE if over else Progress.NOW
-        ended_here = run.ready_at is None and phase == begun[-1]
-        if session.status == SessionStatus.FAILED and ended_here:
+    phases = {phase.phase: phase for phase in run.phases.all()}
+    begun = [phase for phase in Phase if phase in phases]
+    shown = [_step(session, run, phases[phase], is_last=phase == begun[-1]) for phase in begun]
+    order = list(Phase)
+    to_come = order[order.index(begun[-1]) + 1 :] if begun else order
+    if settings.BACKEND != "kubernetes":
+        to_come = [phase for phase in to_come if phase not in _IN_A_CLUSTER]
+    return shown + [Step(label=_LABELS[phase], progress=Progress.TO_COME) for phase in to_come]
+
+
+def _step(session: NotebookSession, run: Run, phase: RunPhase, *, is_last: bool) -> Step:
+    over = phase.finished_at is not None or run.ready_at is not None
+    progress = Progress.DONE if over else Progress.NOW
+    if is_last and run.ready_at is None:
+        if session.status == SessionStatus.FAILED:
             progress = Progress.FAILED
-        elif session.status in LAUNCHED and ended_here:
+        elif session.status in LAUNCHED:
             # Between two steps the last one seen is still what is going on.
-            progress = Progress.NOW if phase is not Phase.ACCEPTED else Progress.DONE
-        finished = times.finished_at or (times.started_at if over else None)
-        shown.append(
-            Step(
-                label=_LABELS[phase],
-                progress=progress,
-                started_at=times.started_at,
-                seconds=(finished - times.started_at).total_seconds() if finished else None,
-                detail=times.detail,
-            )
-        )
-    return shown
+            progress = Progress.NOW
+    finished = phase.finished_at or (phase.started_at if over else None)
+    return Step(
+        label=_LABELS[Phase(phase.phase)],
+        progress=progress,
+        started_at=phase.started_at,
+        seconds=(finished - phase.started_at).total_seconds() if finished else None,
+        detail=phase.detail,
+    )
 
 
 def current_step(session: NotebookSession) -> Step | None:

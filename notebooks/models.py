@@ -96,13 +96,19 @@ class Run(models.Model):
     cpu_milli = models.PositiveIntegerField()
     memory_mib = models.PositiveIntegerField()
     gpus = models.PositiveIntegerField()
+    # `Placement` of the profile, as JSON.
+    placement = models.JSONField(default=dict)
     environment_name = models.CharField(max_length=80)
     image = models.CharField(max_length=255)
+    # Begun by the service itself, after the run before was lost with its machine.
+    is_restart = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now)
     ready_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     address = models.CharField(max_length=255, blank=True)
     exit_code = models.IntegerField(null=True)
+    # Processes that ran out of memory while the server lived on.
+    oom_kills = models.PositiveIntegerField(default=0)
     log_tail = models.TextField(blank=True)
 
     class Meta:
@@ -162,7 +168,19 @@ class SessionEvent(models.Model):
     class Meta:
         verbose_name = "event"
         ordering = ["-id"]
-        indexes = [models.Index(fields=["session", "-id"], name="event_of_session")]
+        indexes = [
+            models.Index(fields=["session", "-id"], name="event_of_session"),
+            models.Index(
+                fields=["created_at"],
+                condition=models.Q(to_status=SessionStatus.FAILED),
+                name="event_failed",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.message or self.to_status
+
+    @property
+    def explanation(self) -> Explanation:
+        """What the catalogue says of it. Requires that it has a code."""
+        return explain(self.code, self.message)

@@ -7,7 +7,7 @@ list as ours is never seen here, and so never touched.
 
 import logging
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
@@ -25,6 +25,7 @@ from notebooks.backends.contract import (
     RunKey,
     RunState,
 )
+from notebooks.failures import REASONS
 from notebooks.models import NotebookSession, Run
 from notebooks.querysets import NotebookSessionQuerySet
 from notebooks.states import SessionStatus
@@ -36,6 +37,9 @@ logger = logging.getLogger(__name__)
 
 LAUNCH_GRACE = timedelta(seconds=5)
 """How long the task that a click enqueued, or the worker that claimed it, has the right of way."""
+
+GIVE_UP_AFTER = timedelta(minutes=15)
+"""How long a run is begun again and again of which nothing comes to be."""
 
 ORPHAN_GRACE = timedelta(minutes=5)
 """How long something with our labels and no row is left alone."""
@@ -50,6 +54,7 @@ class Row:
     status_changed_at: datetime
     address: str = ""
     phases: frozenset[PhaseTime] = frozenset()
+    is_restart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,15 @@ class Fail:
 
 
 @dataclass(frozen=True, slots=True)
+class Restart:
+    """Begin anew what was lost through no fault of its own."""
+
+    key: RunKey
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class StopExited:
     """The server ended of its own will, in order: a stop, not a failure."""
 
@@ -114,12 +128,12 @@ class Discard:
     key: RunKey
 
 
-Action: TypeAlias = (
-    Launch | RecordPhases | MarkRunning | AdoptAddress | Fail | StopExited | Halt | Finish | Discard
-)
+Quick: TypeAlias = RecordPhases | MarkRunning | AdoptAddress
+"""What needs the database alone."""
 
+Slow: TypeAlias = Launch | Fail | Restart | StopExited | Halt | Finish | Discard
 
-Slow = Launch | Halt | Finish
+Action: TypeAlias = Quick | Slow
 
 
 def plan(
@@ -163,27 +177,32 @@ def _plan_starting(
 ) -> list[Action]:
     if seen is None:
         waited = now - row.status_changed_at
-        if waited > start_timeout:
+        if waited > GIVE_UP_AFTER:
             return [
                 Fail(
                     row.key,
                     "backend_unavailable",
-                    f"Nothing could be started within {_seconds(start_timeout)}.",
+                    f"Nothing could be started within {_seconds(GIVE_UP_AFTER)}.",
                 )
             ]
         return [Launch(row.key)] if waited > LAUNCH_GRACE else []
     actions: list[Action] = []
-    if seen.phases and not set(seen.phases) <= row.phases:
-        actions.append(RecordPhases(row.key, seen.phases))
+    phases = _with_queue(row, seen.phases)
+    if not row.phases.issuperset(phases):
+        actions.append(RecordPhases(row.key, phases))
     match seen.state:
         case RunState.READY:
             actions.append(MarkRunning(row.key, seen))
         case RunState.EXITED:
-            actions.append(_exited_at_start(row, seen))
+            actions.append(_lost(row, seen) or _exited_at_start(row, seen))
+        case RunState.STARTING if seen.failure_code:
+            actions.append(
+                _lost(row, seen) or Fail(row.key, seen.failure_code, seen.failure_detail)
+            )
         case RunState.STARTING | RunState.STOPPING:
             # The deadline starts anew with each phase: progress is not a failure.
-            progress = [phase.started_at for phase in seen.phases]
-            if now - max([row.status_changed_at, *progress]) > start_timeout:
+            progress = [phase.started_at for phase in (*row.phases, *phases)]
+            if not seen.waits and now - max([row.status_changed_at, *progress]) > start_timeout:
                 actions.append(
                     Fail(
                         row.key,
@@ -194,10 +213,30 @@ def _plan_starting(
     return actions
 
 
+def _with_queue(row: Row, seen: tuple[PhaseTime, ...]) -> tuple[PhaseTime, ...]:
+    """The phases that were seen, and the one that ended with the first of them."""
+    queued = next((phase for phase in row.phases if phase.phase is Phase.QUEUED), None)
+    if not seen or queued is None or queued.finished_at is not None:
+        return seen
+    # A cluster tells times in whole seconds.
+    over = max(queued.started_at, seen[0].started_at)
+    return (replace(queued, finished_at=over, detail=""), *seen)
+
+
+def _lost(row: Row, seen: Observed) -> Restart | None:
+    """To be begun anew, once, if that is how such an end is met."""
+    reason = REASONS.get(seen.failure_code)
+    if row.is_restart or reason is None or not reason.restart_once:
+        return None
+    return Restart(row.key, seen.failure_code, seen.failure_detail)
+
+
 def _plan_running(row: Row, seen: Observed | None) -> list[Action]:
     if seen is None:
         return [Fail(row.key, "server_lost", "The notebook server is gone; it left no word why.")]
     if seen.state is RunState.EXITED:
+        if restart := _lost(row, seen):
+            return [restart]
         if seen.exit_code == 0 and not seen.failure_code:
             return [StopExited(row.key, seen.exit_code)]
         return [
@@ -251,19 +290,21 @@ def orphans(
     ]
 
 
-def apply(action: Action) -> None:
+def apply(action: Action) -> None:  # noqa: C901 - a line for each action
     """Do one thing that was planned. Guarded: it changes nothing if it is no longer due."""
     match action:
         case Launch(key):
             lifecycle.launch(key)
         case RecordPhases(key, phases):
-            lifecycle.record_phases(key, phases)
+            lifecycle.record_phases({key: phases})
         case MarkRunning(key, observed):
             lifecycle.mark_running(key, observed)
         case AdoptAddress(key, address):
             lifecycle.adopt_address(key, address)
         case Fail(key, code, message, exit_code):
             lifecycle.fail(key, code=code, message=message, exit_code=exit_code)
+        case Restart(key, code, message):
+            lifecycle.restart(key, code=code, message=message)
         case StopExited(key, exit_code):
             lifecycle.stop_exited(
                 key,
@@ -283,21 +324,22 @@ def reconcile_session(key: RunKey) -> None:
     """Look at one run, and do what is due. Raises `BackendError` if it cannot be looked at."""
     observed_at = timezone.now()
     seen = backend().observe(key)
-    rows = _rows(NotebookSession.objects.filter(current_run_id=key.run_id))
-    _apply_all(
-        plan(
-            rows,
-            {key: seen} if seen else {},
-            observed_at=observed_at,
-            start_timeout=settings.START_TIMEOUT,
-        )
-    )
+    for action in _plan_runs({key: seen}, observed_at):
+        _try(action)
+
+
+def reconcile(seen: Mapping[RunKey, Observed | None], *, observed_at: datetime) -> list[RunKey]:
+    """Do what is due and quick about these runs, as they were seen; None: nothing is left of it.
+
+    Returns those of which something else is due, each for a look of its own.
+    """
+    return _do_quick(_plan_runs(seen, observed_at))
 
 
 def reconcile_all() -> list[RunKey] | None:
     """Look at every active session and every run, and do what is due and quick.
 
-    What the backend may take long over (to begin a run, to remove a home) must not keep everybody
+    What the backend may take long over (to begin a run, to read a log) must not keep everybody
     else waiting: the runs with such are returned, each for a look of its own. One process at a
     time; returns None when another is at it. Raises `BackendError` if the backend cannot be
     looked at.
@@ -314,11 +356,42 @@ def reconcile_all() -> list[RunKey] | None:
             observed_at=observed_at,
             start_timeout=settings.START_TIMEOUT,
         )
+        due = _do_quick(actions)
         unclaimed = observed.keys() - {row.key for row in rows}
         if unclaimed:
-            actions += _plan_orphans(unclaimed, now=observed_at)
-        _apply_all(action for action in actions if not isinstance(action, Slow))
-        return [action.key for action in actions if isinstance(action, Slow)]
+            for discard in _plan_orphans(unclaimed, now=observed_at):
+                _try(discard)
+        return due
+
+
+def _plan_runs(seen: Mapping[RunKey, Observed | None], observed_at: datetime) -> list[Action]:
+    sessions = NotebookSession.objects.active()
+    return plan(
+        _rows(sessions.filter(current_run__in=[key.run_id for key in seen])),
+        {key: observed for key, observed in seen.items() if observed is not None},
+        observed_at=observed_at,
+        start_timeout=settings.START_TIMEOUT,
+    )
+
+
+def _do_quick(actions: Iterable[Action]) -> list[RunKey]:
+    """Do what the database alone is needed for; return the runs of which something else is due."""
+    phases: dict[RunKey, tuple[PhaseTime, ...]] = {}
+    others: list[Quick] = []
+    slow: dict[RunKey, None] = {}
+    for action in actions:
+        match action:
+            case RecordPhases(key, seen):
+                phases[key] = seen
+            case MarkRunning() | AdoptAddress():
+                others.append(action)
+            case _:
+                slow[action.key] = None
+    if phases:
+        lifecycle.record_phases(phases)
+    for action in others:
+        _try(action)
+    return list(slow)
 
 
 def _plan_orphans(unclaimed: Collection[RunKey], *, now: datetime) -> list[Discard]:
@@ -355,6 +428,7 @@ def _rows(sessions: NotebookSessionQuerySet) -> list[Row]:
             status=SessionStatus(session.status),
             status_changed_at=session.status_changed_at,
             address=session.current_run.address,
+            is_restart=session.current_run.is_restart,
             phases=frozenset(
                 PhaseTime(
                     phase=Phase(phase.phase),
@@ -370,15 +444,14 @@ def _rows(sessions: NotebookSessionQuerySet) -> list[Row]:
     ]
 
 
-def _apply_all(actions: Iterable[Action]) -> None:
-    for action in actions:
-        try:
-            apply(action)
-        except BackendError as error:
-            # The next look meets it again.
-            logger.warning("%s of run %s: %s", type(action).__name__, action.key.run_id, error)
-        except SoftTimeLimitExceeded:
-            raise
-        except Exception:
-            # A fault over one run must not keep all the others from being looked after.
-            logger.exception("%s of run %s", type(action).__name__, action.key.run_id)
+def _try(action: Action) -> None:
+    try:
+        apply(action)
+    except BackendError as error:
+        # The next look meets it again.
+        logger.warning("%s of run %s: %s", type(action).__name__, action.key.run_id, error)
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception:
+        # A fault over one run must not keep all the others from being looked after.
+        logger.exception("%s of run %s", type(action).__name__, action.key.run_id)

@@ -9,13 +9,11 @@ import json
 import logging
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from uuid import UUID
 
 from celery import Task
 from django.db import IntegrityError, transaction
-from django.db.models import Max
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
@@ -23,8 +21,8 @@ from accounts.models import User
 from environments.models import Environment
 from notebooks import tasks
 from notebooks.addresses import enter_url
-from notebooks.backends.contract import Phase
-from notebooks.models import NotebookSession, Run, RunPhase
+from notebooks.models import NotebookSession, Run
+from notebooks.runs import new_run
 from notebooks.states import LAUNCHED, SessionStatus
 from notebooks.tickets import Credential, Leave, issue_code
 from quotas.models import ResourceProfile
@@ -86,7 +84,7 @@ def create_session(
                 idempotency_key=key,
                 idempotency_digest=digest if key else "",
             )
-            run = _new_run(session)
+            run = new_run(session)
             NotebookSession.objects.filter(pk=session.pk).update(current_run=run)
             session.current_run = run
             NotebookSession.objects.note(
@@ -148,7 +146,7 @@ def start_session(*, session: NotebookSession, actor: User) -> NotebookSession:
             )
         _choose_profile(session.owner, session.profile.name)
         _choose_environment(session.owner, session.environment.name)
-        run = _new_run(session)
+        run = new_run(session)
         NotebookSession.objects.transition(
             session.pk, SessionStatus.REQUESTED, actor=actor, current_run_id=run.pk
         )
@@ -232,24 +230,6 @@ def _refuse_deleted(session: NotebookSession) -> None:
     """Refuse what came too late: the session was deleted after the request had found it."""
     if session.deleted_at is not None:
         raise DomainError(NOT_FOUND, code="not_found", status=404)
-
-
-def _new_run(session: NotebookSession) -> Run:
-    last = session.runs.aggregate(last=Max("number"))["last"] or 0
-    now: datetime = timezone.now()
-    run = Run.objects.create(
-        session=session,
-        number=last + 1,
-        profile_name=session.profile.display_name,
-        cpu_milli=session.profile.cpu_milli,
-        memory_mib=session.profile.memory_mib,
-        gpus=session.profile.gpus,
-        environment_name=session.environment.display_name,
-        image=session.environment.image,
-        created_at=now,
-    )
-    RunPhase.objects.create(run=run, phase=Phase.ACCEPTED, started_at=now, finished_at=now)
-    return run
 
 
 def _enqueue(task: "Task[[str, str], None]", run: Run) -> None:

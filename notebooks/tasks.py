@@ -13,6 +13,9 @@ from notebooks.backends.contract import (
     BackendUnavailable,
     RunKey,
 )
+from notebooks.wiring import backend
+from submarine_site.core.heartbeat import Heartbeat, beat
+from submarine_site.core.locks import AdvisoryLock, try_lock
 from submarine_site.core.redis import client
 
 logger = logging.getLogger(__name__)
@@ -27,7 +30,12 @@ def _key(session_id: str, run_id: str) -> RunKey:
 @shared_task(autoretry_for=(BackendUnavailable,), max_retries=5, retry_backoff=1, retry_jitter=True)
 def launch(session_id: str, run_id: str) -> None:
     """Begin a run. Requires requested, leaves starting or failed."""
-    lifecycle.launch(_key(session_id, run_id))
+    key = _key(session_id, run_id)
+    try:
+        lifecycle.launch(key)
+    except BackendUnavailable:
+        lifecycle.hold_up(key, "What runs the sessions does not answer. It is tried again.")
+        raise
 
 
 @shared_task(autoretry_for=(BackendUnavailable,), max_retries=5, retry_backoff=1, retry_jitter=True)
@@ -52,12 +60,26 @@ def reconcile_session(session_id: str, run_id: str) -> None:
 def reconcile_all() -> None:
     """Look at everything and do what is due; requires and leaves any state."""
     try:
-        due = reconciler.reconcile_all() or []
+        due = reconciler.reconcile_all()
     except BackendError as error:
         logger.warning("the backend could not be looked at: %s", error)
         return
+    if due is None:
+        return
+    beat(Heartbeat.POLL)
     for key in due:
         reconcile_session.delay(str(key.session_id), str(key.run_id))
+
+
+@shared_task
+def tidy() -> None:
+    """Put right what concerns no single session."""
+    try:
+        with try_lock(AdvisoryLock.TIDY) as held:
+            if held:
+                backend().tidy()
+    except BackendError as error:
+        logger.warning("not tidied: %s", error)
 
 
 @shared_task

@@ -31,7 +31,7 @@ from accounts.middleware import sign_in_id
 from accounts.models import User
 from accounts.requests import user_of
 from environments.models import Environment
-from notebooks import launch_view, selectors, services
+from notebooks import launch_view, memory, selectors, services
 from notebooks.addresses import session_url
 from notebooks.logs import log_of
 from notebooks.models import NotebookSession
@@ -150,6 +150,7 @@ def _session_context(request: HttpRequest, session: NotebookSession) -> dict[str
     return {
         "session": session,
         "steps": launch_view.steps(session),
+        "notice": memory.notice_of(session),
         "events": session.events.select_related("actor")[:EVENTS_SHOWN],
         "runs": session.runs.all()[:RUNS_SHOWN],
         "address": session_url(session.pk),

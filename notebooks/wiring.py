@@ -6,6 +6,7 @@ from django.conf import settings
 
 from notebooks.backends.contract import Backend
 from notebooks.backends.fake import FakeBackend
+from notebooks.backends.kubernetes.config import read_site
 from notebooks.backends.local.backend import LocalBackend
 
 
@@ -13,6 +14,13 @@ from notebooks.backends.local.backend import LocalBackend
 def backend() -> Backend:
     """Return this process's backend."""
     match settings.BACKEND:
+        case "kubernetes":
+            # Its libraries are for the processes that talk to a cluster.
+            from notebooks.backends.kubernetes.api import Api  # noqa: PLC0415
+            from notebooks.backends.kubernetes.backend import KubernetesBackend  # noqa: PLC0415
+
+            site = read_site(settings.KUBERNETES)
+            return KubernetesBackend(site, Api(namespace=site.namespace))
         case "local":
             return LocalBackend(
                 data=settings.DATA_DIR,

@@ -17,3 +17,35 @@ class ResourceProfileAdmin(CatalogueAdmin):
         "enabled",
         "position",
     )
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "name",
+                    "display_name",
+                    "description",
+                    ("position", "enabled"),
+                    "groups",
+                    "created_at",
+                )
+            },
+        ),
+        ("Size", {"fields": (("cpu_milli", "memory_mib", "gpus"), "shared_memory_mib")}),
+        (
+            "Placement on Kubernetes",
+            {
+                "classes": ("collapse",),
+                "description": "Other backends have no use for these.",
+                "fields": (
+                    ("cpu_overcommit", "memory_overcommit"),
+                    "gpu_resource",
+                    "node_selector",
+                    "preferred_nodes",
+                    "tolerations",
+                    ("priority_class", "service_account"),
+                    "pod_patch",
+                ),
+            },
+        ),
+    )

@@ -4,6 +4,8 @@ from django.contrib import admin
 from django.urls import include, path
 
 from accounts import views as accounts
+from submarine_site.health import health
+from submarine_site.metrics import metrics
 from submarine_site.monitor import monitor
 
 urlpatterns = [
@@ -19,6 +21,8 @@ urlpatterns = [
     path("account/tokens", accounts.create_token, name="token-create"),
     path("account/tokens/<uuid:pk>/revoke", accounts.revoke_token, name="token-revoke"),
     path("account/sign-out-everywhere", accounts.sign_out_everywhere, name="sign-out-everywhere"),
+    path("health", health, name="health"),
+    path("metrics", metrics, name="metrics"),
     path("", include("notebooks.urls")),
 ]
 

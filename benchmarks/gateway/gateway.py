@@ -56,6 +56,9 @@ class OneSession:
     async def record_activity(self, seen: Mapping[UUID, datetime]) -> None:
         pass
 
+    async def record_oom_kills(self, seen: Mapping[UUID, int]) -> None:
+        pass
+
 
 def main(port: int, address: str, session_id: UUID) -> None:
     # As in the service: requests are logged.

@@ -6,6 +6,9 @@ A remote call has a timeout. Two errors leave a backend: `BackendRefused` (it wi
 often it is tried; its message is for the user) and `BackendUnavailable` (try again later).
 
 Anything that is ours carries its session's and run's id, so that it is found without a row.
+
+Whoever starts and stops holds the session's lock (`notebooks.lifecycle`): a backend need not know
+that a run which was stopped, and is gone, must not be begun again.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,6 +18,7 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from submarine_site.core.placement import Placement
 from submarine_site.core.resources import Resources
 
 
@@ -63,6 +67,7 @@ class SessionSpec:
     base_url: str
     token: str = field(repr=False)
     home: UUID
+    placement: Placement = field(default_factory=Placement)
 
 
 class RunState(StrEnum):
@@ -79,10 +84,17 @@ class RunState(StrEnum):
 
 
 class Phase(StrEnum):
-    """The steps of a launch, in the order in which they happen."""
+    """The steps of a launch, in the order in which they happen. Not every backend has them all."""
 
-    ACCEPTED = "accepted"
+    QUEUED = "queued"
+    """Asked for; the backend has not taken it yet."""
+    SCHEDULING = "scheduling"
+    """A place is looked for."""
+    VOLUME = "volume"
+    """What it stores is brought to that place."""
+    PULLING_IMAGE = "pulling_image"
     PREPARING = "preparing"
+    """All that comes before the server itself."""
     STARTING_SERVER = "starting_server"
     READY = "ready"
 
@@ -101,6 +113,10 @@ class PhaseTime:
 class Observed:
     """What a look at one run showed.
 
+    STARTING with a `failure_code`: it will not start, whatever is waited for. `waits`: it is held
+    up by what takes the time it takes (a free place, an image that comes in), so that no deadline
+    runs; the last phase's detail says by what.
+
     `address` is where the gateway reaches it: `unix:/path/to/socket` or `http://host:port`; set
     from READY on. `exit_code` is set when EXITED: negative is the number of the signal that ended
     the server, as in `subprocess`. `failure_code` is the backend's own word for why it ended or
@@ -114,37 +130,50 @@ class Observed:
     exit_code: int | None = None
     failure_code: str = ""
     failure_detail: str = ""
+    waits: bool = False
 
 
 class Backend(Protocol):
     """Runs sessions. See the module's docstring for the rules that hold for every method."""
 
     def start(self, spec: SessionSpec) -> None:
-        """Begin the run, or leave it alone if it has begun. A run that was stopped or has ended
-        is not begun again: its key is spent.
+        """Begin the run, or leave it alone if it has begun, also if it has ended since.
 
-        The home must exist (`ensure_volume`).
+        The home must exist (`ensure_volume`): else it is refused, or seen to fail with
+        `volume_missing`.
         """
 
     def stop(self, key: RunKey) -> None:
-        """End the run gracefully, then by force, and remove what is left of it, logs excepted."""
+        """End the run gracefully, then by force, and remove what is left of it."""
 
     def observe(self, key: RunKey) -> Observed | None:
         """What this run is now; None when it is confirmed that nothing of it runs or remains."""
 
     def observe_all(self) -> Mapping[RunKey, Observed]:
-        """Every run of ours that this backend has, whether or not there is a row for it."""
+        """Every run of ours that this backend has, whether or not there is a row for it. Phases may
+        be left out.
+        """
 
-    def changes(self) -> Iterator[RunKey]:
-        """Block, and yield the key of each run as something about it changes. A hint: keys may be
-        repeated and may be lost. Never ends by itself.
+    def changes(self) -> Iterator[Mapping[RunKey, Observed | None]]:
+        """Block, and yield the runs about which something changed, as they are seen now; None:
+        nothing of it is left. Runs may be repeated and may be missed. Never ends by itself.
+
+        Now and then it yields nothing at all, so that who follows it is seen to be alive; it does
+        not while it cannot hear of changes.
         """
 
     def logs(self, key: RunKey, *, lines: int) -> str:
-        """The last `lines` lines the server wrote, also after it ended; empty if there are none."""
+        """The last `lines` lines the server wrote, also after it ended, for as long as anything of
+        the run is there; empty if there are none.
+        """
 
     def forget(self, session_id: UUID) -> None:
         """Remove what is kept of the session's past runs, such as their logs."""
+
+    def tidy(self) -> None:
+        """Put right what concerns no single run, such as leftovers that `observe_all` does not
+        show. Called every few minutes, by one process at a time.
+        """
 
     def ensure_volume(self, volume_id: UUID) -> None:
         """Make the volume if it is not there."""

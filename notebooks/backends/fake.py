@@ -42,16 +42,15 @@ class FakeBackend:
         self.volumes: set[UUID] = set()
         self._lock = RLock()
         self._runs: dict[RunKey, _Run] = {}
-        self._spent: set[RunKey] = set()
         self._logs: dict[RunKey, list[str]] = {}
-        self._watchers: list[SimpleQueue[RunKey]] = []
+        self._watchers: list[SimpleQueue[Mapping[RunKey, Observed | None]]] = []
 
     def start(self, spec: SessionSpec) -> None:
         with self._lock:
-            if spec.key in self._runs or spec.key in self._spent:
+            if spec.key in self._runs:
                 return
             if spec.home not in self.volumes:
-                raise BackendRefused("The home does not exist.", code="start_refused")
+                raise BackendRefused("The home does not exist.", code="volume_missing")
             now = _now()
             phases = (
                 PhaseTime(phase=Phase.PREPARING, started_at=now, finished_at=now),
@@ -64,7 +63,6 @@ class FakeBackend:
 
     def stop(self, key: RunKey) -> None:
         with self._lock:
-            self._spent.add(key)
             if key not in self._runs:
                 return
             if self._runs[key].observed.state is RunState.EXITED:
@@ -81,8 +79,8 @@ class FakeBackend:
         with self._lock:
             return {key: run.observed for key, run in self._runs.items()}
 
-    def changes(self) -> Iterator[RunKey]:
-        watcher: SimpleQueue[RunKey] = SimpleQueue()
+    def changes(self) -> Iterator[Mapping[RunKey, Observed | None]]:
+        watcher: SimpleQueue[Mapping[RunKey, Observed | None]] = SimpleQueue()
         with self._lock:
             self._watchers.append(watcher)
         return iter(watcher.get, None)
@@ -95,6 +93,9 @@ class FakeBackend:
         with self._lock:
             for key in [key for key in self._logs if key.session_id == session_id]:
                 del self._logs[key]
+
+    def tidy(self) -> None:
+        """Nothing is left over."""
 
     def ensure_volume(self, volume_id: UUID) -> None:
         with self._lock:
@@ -129,7 +130,6 @@ class FakeBackend:
     def exit(self, key: RunKey, code: int) -> None:
         """Let the server end by itself."""
         with self._lock:
-            self._spent.add(key)
             now = _now()
             phases = self._runs[key].observed.phases
             self._change(
@@ -143,7 +143,6 @@ class FakeBackend:
     def vanish(self, key: RunKey) -> None:
         """Leave nothing of the run: it was stopped to the end, or lost without a trace."""
         with self._lock:
-            self._spent.add(key)
             del self._runs[key]
             self._tell(key)
 
@@ -182,7 +181,7 @@ class FakeBackend:
 
     def _tell(self, key: RunKey) -> None:
         for watcher in self._watchers:
-            watcher.put(key)
+            watcher.put({key: self.observe(key)})
 
 
 class RefusingBackend(FakeBackend):
@@ -213,7 +212,7 @@ class UnreachableBackend(FakeBackend):
         self._connect()
         return super().observe_all()
 
-    def changes(self) -> Iterator[RunKey]:
+    def changes(self) -> Iterator[Mapping[RunKey, Observed | None]]:
         self._connect()
         return super().changes()
 
@@ -246,6 +245,5 @@ class VanishingBackend(FakeBackend):
 
     def start(self, spec: SessionSpec) -> None:
         with self._lock:
-            if spec.key not in self._spent:
-                super().start(spec)
-                self.vanish(spec.key)
+            super().start(spec)
+            self.vanish(spec.key)

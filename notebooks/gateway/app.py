@@ -25,6 +25,7 @@ from notebooks.gateway.config import GatewayConfig
 from notebooks.gateway.contract import Authority
 from notebooks.gateway.entrance import ENTER, Entrance
 from notebooks.gateway.headers import HeaderPolicy
+from notebooks.gateway.memory import OomKills
 from notebooks.gateway.pages import answer, own_headers, wants_page
 from notebooks.gateway.proxy import Exchange, Proxy
 from notebooks.gateway.refusals import Refusal, bad_request, not_found
@@ -52,7 +53,13 @@ class Gateway:
         self._admission = Admission(config=config, authorization=self._authorization, policy=policy)
         self._entrance = Entrance(config=config, authority=authority)
         self._activity = Activity(authority)
-        self._proxy = Proxy(config=config, authorization=self._authorization, policy=policy)
+        self._oom_kills = OomKills(authority)
+        self._proxy = Proxy(
+            config=config,
+            authorization=self._authorization,
+            policy=policy,
+            oom_kills=self._oom_kills,
+        )
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         started = time.perf_counter()
@@ -78,6 +85,7 @@ class Gateway:
         tasks = [
             asyncio.create_task(self._authorization.run()),
             asyncio.create_task(self._activity.run()),
+            asyncio.create_task(self._oom_kills.run()),
             asyncio.create_task(self._expire()),
         ]
         try:
@@ -87,6 +95,7 @@ class Gateway:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._activity.flush()
+            await self._oom_kills.flush()
             self._proxy.pool.close()
 
     def close_tunnels(self) -> None:

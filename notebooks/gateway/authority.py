@@ -12,7 +12,7 @@ from django.db import connection
 
 from accounts.models import ApiToken
 from accounts.services import find_token
-from notebooks import selectors
+from notebooks import memory, selectors
 from notebooks.credentials import jupyter_token
 from notebooks.gateway.contract import Grant, Route, Ticket
 from notebooks.models import NotebookSession
@@ -151,3 +151,6 @@ class DatabaseAuthority:
 
     async def record_activity(self, seen: Mapping[UUID, datetime]) -> None:
         await _in_thread(NotebookSession.objects.stamp_activity)(seen)
+
+    async def record_oom_kills(self, seen: Mapping[UUID, int]) -> None:
+        await _in_thread(memory.record_oom_kills)(seen)

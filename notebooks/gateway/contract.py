@@ -72,3 +72,6 @@ class Authority(Protocol):
 
     async def record_activity(self, seen: Mapping[UUID, datetime]) -> None:
         """Stamp sessions as used at these times. Never moves a stamp back."""
+
+    async def record_oom_kills(self, seen: Mapping[UUID, int]) -> None:
+        """Tell of these runs how many of their processes ran out of memory; once of each number."""

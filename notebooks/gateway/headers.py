@@ -10,6 +10,9 @@ from notebooks.gateway.config import TICKET_COOKIES, GatewayConfig
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 
+OOM_KILLS = b"x-submarine-oom-kills"
+"""How many processes of its session ran out of memory, as an answer says: for the gateway alone."""
+
 _HOP_BY_HOP = frozenset(
     {
         b"connection",
@@ -48,6 +51,7 @@ _NOT_DOWNSTREAM = _HOP_BY_HOP | {
     b"set-cookie",
     b"strict-transport-security",
     b"x-content-type-options",
+    OOM_KILLS,
 }
 # Several policies all apply, so this one holds whatever the session's own says.
 _ADDED_DOWNSTREAM = (

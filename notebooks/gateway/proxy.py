@@ -17,6 +17,7 @@ from notebooks.gateway.authorization import Authorization
 from notebooks.gateway.config import GatewayConfig
 from notebooks.gateway.contract import Route
 from notebooks.gateway.headers import HeaderPolicy
+from notebooks.gateway.memory import OomKills
 from notebooks.gateway.refusals import bad_request
 from notebooks.gateway.statuses import RUNNING, no_answer, not_running
 from notebooks.gateway.upstream import (
@@ -64,9 +65,11 @@ class Proxy:
         config: GatewayConfig,
         authorization: Authorization,
         policy: HeaderPolicy,
+        oom_kills: OomKills,
     ) -> None:
         self.config = config
         self.policy = policy
+        self.oom_kills = oom_kills
         self.pool = Pool()
         self.tunnels: set[Tunnel] = set()
         self._authorization = authorization
@@ -168,6 +171,8 @@ class Exchange:
             if framing:
                 upload = asyncio.create_task(self._upload(connection, framing))
             head = await connection.head()
+            if head.oom_kills and route.run_id:
+                self._proxy.oom_kills.hear(route.run_id, head.oom_kills)
             if head.status == SWITCHING_PROTOCOLS:
                 await self._tunnel_through(connection, head)
                 return Relayed(status=head.status, keep_alive=False)

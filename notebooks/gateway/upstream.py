@@ -12,6 +12,8 @@ from typing import cast
 
 import httptools
 
+from notebooks.gateway.headers import OOM_KILLS
+
 CONNECT_SECONDS = 5.0
 IDLE_SECONDS = 30.0
 MAX_IDLE_PER_ADDRESS = 64
@@ -40,12 +42,15 @@ class UpstreamGoneError(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class ResponseHead:
-    """Status line and headers, raw. `length` is the announced Content-Length, if any."""
+    """Status line and headers, raw. `length` is the announced Content-Length, if any, `oom_kills`
+    what it says of its session's memory.
+    """
 
     status: int = 0
     reason: bytes = b""
     headers: list[tuple[bytes, bytes]]
     length: bytes | None = None
+    oom_kills: bytes = b""
     chunked: bool = False
     has_body: bool = True
 
@@ -214,6 +219,8 @@ class Connection(asyncio.Protocol):
             if value.lower() != b"chunked":
                 raise _UnexpectedError("an unknown transfer coding")
             self._head.chunked = True
+        elif lower == OOM_KILLS:
+            self._head.oom_kills = value
         self._head.headers.append((name, value))
 
     def on_headers_complete(self) -> None:

@@ -32,7 +32,7 @@ HTTPS = _pages.scheme == "https"
 ALLOWED_HOSTS: list[str] = [_pages.hostname or "", *env.list("ALLOWED_HOSTS", default=[])]
 CSRF_TRUSTED_ORIGINS = [PAGES_URL]
 
-# What runs sessions: `local`, processes of this machine.
+# What runs sessions: `local`, processes of this machine, or `kubernetes`.
 BACKEND: str = env.str("SUBMARINE_BACKEND", default="local")
 DATA_DIR = Path(env.str("SUBMARINE_DATA_DIR", default=str(BASE_DIR / "data")))
 RUNTIME_DIR = Path(env.str("SUBMARINE_RUNTIME_DIR", default=str(DATA_DIR / "run")))
@@ -46,6 +46,26 @@ LOCAL_JUPYTER = Path(
 LOCAL_BACKEND_ACCEPTED: bool = env.bool("SUBMARINE_LOCAL_BACKEND_ACCEPTED", default=False)
 # The Unix socket of the Celery monitor; empty where none runs.
 MONITOR_SOCKET: str = env.str("SUBMARINE_FLOWER_SOCKET", default="")
+
+# Where and how the Kubernetes backend runs sessions, as text and only what was given:
+# `notebooks.backends.kubernetes.config` reads it, knows the defaults and says what is wrong.
+KUBERNETES: dict[str, str | None] = {
+    "installation": env.str("SUBMARINE_INSTALLATION", default=None),
+    "namespace": env.str("SUBMARINE_KUBERNETES_NAMESPACE", default=None),
+    "home_size": env.str("SUBMARINE_KUBERNETES_HOME_SIZE", default=None),
+    "storage_class": env.str("SUBMARINE_KUBERNETES_STORAGE_CLASS", default=None),
+    "access_mode": env.str("SUBMARINE_KUBERNETES_ACCESS_MODE", default=None),
+    "home_path": env.str("SUBMARINE_KUBERNETES_HOME_PATH", default=None),
+    "user_id": env.str("SUBMARINE_KUBERNETES_USER_ID", default=None),
+    "group_id": env.str("SUBMARINE_KUBERNETES_GROUP_ID", default=None),
+    "image_pull_policy": env.str("SUBMARINE_KUBERNETES_IMAGE_PULL_POLICY", default=None),
+    "image_pull_secrets": env.str("SUBMARINE_KUBERNETES_IMAGE_PULL_SECRETS", default=None),
+    "gateway_peers": env.str("SUBMARINE_KUBERNETES_GATEWAY_PEERS", default=None),
+    "blocked_networks": env.str("SUBMARINE_KUBERNETES_BLOCKED_NETWORKS", default=None),
+    "stop_seconds": env.str("SUBMARINE_KUBERNETES_STOP_SECONDS", default=None),
+    "scheduler": env.str("SUBMARINE_KUBERNETES_SCHEDULER", default=None),
+    "pod_patch": env.str("SUBMARINE_KUBERNETES_POD_PATCH", default=None),
+}
 
 # How long a session may take to answer, without progress, before it has failed.
 START_TIMEOUT = timedelta(seconds=env.int("SUBMARINE_START_TIMEOUT", default=120))
@@ -247,6 +267,7 @@ CELERY_BEAT_SCHEDULE = {
         # Ticks that could not be run in time are of no use.
         "options": {"expires": 5},
     },
+    "tidy": {"task": "notebooks.tasks.tidy", "schedule": timedelta(minutes=5)},
     "clean up": {"task": "accounts.tasks.clean_up", "schedule": timedelta(hours=1)},
 }
 

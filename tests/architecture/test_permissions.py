@@ -119,6 +119,12 @@ PAGES = {
 }
 
 
+PROBES = {
+    "health": Address(path="/health", answers={"GET": PUBLIC}),
+    "metrics": Address(path="/metrics", answers={"GET": (401, 403, 403, 200)}),
+}
+
+
 def staff(status: int) -> Answers:
     """An answer to operators; all others are sent to sign in, where who has is refused."""
     return (302, 302, 302, status)
@@ -179,7 +185,7 @@ ADMIN = {
     **of_model("quotas_resourceprofile", "{profile}", **KEPT),
 }
 
-TABLE = {**API, **PAGES, **ADMIN}
+TABLE = {**API, **PAGES, **PROBES, **ADMIN}
 
 BODIES: dict[str, dict[str, object]] = {
     "api:session-list": {"profile": "small", "environment": "notebook-env", "name": "new"},
@@ -286,7 +292,7 @@ def test_each_is_answered_as_the_table_says(
     ("key", "method"),
     [
         (key, method)
-        for key, row in {**API, **PAGES}.items()
+        for key, row in {**API, **PAGES, **PROBES}.items()
         for method in METHODS
         if method not in row.answers and key not in {"sign-in", "live"}
     ],

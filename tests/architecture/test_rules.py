@@ -62,7 +62,12 @@ _REASON_OF: dict[str, str | int] = {
     "_stop": "code",
     "stop_exited": "code",
     "fail": "code",
+    "note": "code",
     "Observed": "failure_code",
+    "Hindrance": "code",
+    "_Verdict": "code",
+    "Ending": "code",
+    "Refusal": "code",
     "replace": "failure_code",
     "_errors": "refusing",
 }
@@ -96,6 +101,12 @@ def test_every_reason_is_in_the_catalogue_and_none_is_left_over() -> None:
         for code in reasons_in(path.read_text())
     }
     assert used == REASONS.keys()
+
+
+def test_every_reason_is_described_for_users_and_operators() -> None:
+    table = (ROOT / "docs" / "failures.md").read_text()
+    described = re.findall(r"^\| `([a-z_]+)` \|", table, re.MULTILINE)
+    assert sorted(described) == sorted(REASONS)
 
 
 def variables() -> set[str]:

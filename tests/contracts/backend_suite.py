@@ -5,6 +5,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -20,6 +21,7 @@ from notebooks.backends.contract import (
     SessionSpec,
 )
 from submarine_site.core.resources import Resources
+from tests.contracts.eventually import eventually
 
 
 class Site(ABC):
@@ -52,12 +54,48 @@ def a_spec(
         key=key,
         display_name="Ada's notes",
         owner="ada",
-        image="submarine/notebook:1",
-        resources=Resources(cpu_milli=1000, memory_mib=512),
+        image="submarine/test-server:1",
+        resources=Resources(cpu_milli=50, memory_mib=128),
         base_url=f"/session/{key.session_id}/",
         token=uuid4().hex,
         home=home or uuid4(),
     )
+
+
+def first_change(backend: Backend) -> tuple[RunKey, Observed | None]:
+    """The first run about which something changes."""
+    return next(change for batch in backend.changes() for change in batch.items())
+
+
+def told(backend: Backend, key: RunKey) -> Observed:
+    """What a look at a run shows, but for its phases: a cluster learns their times late."""
+    seen = backend.observe(key)
+    assert seen is not None
+    return replace(seen, phases=())
+
+
+def all_told(backend: Backend) -> dict[RunKey, Observed]:
+    """What a look at all runs shows, which need not tell how each came to be."""
+    return {key: replace(seen, phases=()) for key, seen in backend.observe_all().items()}
+
+
+def assert_cannot_start(site: Site, spec: SessionSpec) -> None:
+    """It is refused, or seen to have no home."""
+    assert start_or_code(site.backend, spec) in {"", "volume_missing"}
+    if site.backend.observe(spec.key) is not None:
+        eventually(lambda: (seen := site.backend.observe(spec.key)) and seen.failure_code)
+        seen = site.backend.observe(spec.key)
+        assert seen is not None
+        assert (seen.state, seen.failure_code) == (RunState.STARTING, "volume_missing")
+
+
+def start_or_code(backend: Backend, spec: SessionSpec) -> str:
+    """Start a run; the code with which it was refused, if it was."""
+    try:
+        backend.start(spec)
+    except BackendRefused as refusal:
+        return refusal.code
+    return ""
 
 
 class BackendContract:
@@ -115,9 +153,9 @@ class BackendContract:
             assert phase.started_at <= phase.finished_at <= following.started_at
 
     def test_a_second_start_leaves_the_run_alone(self, site: Site, ready: SessionSpec) -> None:
-        before = site.backend.observe(ready.key)
+        before = told(site.backend, ready.key)
         site.backend.start(ready)
-        assert site.backend.observe(ready.key) == before
+        assert told(site.backend, ready.key) == before
 
     def test_many_starts_at_once_give_one_run(self, site: Site) -> None:
         spec = a_spec()
@@ -127,17 +165,12 @@ class BackendContract:
         site.await_ready(spec.key)
         assert list(site.backend.observe_all()) == [spec.key]
 
-    def test_a_start_without_its_home_is_refused(self, site: Site) -> None:
-        spec = a_spec()
-        with pytest.raises(BackendRefused) as refusal:
-            site.backend.start(spec)
-        assert refusal.value.code == "start_refused"
-        assert site.backend.observe(spec.key) is None
+    def test_a_run_without_its_home_does_not_start(self, site: Site) -> None:
+        assert_cannot_start(site, a_spec())
 
-    def test_a_start_that_was_refused_can_be_tried_again(self, site: Site) -> None:
+    def test_a_run_without_its_home_starts_once_there_is_one(self, site: Site) -> None:
         spec = a_spec()
-        with pytest.raises(BackendRefused):
-            site.backend.start(spec)
+        assert_cannot_start(site, spec)
         site.backend.ensure_volume(spec.home)
         site.backend.start(spec)
         assert site.await_ready(spec.key).state is RunState.READY
@@ -148,8 +181,8 @@ class BackendContract:
         ada, grace = start(), start()
         site.await_ready(grace.key)
         site.await_ready(ada.key)
-        assert site.backend.observe_all() == {
-            key: site.backend.observe(key) for key in (ada.key, grace.key)
+        assert all_told(site.backend) == {
+            key: told(site.backend, key) for key in (ada.key, grace.key)
         }
 
     # Stopping.
@@ -192,24 +225,11 @@ class BackendContract:
     ) -> None:
         ada, grace = start(), start()
         site.await_ready(ada.key)
-        before = site.await_ready(grace.key)
+        site.await_ready(grace.key)
+        before = told(site.backend, grace.key)
         site.backend.stop(ada.key)
         site.await_gone(ada.key)
-        assert site.backend.observe(grace.key) == before
-
-    def test_a_stopped_run_is_not_begun_again(self, site: Site, ready: SessionSpec) -> None:
-        site.backend.stop(ready.key)
-        site.backend.start(ready)
-        site.await_gone(ready.key)
-        site.backend.start(ready)
-        assert site.backend.observe(ready.key) is None
-
-    def test_a_run_stopped_before_it_was_started_is_never_begun(self, site: Site) -> None:
-        spec = a_spec()
-        site.backend.ensure_volume(spec.home)
-        site.backend.stop(spec.key)
-        site.backend.start(spec)
-        assert site.backend.observe(spec.key) is None
+        assert told(site.backend, grace.key) == before
 
     def test_a_session_can_have_another_run(self, site: Site, ready: SessionSpec) -> None:
         site.backend.stop(ready.key)
@@ -228,20 +248,19 @@ class BackendContract:
         assert seen is not None
         assert seen.state is RunState.EXITED
         assert seen.exit_code == code
-        assert site.backend.observe_all() == {ready.key: seen}
+        assert all_told(site.backend) == {ready.key: replace(seen, phases=())}
 
     def test_the_phases_of_a_run_that_ended_are_over(self, site: Site, ready: SessionSpec) -> None:
         site.crash(ready.key)
         seen = site.backend.observe(ready.key)
         assert seen is not None
-        assert seen.phases[-1].phase is Phase.READY
         assert seen.phases[-1].finished_at is not None
 
     def test_a_run_that_ended_is_not_begun_again(self, site: Site, ready: SessionSpec) -> None:
         site.crash(ready.key)
-        before = site.backend.observe(ready.key)
+        before = told(site.backend, ready.key)
         site.backend.start(ready)
-        assert site.backend.observe(ready.key) == before
+        assert told(site.backend, ready.key) == before
 
     def test_stopping_a_run_that_ended_removes_what_is_left(
         self, site: Site, ready: SessionSpec
@@ -263,21 +282,23 @@ class BackendContract:
 
     def test_the_log_is_there_after_the_end(self, site: Site, ready: SessionSpec) -> None:
         site.write_log(ready.key, "farewell")
-        site.backend.stop(ready.key)
-        site.await_gone(ready.key)
+        site.crash(ready.key)
         assert "farewell\n" in site.backend.logs(ready.key, lines=50)
 
     # Changes.
 
-    def test_a_change_is_hinted_at(self, site: Site, start: Callable[[], SessionSpec]) -> None:
+    def test_a_change_is_told(self, site: Site, start: Callable[[], SessionSpec]) -> None:
         with ThreadPoolExecutor(1) as pool:
-            told = pool.submit(next, site.backend.changes())
-            # Hints may be lost, above all before the watcher is up: it takes a run or two.
+            told = pool.submit(first_change, site.backend)
+            # Changes may be missed, above all before the watcher is up: it takes a run or two.
             started = set()
             while not told.done():
                 started.add(start().key)
                 wait([told], timeout=1)
-        assert told.result() in started
+        key, seen = told.result()
+        assert key in started
+        assert seen is not None
+        assert seen.key == key
 
     # Volumes.
 
@@ -301,13 +322,11 @@ class BackendContract:
         volume = uuid4()
         site.backend.ensure_volume(volume)
         site.backend.delete_volume(volume)
-        with pytest.raises(BackendRefused):
-            site.backend.start(a_spec(home=volume))
+        assert_cannot_start(site, a_spec(home=volume))
 
     def test_a_volume_is_deleted_once_its_run_is_gone(self, site: Site, ready: SessionSpec) -> None:
         site.backend.stop(ready.key)
         site.await_gone(ready.key)
         site.backend.delete_volume(ready.home)
         site.backend.delete_volume(ready.home)
-        with pytest.raises(BackendRefused):
-            site.backend.start(a_spec(home=ready.home))
+        assert_cannot_start(site, a_spec(home=ready.home))

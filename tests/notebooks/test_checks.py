@@ -3,7 +3,11 @@
 import pytest
 from django.core.checks import Error, run_checks
 
-from notebooks.checks import gateway_has_its_own_host, local_backend_is_accepted
+from notebooks.checks import (
+    gateway_has_its_own_host,
+    kubernetes_settings_can_be_used,
+    local_backend_is_accepted,
+)
 
 
 @pytest.mark.parametrize(
@@ -42,3 +46,35 @@ def test_the_gateway_has_a_host_name_of_its_own(settings, gateway: str, ids: lis
     settings.PAGES_URL, settings.GATEWAY_URL = "https://hub.example.com", gateway
     assert [each.id for each in gateway_has_its_own_host()] == ids
     assert set(ids) <= {each.id for each in run_checks()}
+
+
+@pytest.mark.parametrize(
+    ("backend", "found"),
+    [
+        ("local", []),
+        (
+            "kubernetes",
+            [
+                (
+                    "notebooks.E003",
+                    (
+                        "SUBMARINE_KUBERNETES_POD_PATCH: hostNetwork: There is no such field; "
+                        "there are annotations, env, labels, sidecars, volumeMounts, volumes."
+                    ),
+                )
+            ],
+        ),
+    ],
+)
+def test_kubernetes_is_refused_with_settings_that_cannot_be_used(
+    settings, backend: str, found: list[tuple[str, str]]
+) -> None:
+    settings.BACKEND, settings.LOCAL_BACKEND_ACCEPTED = backend, True
+    settings.KUBERNETES = settings.KUBERNETES | {"pod_patch": '{"hostNetwork": true}'}
+    assert [(each.id, each.msg) for each in kubernetes_settings_can_be_used()] == found
+    assert {code for code, _ in found} <= {each.id for each in run_checks()}
+
+
+def test_kubernetes_needs_no_settings(settings) -> None:
+    settings.BACKEND = "kubernetes"
+    assert kubernetes_settings_can_be_used() == []

@@ -15,39 +15,98 @@ from tests import factories
 pytestmark = pytest.mark.django_db
 
 
-def _launching(status: SessionStatus, *, preparing: bool) -> NotebookSession:
+START = timezone.now()
+LOCAL = ["Queued", "Preparing", "Starting Jupyter", "Ready"]
+
+
+def _launching(status: SessionStatus, *phases: Phase, detail: str = "") -> NotebookSession:
+    """A session whose launch went through these phases, a second each, and is in the last."""
     session = factories.SessionFactory.create(status=status)
     run = session.current_run
     assert run is not None
+    run.ready_at = None
     run.phases.all().delete()
-    now = timezone.now()
-    run.phases.create(phase=Phase.ACCEPTED, started_at=now, finished_at=now)
-    if preparing:
-        run.phases.create(phase=Phase.PREPARING, started_at=now + timedelta(seconds=1))
+    for number, phase in enumerate(phases):
+        is_last = phase == phases[-1]
+        began = START + timedelta(seconds=number)
+        run.phases.create(
+            phase=phase,
+            started_at=began,
+            finished_at=None if is_last else began + timedelta(seconds=1),
+            detail=detail if is_last else "",
+        )
     return session
 
 
-def test_a_requested_session_is_at_no_step_yet() -> None:
-    assert launch_view.current_step(_launching(SessionStatus.REQUESTED, preparing=False)) is None
+def _shown(session: NotebookSession) -> list[tuple[str, str]]:
+    return [(step.label, step.progress.value) for step in launch_view.steps(session)]
+
+
+def test_a_requested_session_is_queued() -> None:
+    session = _launching(SessionStatus.REQUESTED, Phase.QUEUED)
+    assert _shown(session) == list(
+        zip(LOCAL, ["now", "to come", "to come", "to come"], strict=True)
+    )
 
 
 def test_a_starting_session_is_at_the_step_that_began_last() -> None:
-    step = launch_view.current_step(_launching(SessionStatus.STARTING, preparing=True))
+    step = launch_view.current_step(
+        _launching(SessionStatus.STARTING, Phase.QUEUED, Phase.PREPARING, detail="Half way.")
+    )
     assert step is not None
-    assert (step.label, step.seconds) == ("Preparing", None)
+    assert (step.label, step.seconds, step.detail) == ("Preparing", None, "Half way.")
+
+
+def test_between_two_steps_the_one_that_ended_is_still_what_goes_on() -> None:
+    session = _launching(SessionStatus.STARTING, Phase.QUEUED, Phase.PREPARING)
+    assert session.current_run is not None
+    session.current_run.phases.update(finished_at=START + timedelta(seconds=3))
+    step = launch_view.current_step(session)
+    assert step is not None
+    assert (step.label, step.seconds) == ("Preparing", 2.0)
 
 
 def test_a_failed_session_is_at_no_step_and_shows_where_it_ended() -> None:
-    session = _launching(SessionStatus.FAILED, preparing=True)
-    assert session.current_run is not None
-    session.current_run.ready_at = None
+    session = _launching(SessionStatus.FAILED, Phase.QUEUED, Phase.PREPARING)
     assert launch_view.current_step(session) is None
-    assert [step.progress.value for step in launch_view.steps(session)] == [
-        "done",
-        "failed",
-        "to come",
-        "to come",
+    assert _shown(session) == list(
+        zip(LOCAL, ["done", "failed", "to come", "to come"], strict=True)
+    )
+
+
+def test_a_cluster_has_more_steps_to_come(settings) -> None:
+    settings.BACKEND = "kubernetes"
+    assert _shown(_launching(SessionStatus.STARTING, Phase.QUEUED, Phase.SCHEDULING)) == [
+        ("Queued", "done"),
+        ("Finding a place", "now"),
+        ("Attaching storage", "to come"),
+        ("Pulling the image", "to come"),
+        ("Preparing", "to come"),
+        ("Starting Jupyter", "to come"),
+        ("Ready", "to come"),
     ]
+
+
+def test_a_step_that_was_left_out_is_not_shown(settings) -> None:
+    settings.BACKEND = "kubernetes"
+    session = _launching(
+        SessionStatus.STARTING, Phase.QUEUED, Phase.SCHEDULING, Phase.STARTING_SERVER
+    )
+    assert _shown(session) == [
+        ("Queued", "done"),
+        ("Finding a place", "done"),
+        ("Starting Jupyter", "now"),
+        ("Ready", "to come"),
+    ]
+
+
+def test_a_session_that_is_up_has_gone_through_every_step() -> None:
+    session = _launching(
+        SessionStatus.RUNNING, Phase.QUEUED, Phase.PREPARING, Phase.STARTING_SERVER, Phase.READY
+    )
+    assert session.current_run is not None
+    session.current_run.ready_at = START + timedelta(seconds=3)
+    assert _shown(session) == [(label, "done") for label in LOCAL]
 
 
 def test_the_last_lines_of_a_text_are_its_end() -> None:

@@ -16,8 +16,10 @@ from notebooks.backends.fake import FakeBackend, RefusingBackend, UnreachableBac
 from notebooks.credentials import jupyter_token
 from notebooks.models import NotebookSession, Run, RunPhase, SessionEvent
 from notebooks.states import SessionStatus as S
+from submarine_site.core.locks import AdvisoryLock, try_lock
 from submarine_site.core.resources import Resources
 from tests.sessions import key_of, moves, run_of, state_of, tick
+from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -129,8 +131,15 @@ class Interrupted(FakeBackend):
             services.delete_session(session=self.session, actor=self.session.owner)
         else:
             services.stop_session(session=self.session, actor=self.session.owner)
-        lifecycle.halt(key_of(self.session))
-        super().ensure_volume(volume_id)
+        self.calls += at_once(1, self.halt)
+
+    def halt(self, _: int) -> str:
+        """What another worker does meanwhile."""
+        try:
+            lifecycle.halt(key_of(self.session))
+        except BackendUnavailable:
+            return "a halt put off"
+        return "a halt"
 
     def start(self, spec: SessionSpec) -> None:
         self.calls.append("start")
@@ -141,24 +150,20 @@ class Interrupted(FakeBackend):
         super().stop(key)
 
 
-class Forgetful(Interrupted):
-    """A stop that finds nothing leaves no mark: the start takes effect after it."""
-
-    def stop(self, key) -> None:
-        super().stop(key)
-        if not self.started:
-            self._spent.discard(key)
-
-
-def test_a_stop_during_the_launch_leaves_nothing_running(
-    requested: NotebookSession, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("delete", [False, True])
+def test_a_session_ended_during_its_launch_leaves_nothing(
+    requested: NotebookSession, monkeypatch: pytest.MonkeyPatch, *, delete: bool
 ) -> None:
-    backend = Forgetful(requested, delete=False)
+    backend = Interrupted(requested, delete=delete)
     use(monkeypatch, backend)
     lifecycle.launch(key_of(requested))
-    assert backend.calls == ["stop", "start", "stop"]
+    assert backend.calls == ["a halt put off", "start", "stop"]
     assert [seen.state for seen in backend.observe_all().values()] == ["stopping"]
-    assert state_of(requested) == S.STOPPED
+    backend.settle()
+    lifecycle.halt(key_of(requested))
+    assert (backend.observe_all(), state_of(requested)) == ({}, S.STOPPED)
+    assert backend.volumes == (set() if delete else {requested.pk})
     assert [move[1] for move in moves(requested)] == [
         S.REQUESTED,
         S.STARTING,
@@ -167,15 +172,61 @@ def test_a_stop_during_the_launch_leaves_nothing_running(
     ]
 
 
-def test_a_deletion_during_the_launch_leaves_no_home(
+@pytest.mark.django_db(transaction=True)
+def test_one_worker_at_a_time_is_at_a_session(
+    requested: NotebookSession, backend: FakeBackend
+) -> None:
+    def launch(_: int) -> None:
+        lifecycle.launch(key_of(requested))
+
+    with try_lock(AdvisoryLock.SESSION, requested.pk) as held:
+        assert held
+        at_once(1, launch)
+        assert (state_of(requested), backend.started) == (S.REQUESTED, [])
+    at_once(1, launch)
+    assert (state_of(requested), len(backend.started)) == (S.STARTING, 1)
+
+
+def test_a_lost_run_is_begun_anew_when_nothing_is_left_of_it(
+    running: NotebookSession, backend: FakeBackend
+) -> None:
+    lost = key_of(running)
+    lifecycle.restart(lost, code="node_lost", message="Its machine was lost.")
+    running.refresh_from_db()
+    again = run_of(running)
+    assert (running.status, again.number, again.is_restart) == (S.STARTING, 2, True)
+    assert [spec.key for spec in backend.started] == [lost]
+    queued = RunPhase.objects.get(run=again)
+    assert queued.detail == "Waiting until what was lost is gone."
+
+    backend.settle()
+    lifecycle.launch(again.key)
+    assert [spec.key for spec in backend.started] == [lost, again.key]
+    assert [move[1:] for move in moves(running)][-3:] == [
+        (S.FAILED, "node_lost"),
+        (S.REQUESTED, "node_lost"),
+        (S.STARTING, ""),
+    ]
+
+
+def test_a_run_that_was_stopped_meanwhile_is_not_begun_anew(
+    running: NotebookSession, backend: FakeBackend
+) -> None:
+    services.stop_session(session=running, actor=running.owner)
+    lifecycle.restart(key_of(running), code="node_lost", message="Its machine was lost.")
+    assert (state_of(running), len(backend.started)) == (S.STOPPING, 1)
+
+
+def test_a_run_that_is_held_up_says_why_until_it_is_not(
     requested: NotebookSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    backend = Interrupted(requested, delete=True)
-    use(monkeypatch, backend)
-    lifecycle.launch(key_of(requested))
-    assert backend.calls == ["stop", "start", "stop"]
-    assert (backend.observe_all(), backend.volumes) == ({}, set())
-    assert state_of(requested) == S.STOPPED
+    use(monkeypatch, UnreachableBackend())
+    key = str(requested.pk), str(key_of(requested).run_id)
+    with pytest.raises(BackendUnavailable):
+        tasks.launch(*key)
+    queued = RunPhase.objects.get(run=run_of(requested))
+    assert (queued.phase, queued.finished_at) == ("queued", None)
+    assert queued.detail == "What runs the sessions does not answer. It is tried again."
 
 
 def test_a_stop_before_the_launch_leaves_nothing(
@@ -261,7 +312,9 @@ def test_the_news_of_an_earlier_run_changes_nothing(
     lifecycle.finish(earlier)
     lifecycle.stop_exited(earlier, code="shut_down_inside", message="Ended.", exit_code=0)
     lifecycle.adopt_address(earlier, "unix:/late")
-    lifecycle.record_phases(earlier, [PhaseTime(phase=Phase.READY, started_at=run["created_at"])])
+    lifecycle.record_phases(
+        {earlier: (PhaseTime(phase=Phase.READY, started_at=run["created_at"]),)}
+    )
 
     assert (state_of(stopped), SessionEvent.objects.count()) == (S.RUNNING, before)
     assert Run.objects.values().get(pk=earlier.run_id) == run
@@ -293,7 +346,7 @@ def test_idleness_counts_from_the_start_of_the_run(
 
 def test_long_words_of_a_backend_are_cut_to_what_is_kept(starting: NotebookSession) -> None:
     phase = PhaseTime(phase=Phase.PREPARING, started_at=starting.created_at, detail="x" * 1000)
-    lifecycle.record_phases(key_of(starting), [phase])
+    lifecycle.record_phases({key_of(starting): (phase,)})
     assert RunPhase.objects.get(run=run_of(starting), phase="preparing").detail == "x" * 200
     lifecycle.fail(key_of(starting), code="server_exited", message="y" * 1000)
     starting.refresh_from_db()

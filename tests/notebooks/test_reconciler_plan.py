@@ -1,5 +1,6 @@
 """What the reconciler decides: every state of a session, by everything that can be seen of it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from itertools import product
@@ -9,6 +10,7 @@ import pytest
 
 from notebooks.backends.contract import Observed, Phase, PhaseTime, RunKey, RunState
 from notebooks.reconciler import (
+    GIVE_UP_AFTER,
     LAUNCH_GRACE,
     ORPHAN_GRACE,
     Action,
@@ -20,6 +22,7 @@ from notebooks.reconciler import (
     Launch,
     MarkRunning,
     RecordPhases,
+    Restart,
     Row,
     StopExited,
     orphans,
@@ -53,7 +56,16 @@ ENDED_WELL = seen(RunState.EXITED, exit_code=0)
 ENDED_BADLY = seen(RunState.EXITED, exit_code=3)
 KILLED = seen(RunState.EXITED, exit_code=-9)
 ENDED_UNKNOWN = seen(RunState.EXITED)
-EXPLAINED = seen(RunState.EXITED, exit_code=0, failure_code="evicted", failure_detail="Evicted.")
+EXPLAINED = seen(
+    RunState.EXITED,
+    exit_code=0,
+    failure_code="out_of_memory",
+    failure_detail="Used all of 1 GiB.",
+)
+
+LOST_WITH_ITS_MACHINE = seen(
+    RunState.EXITED, failure_code="node_lost", failure_detail="Its machine was lost."
+)
 
 LOOKS: dict[str, Observed | None] = {
     "nothing": None,
@@ -65,9 +77,14 @@ LOOKS: dict[str, Observed | None] = {
     "killed": KILLED,
     "ended unknown": ENDED_UNKNOWN,
     "explained": EXPLAINED,
+    "hopeless": seen(
+        RunState.STARTING, failure_code="image_missing", failure_detail="There is no such image."
+    ),
+    "held up": seen(RunState.STARTING, waits=True),
+    "lost": LOST_WITH_ITS_MACHINE,
 }
 
-NEVER_STARTED = Fail(KEY, "backend_unavailable", "Nothing could be started within 120 s.")
+NEVER_STARTED = Fail(KEY, "backend_unavailable", "Nothing could be started within 900 s.")
 NEVER_ANSWERED = Fail(KEY, "server_never_answered", "Jupyter did not answer within 120 s.")
 LOST = Fail(KEY, "server_lost", "The notebook server is gone; it left no word why.")
 
@@ -91,7 +108,10 @@ def while_running(ending: str, exit_code: int | None) -> Three:
 
 TABLE: dict[tuple[S, str], Three] = {
     **{(S.REQUESTED, look): ([], [Launch(KEY)], [Launch(KEY)]) for look in LOOKS},
-    (S.STARTING, "nothing"): ([], [Launch(KEY)], [NEVER_STARTED]),
+    (S.STARTING, "nothing"): ([], [Launch(KEY)], [Launch(KEY)]),
+    (S.STARTING, "hopeless"): always(Fail(KEY, "image_missing", "There is no such image.")),
+    (S.STARTING, "held up"): always(),
+    (S.STARTING, "lost"): always(Restart(KEY, "node_lost", "Its machine was lost.")),
     (S.STARTING, "starting"): ([], [], [NEVER_ANSWERED]),
     (S.STARTING, "ready"): always(MarkRunning(KEY, READY)),
     (S.STARTING, "stopping"): ([], [], [NEVER_ANSWERED]),
@@ -99,8 +119,11 @@ TABLE: dict[tuple[S, str], Three] = {
     (S.STARTING, "ended badly"): at_start("exit code 3", 3),
     (S.STARTING, "killed"): at_start("signal 9", -9),
     (S.STARTING, "ended unknown"): at_start("it left no exit code", None),
-    (S.STARTING, "explained"): always(Fail(KEY, "evicted", "Evicted.", 0)),
+    (S.STARTING, "explained"): always(Fail(KEY, "out_of_memory", "Used all of 1 GiB.", 0)),
     (S.RUNNING, "nothing"): always(LOST),
+    (S.RUNNING, "hopeless"): always(),
+    (S.RUNNING, "held up"): always(),
+    (S.RUNNING, "lost"): always(Restart(KEY, "node_lost", "Its machine was lost.")),
     (S.RUNNING, "starting"): always(),
     (S.RUNNING, "ready"): always(),
     (S.RUNNING, "stopping"): always(),
@@ -108,7 +131,7 @@ TABLE: dict[tuple[S, str], Three] = {
     (S.RUNNING, "ended badly"): while_running("exit code 3", 3),
     (S.RUNNING, "killed"): while_running("signal 9", -9),
     (S.RUNNING, "ended unknown"): while_running("it left no exit code", None),
-    (S.RUNNING, "explained"): always(Fail(KEY, "evicted", "Evicted.", 0)),
+    (S.RUNNING, "explained"): always(Fail(KEY, "out_of_memory", "Used all of 1 GiB.", 0)),
     (S.STOPPING, "nothing"): always(Finish(KEY)),
     **{(S.STOPPING, look): always(Halt(KEY)) for look in LOOKS if look != "nothing"},
     **{(S.STOPPED, look): always() for look in LOOKS},
@@ -174,8 +197,8 @@ def test_phases_that_are_new_are_recorded() -> None:
 
 
 def test_phases_that_are_known_are_not_recorded_again() -> None:
-    accepted = PhaseTime(phase=Phase.ACCEPTED, started_at=NOW, finished_at=NOW)
-    row = a_row(S.STARTING, timedelta(seconds=10), phases=frozenset({accepted, *PHASES}))
+    queued = PhaseTime(phase=Phase.QUEUED, started_at=NOW, finished_at=NOW)
+    row = a_row(S.STARTING, timedelta(seconds=10), phases=frozenset({queued, *PHASES}))
     assert decide(row, seen(RunState.STARTING, phases=PHASES)) == []
 
 
@@ -184,6 +207,37 @@ def test_phases_are_recorded_before_the_session_is_marked_running() -> None:
     assert decide(a_row(S.STARTING, TIMEOUT), ready) == [
         RecordPhases(KEY, PHASES),
         MarkRunning(KEY, ready),
+    ]
+
+
+def test_a_run_of_which_nothing_comes_to_be_is_given_up_in_the_end() -> None:
+    row = a_row(S.STARTING, GIVE_UP_AFTER + timedelta(seconds=1))
+    assert decide(row, None) == [NEVER_STARTED]
+
+
+@pytest.mark.parametrize("status", [S.STARTING, S.RUNNING])
+def test_a_run_is_begun_anew_once_only(status: S) -> None:
+    row = replace(a_row(status, timedelta(seconds=10)), is_restart=True)
+    assert decide(row, LOST_WITH_ITS_MACHINE) == [Fail(KEY, "node_lost", "Its machine was lost.")]
+
+
+def test_the_queue_ends_where_the_first_phase_begins() -> None:
+    queued = PhaseTime(phase=Phase.QUEUED, started_at=NOW - timedelta(seconds=300), detail="Full.")
+    row = a_row(S.STARTING, timedelta(seconds=10), phases=frozenset({queued}))
+    over = PhaseTime(
+        phase=Phase.QUEUED, started_at=queued.started_at, finished_at=PREPARING.started_at
+    )
+    assert decide(row, seen(RunState.STARTING, phases=PHASES)) == [
+        RecordPhases(KEY, (over, *PHASES))
+    ]
+
+
+def test_the_queue_never_ends_before_it_began() -> None:
+    queued = PhaseTime(phase=Phase.QUEUED, started_at=NOW)
+    row = a_row(S.STARTING, timedelta(seconds=10), phases=frozenset({queued}))
+    over = replace(queued, finished_at=NOW)
+    assert decide(row, seen(RunState.STARTING, phases=PHASES)) == [
+        RecordPhases(KEY, (over, *PHASES))
     ]
 
 

@@ -43,7 +43,7 @@ def test_creating_makes_a_session_with_its_first_run(
     assert (session.name, session.status, session.owner) == ("analysis", S.REQUESTED, ada)
     assert (run.number, run.cpu_milli, run.memory_mib, run.gpus) == (1, 1000, 2048, 0)
     assert (run.profile_name, run.environment_name) == ("Small", "Notebook-Env")
-    assert list(RunPhase.objects.filter(run=run).values_list("phase", flat=True)) == ["accepted"]
+    assert list(RunPhase.objects.filter(run=run).values_list("phase", flat=True)) == ["queued"]
     assert moves(session) == [("", S.REQUESTED, "")]
     assert actors(session) == [ada]
     assert broker.take() == [("launch", [str(session.pk), str(run.pk)])]

@@ -102,9 +102,10 @@ class LocalBackend:
             seen = {run.key: self.observe(run.key) for run in self._runs.unfinished()}
         return {key: observed for key, observed in seen.items() if observed}
 
-    def changes(self) -> Iterator[RunKey]:
+    def changes(self) -> Iterator[Mapping[RunKey, Observed | None]]:
         with _errors():
-            yield from watch(self._watch)
+            for key in watch(self._watch):
+                yield {key: self.observe(key)} if key else {}
 
     def logs(self, key: RunKey, *, lines: int) -> str:
         with _errors():
@@ -113,6 +114,9 @@ class LocalBackend:
     def forget(self, session_id: UUID) -> None:
         with _errors():
             self._runs.forget(session_id)
+
+    def tidy(self) -> None:
+        """Nothing is left over: what ended without its shim is seen by `observe_all`."""
 
     def ensure_volume(self, volume_id: UUID) -> None:
         with _errors(refusing="volume_refused"):
@@ -130,7 +134,7 @@ class LocalBackend:
     def _begin(self, run: Run, spec: SessionSpec) -> None:
         home = self._homes.of(spec.home)
         if not home.is_dir():
-            raise BackendRefused("The home does not exist.", code="start_refused")
+            raise BackendRefused("The home does not exist.", code="volume_missing")
         if not os.access(self._jupyter, os.X_OK):
             raise BackendRefused(
                 f"There is no Jupyter to start at {self._jupyter}.", code="start_refused"

@@ -10,14 +10,13 @@ from notebooks.backends.contract import RunKey
 from notebooks.backends.local.runs import private_folder
 
 # How long hints are lost after the socket's file was removed.
-CHECK_INTERVAL = 5.0
+CHECK_INTERVAL = 1.0
 MESSAGE_LIMIT = 256
 
 
-def watch(path: Path) -> Generator[RunKey, None, None]:
-    """Yield the keys that shims send to `path`. The one who came last gets them.
-
-    When that one is gone, the one before takes its place again.
+def watch(path: Path) -> Generator[RunKey | None, None, None]:
+    """Yield the keys that shims send to `path`, and None now and then. The one who came last gets
+    them; when that one is gone, the one before takes its place again.
     """
     while True:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
@@ -27,9 +26,10 @@ def watch(path: Path) -> Generator[RunKey, None, None]:
                 try:
                     message = receiver.recv(MESSAGE_LIMIT)
                 except TimeoutError:
-                    if _is_served(path):
-                        continue
-                    break
+                    if not _is_served(path):
+                        break
+                    yield None
+                    continue
                 if key := _key(message):
                     yield key
 

@@ -15,7 +15,7 @@ from accounts.models import User
 from environments.models import Environment
 from quotas.models import ResourceProfile
 
-IMAGE = "submarine-notebooks/notebook:latest"
+IMAGE = "submarine/notebook:1"
 
 PROFILES: list[dict[str, Any]] = [
     {

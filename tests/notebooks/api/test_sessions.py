@@ -68,7 +68,7 @@ def test_a_session_is_created(api: APIClient, ada: User) -> None:
             "exit_code": None,
             "phases": [
                 {
-                    "phase": "accepted",
+                    "phase": "queued",
                     "started_at": time(phase.started_at),
                     "finished_at": time(phase.finished_at),
                     "detail": "",

@@ -24,6 +24,7 @@ class MemoryAuthority:
         self.tokens: dict[tuple[UUID, str], Grant] = {}
         self.where: dict[UUID, Route] = {}
         self.activity: list[dict[UUID, datetime]] = []
+        self.oom_kills: list[dict[UUID, int]] = []
         self.asked: list[str] = []
         self.down = False
         self._numbers = itertools.count()
@@ -88,6 +89,10 @@ class MemoryAuthority:
     async def record_activity(self, seen: Mapping[UUID, datetime]) -> None:
         self._ask("record_activity")
         self.activity.append(dict(seen))
+
+    async def record_oom_kills(self, seen: Mapping[UUID, int]) -> None:
+        self._ask("record_oom_kills")
+        self.oom_kills.append(dict(seen))
 
     def _ask(self, question: str) -> None:
         self.asked.append(question)

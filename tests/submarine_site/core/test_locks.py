@@ -1,5 +1,7 @@
 """Advisory locks, between two connections to the real database."""
 
+from uuid import uuid4
+
 import pytest
 from django.db import connections
 
@@ -25,6 +27,22 @@ def test_a_lock_is_held_by_one_at_a_time() -> None:
         assert not is_free()
         assert is_free(AdvisoryLock.WATCHER)
     assert is_free()
+
+
+def test_each_record_has_a_lock_of_its_own() -> None:
+    ada, grace = uuid4(), uuid4()
+
+    def attempt(_: int) -> tuple[bool, bool]:
+        with (
+            try_lock(AdvisoryLock.SESSION, ada) as first,
+            try_lock(AdvisoryLock.SESSION, grace) as second,
+        ):
+            return first, second
+
+    with try_lock(AdvisoryLock.SESSION, ada):
+        assert at_once(1, attempt) == [(False, True)]
+        assert is_free(AdvisoryLock.SESSION)
+    assert at_once(1, attempt) == [(True, True)]
 
 
 def test_a_lock_is_free_again_after_an_error() -> None:
@@ -61,4 +79,6 @@ def test_the_keys_are_never_renumbered() -> None:
     assert {lock.name: lock.value for lock in AdvisoryLock} == {
         "RECONCILE": 4_801_001,
         "WATCHER": 4_801_002,
+        "TIDY": 4_801_003,
+        "SESSION": 4_801_004,
     }

@@ -31,7 +31,7 @@ def send(path: Path, message: str) -> None:
         sender.sendto(message.encode(), str(path))
 
 
-def hears(keys: Iterator[RunKey], path: Path) -> bool:
+def hears(keys: Iterator[RunKey | None], path: Path) -> bool:
     """Send a key of its own, again and again, until the watcher has it."""
     sent = RunKey(uuid4(), uuid4())
     with ThreadPoolExecutor(1) as pool:

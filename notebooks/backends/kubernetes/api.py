@@ -1,0 +1,237 @@
+"""The Kubernetes API as plain JSON, over the credentials and connections of the official client.
+
+Its models are left out: they take longer to build than the server takes to answer. Every call has
+a timeout. What does not come about raises `BackendUnavailable`, of which `ApiError` is what the
+server refused.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, NoReturn, TypeAlias
+from urllib.parse import urlencode
+
+import urllib3
+from kubernetes.client import Configuration
+from kubernetes.client.rest import RESTClientObject
+from kubernetes.config import (
+    ConfigException,
+    list_kube_config_contexts,
+    load_incluster_config,
+    load_kube_config,
+)
+
+from notebooks.backends.contract import BackendUnavailable
+
+Json: TypeAlias = dict[str, Any]
+
+CONNECT_SECONDS = 3.0
+READ_SECONDS = 20.0
+CONNECTIONS = 32
+
+# The Date of an answer has whole seconds, and the answer was under way.
+CLOCK_TOLERANCE = timedelta(seconds=2)
+
+_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_ROOTS = {"networkpolicies": "/apis/networking.k8s.io/v1"}
+_WITHOUT_NAMESPACE = {"nodes"}
+_NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+_LATER = {HTTPStatus.UNAUTHORIZED, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
+
+
+class ApiError(BackendUnavailable):
+    """The API refused: its HTTP status and its reason in one word.
+
+    Where nobody makes more of it, it is the service itself that was refused, as for want of a
+    right: an operator mends that, and what was to be done is done then.
+    """
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(f"The Kubernetes API refused ({status} {reason}): {message}")
+        self.status = status
+        self.reason = reason
+        self.said = message
+
+
+class Api:
+    """One cluster. Threads may share it; processes may not."""
+
+    def __init__(self, *, namespace: str = "", kubeconfig: str = "") -> None:
+        """Finds the cluster as `kubectl` does; in a pod without a kubeconfig, the pod's own.
+
+        Unless a namespace is named it is the kubeconfig's, or the pod's.
+        """
+        self._configuration = Configuration()
+        found = _load(self._configuration, kubeconfig or os.environ.get("KUBECONFIG", ""))
+        self.namespace = namespace or found
+        self._configuration.connection_pool_maxsize = CONNECTIONS
+        self._pool = RESTClientObject(self._configuration).pool_manager
+        self._offset = timedelta(0)
+
+    def now(self) -> datetime:
+        """What the cluster's clock says, as of the last answer."""
+        return _now() + self._offset
+
+    def local(self, at: datetime) -> datetime:
+        """A time by the cluster's clock as one by ours."""
+        return at - self._offset
+
+    def get(self, path: str, **query: str | int) -> Json:
+        """Read one object or a list: `pods`, `pods/NAME`."""
+        return self._json("GET", path, query)
+
+    def get_metadata(self, path: str, **query: str | int) -> list[Json]:
+        """Read a list without what its objects hold: secrets are not to be known here."""
+        answer = self._json("GET", path, query, accept=_METADATA)
+        items: list[Json] = answer["items"] or []
+        return items
+
+    def get_text(self, path: str, **query: str | int) -> str:
+        with self._answer("GET", path, query) as response:
+            return response.read().decode(errors="replace")
+
+    def create(self, path: str, body: Json) -> Json:
+        return self._json("POST", path, {}, body)
+
+    def replace(self, path: str, body: Json) -> Json:
+        return self._json("PUT", path, {}, body)
+
+    def delete(self, path: str, *, uid: str = "", grace_seconds: int | None = None) -> bool:
+        """Ask for the removal; whether there was anything to remove. `uid` demands that it still
+        be that very object.
+        """
+        options: Json = {"propagationPolicy": "Background"}
+        if uid:
+            options["preconditions"] = {"uid": uid}
+        if grace_seconds is not None:
+            options["gracePeriodSeconds"] = grace_seconds
+        try:
+            self._json("DELETE", path, {}, options)
+        except ApiError as error:
+            if error.status in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
+                return False
+            raise
+        return True
+
+    def watch(self, path: str, *, seconds: int, **query: str | int) -> Iterator[Json]:
+        """Yield the changes of a list, for at most so many seconds.
+
+        Raises `ApiError` with status 410 when it has to be listed anew.
+        """
+        follow = {**query, "watch": 1, "allowWatchBookmarks": "true", "timeoutSeconds": seconds}
+        with self._answer("GET", path, follow, read_seconds=seconds + READ_SECONDS) as response:
+            for line in _lines(response):
+                change: Json = json.loads(line)
+                if change["type"] == "ERROR":
+                    _refuse(change["object"].get("code", 0), change["object"])
+                yield change
+
+    def _json(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str | int],
+        body: Json | None = None,
+        accept: str = "application/json",
+    ) -> Json:
+        with self._answer(method, path, query, body, accept=accept) as response:
+            return _decoded(response.read())
+
+    @contextmanager
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str | int],
+        body: Json | None = None,
+        *,
+        accept: str = "application/json",
+        read_seconds: float = READ_SECONDS,
+    ) -> Iterator[urllib3.BaseHTTPResponse]:
+        headers = {"Accept": accept, "Content-Type": "application/json"}
+        try:
+            # Reads it anew where it is a file or a program's: such tokens end.
+            token = self._configuration.get_api_key_with_prefix("BearerToken", "authorization")
+            if token:
+                headers["Authorization"] = token
+            response = self._pool.request(
+                method,
+                self._configuration.host + _url(path, self.namespace, query),
+                body=None if body is None else json.dumps(body).encode(),
+                headers=headers,
+                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+            )
+            try:
+                self._note_clock(response)
+                if response.status >= HTTPStatus.BAD_REQUEST:
+                    _refuse(response.status, _decoded(response.read()))
+                yield response
+            finally:
+                # One that was read to its end is back in the pool by now; another is of no use.
+                response.close()
+        except (urllib3.exceptions.HTTPError, ConfigException, ValueError, OSError) as error:
+            raise _unavailable(type(error).__name__) from error
+
+    def _note_clock(self, response: urllib3.BaseHTTPResponse) -> None:
+        try:
+            theirs = parsedate_to_datetime(response.headers["Date"])
+        except (KeyError, ValueError):
+            return
+        offset = theirs + timedelta(seconds=0.5) - _now()
+        self._offset = offset if abs(offset) > CLOCK_TOLERANCE else timedelta(0)
+
+
+def _load(configuration: Configuration, kubeconfig: str) -> str:
+    """Fill in where the cluster is and who we are; returns the namespace that goes with it."""
+    if not kubeconfig and _NAMESPACE_FILE.exists():
+        load_incluster_config(client_configuration=configuration)
+        return _NAMESPACE_FILE.read_text().strip()
+    load_kube_config(config_file=kubeconfig or None, client_configuration=configuration)
+    _, active = list_kube_config_contexts(config_file=kubeconfig or None)
+    return str(active["context"].get("namespace", "default"))
+
+
+def _url(path: str, namespace: str, query: Mapping[str, str | int]) -> str:
+    """`path` is a resource in the plural, then perhaps a name and a part of it; or absolute."""
+    if path.startswith("/"):
+        return path
+    resource = path.partition("/")[0]
+    root = _ROOTS.get(resource, "/api/v1")
+    if resource not in _WITHOUT_NAMESPACE:
+        root = f"{root}/namespaces/{namespace}"
+    return f"{root}/{path}" + (f"?{urlencode(query)}" if query else "")
+
+
+def _decoded(raw: bytes) -> Json:
+    decoded: Json = json.loads(raw)
+    return decoded
+
+
+def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    rest = b""
+    for block in response.stream(amt=None, decode_content=False):
+        *lines, rest = (rest + block).split(b"\n")
+        yield from lines
+
+
+def _refuse(status: int, answer: Json) -> NoReturn:
+    reason, message = str(answer.get("reason", "")), str(answer.get("message", ""))
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _LATER:
+        raise _unavailable(f"{status} {reason}")
+    raise ApiError(status, reason, message)
+
+
+def _unavailable(why: str) -> BackendUnavailable:
+    return BackendUnavailable(f"The Kubernetes API did not do it ({why}).")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - no Django here

@@ -1,0 +1,245 @@
+"""Runs sessions as pods: one pod and one Secret for each run, one claim for each home.
+
+Names come from ids, so that whoever comes second finds what the first made; what lacks our labels
+is never touched, whatever its name.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from threading import Lock
+from uuid import UUID
+
+from notebooks.backends.contract import (
+    BackendRefused,
+    BackendUnavailable,
+    Observed,
+    RunKey,
+    RunState,
+    SessionSpec,
+)
+from notebooks.backends.kubernetes import manifests
+from notebooks.backends.kubernetes.api import Api, ApiError, Json
+from notebooks.backends.kubernetes.config import SiteConfig
+from notebooks.backends.kubernetes.names import (
+    INSTALLATION,
+    RUN,
+    VOLUME,
+    claim_name,
+    policy_name,
+    run_key,
+    run_name,
+    selector,
+)
+from notebooks.backends.kubernetes.observer import Observer
+from notebooks.backends.kubernetes.refusals import refusal
+from notebooks.backends.kubernetes.watch import Watch
+
+LOG_BYTES = 1024 * 1024
+
+LEFTOVER_AGE = timedelta(minutes=10)
+"""How old a Secret without a pod has to be: it is made before its pod is."""
+
+FORCE_AFTER = timedelta(minutes=2)
+"""How long after its grace a pod may still be there before it is removed from the records: its
+node does not answer, and may never do so again."""
+
+SETTLED_AFTER = timedelta(seconds=10)
+"""How long a start may be under way before a look at all runs reads events for it."""
+
+
+class KubernetesBackend:
+    def __init__(self, site: SiteConfig, api: Api) -> None:
+        self._site = site
+        self._api = api
+        self._observer = Observer(api)
+        self._policy_lock = Lock()
+        self._has_policy = False
+
+    def start(self, spec: SessionSpec) -> None:
+        with self._policy_lock:
+            # No session runs without it. Later on, `tidy` keeps it there.
+            if not self._has_policy:
+                self._keep_policy()
+        name = run_name(spec.key)
+        self._create("secrets", manifests.secret(spec, self._site))
+        try:
+            self._create("pods", manifests.pod(spec, self._site))
+        except BackendRefused:
+            self._api.delete(f"secrets/{name}")
+            raise
+
+    def stop(self, key: RunKey) -> None:
+        name = run_name(key)
+        if pod := self._ours(f"pods/{name}", RUN, key.run_id):
+            self._remove(pod)
+        self._api.delete(f"secrets/{name}")
+
+    def observe(self, key: RunKey) -> Observed | None:
+        name = run_name(key)
+        pod = self._ours(f"pods/{name}", RUN, key.run_id)
+        if pod is None:
+            return None
+        # By its name: not every controller says the uid.
+        of_it = f"involvedObject.kind=Pod,involvedObject.name={name}"
+        return self._observer.look(pod, self._api.get("events", fieldSelector=of_it)["items"])
+
+    def observe_all(self) -> Mapping[RunKey, Observed]:
+        ours = selector(self._site.installation)
+        pods: dict[RunKey, Json] = {
+            key: pod
+            for pod in self._api.get("pods", labelSelector=ours)["items"]
+            if (key := run_key(pod["metadata"]["labels"]))
+        }
+        # Without events a launch is known in part only: that is not to be kept.
+        seen = {key: replace(self._observer.look(pod, ()), phases=()) for key, pod in pods.items()}
+        unclear = {key: pod for key, pod in pods.items() if self._is_unclear(pod, seen[key])}
+        if unclear:
+            events: defaultdict[str, list[Json]] = defaultdict(list)
+            for event in self._api.get("events", fieldSelector="involvedObject.kind=Pod")["items"]:
+                events[event["involvedObject"]["name"]].append(event)
+            for key, pod in unclear.items():
+                seen[key] = self._observer.look(pod, events[pod["metadata"]["name"]])
+        return seen
+
+    def changes(self) -> Iterator[Mapping[RunKey, Observed | None]]:
+        return Watch(self._api, selector(self._site.installation), self._observer.look).changes()
+
+    def logs(self, key: RunKey, *, lines: int) -> str:
+        try:
+            return self._api.get_text(
+                f"pods/{run_name(key)}/log",
+                container=manifests.CONTAINER,
+                tailLines=lines,
+                limitBytes=LOG_BYTES,
+            )
+        except ApiError as error:
+            # There is no pod, or its container has not begun.
+            if error.status in {HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST}:
+                return ""
+            raise
+
+    def forget(self, session_id: UUID) -> None:
+        """Nothing is kept: a log goes with its pod."""
+
+    def tidy(self) -> None:
+        self._keep_policy()
+        ours = selector(self._site.installation)
+        # In this order: the Secret of a pod that is made in between has to be seen without it.
+        secrets = self._api.get_metadata("secrets", labelSelector=ours)
+        pods = self._api.get_metadata("pods", labelSelector=ours)
+        needed = {pod["metadata"]["name"] for pod in pods}
+        for secret in secrets:
+            metadata = secret["metadata"]
+            if metadata["name"] not in needed and self._age(secret) > LEFTOVER_AGE:
+                self._api.delete(f"secrets/{metadata['name']}", uid=metadata["uid"])
+
+    def ensure_volume(self, volume_id: UUID) -> None:
+        if self._site.keeps_homes:
+            self._create("persistentvolumeclaims", manifests.claim(volume_id, self._site))
+
+    def delete_volume(self, volume_id: UUID) -> None:
+        if not self._site.keeps_homes:
+            return
+        # A claim that is deleted while a pod uses it is doomed, and the pod goes on.
+        users = f"{selector(self._site.installation)},{VOLUME}={volume_id}"
+        if self._api.get_metadata("pods", labelSelector=users):
+            raise BackendRefused("A session uses this volume.", code="volume_in_use")
+        path = f"persistentvolumeclaims/{claim_name(volume_id)}"
+        if claim := self._ours(path, VOLUME, volume_id):
+            self._api.delete(path, uid=claim["metadata"]["uid"])
+
+    def _create(self, resource: str, body: Json) -> None:
+        """Make an object, or leave the one of ours that is there already."""
+        try:
+            self._api.create(resource, body)
+        except ApiError as error:
+            if (error.status, error.reason) == (HTTPStatus.CONFLICT, "AlreadyExists"):
+                self._adopt(resource, body)
+                return
+            if error.status == HTTPStatus.CONFLICT:
+                # Of a quota that many pods are counted against at once.
+                raise BackendUnavailable(f"The cluster was busy: {error.said}") from error
+            code, sentence = refusal(error.status, error.reason, error.said)
+            if resource == "persistentvolumeclaims":
+                code = "volume_refused"
+            raise BackendRefused(sentence, code=code) from error
+
+    def _adopt(self, resource: str, body: Json) -> None:
+        wanted = body["metadata"]
+        there = self._read(f"{resource}/{wanted['name']}")
+        if there is None or "deletionTimestamp" in there["metadata"]:
+            raise BackendUnavailable("What was there before is still being removed.")
+        labels = there["metadata"].get("labels", {})
+        if not wanted["labels"].items() <= labels.items():
+            raise BackendRefused(
+                f"There is something of another's in the cluster under the name {wanted['name']}.",
+                code="start_refused",
+            )
+
+    def _remove(self, pod: Json) -> None:
+        metadata = pod["metadata"]
+        path = f"pods/{metadata['name']}"
+        if "deletionTimestamp" not in metadata:
+            self._api.delete(path, uid=metadata["uid"])
+        elif _has_ended(pod) or self._is_overdue(metadata["deletionTimestamp"]):
+            # Where all has ended it is the record alone that is left, for up to ten seconds more.
+            self._api.delete(path, uid=metadata["uid"], grace_seconds=0)
+
+    def _ours(self, path: str, label: str, of: UUID) -> Json | None:
+        """Read an object; None if there is none, or one that is not ours."""
+        found = self._read(path)
+        if found is None:
+            return None
+        labels = found["metadata"].get("labels", {})
+        ours = {INSTALLATION: self._site.installation, label: str(of)}
+        return found if ours.items() <= labels.items() else None
+
+    def _read(self, path: str) -> Json | None:
+        try:
+            return self._api.get(path)
+        except ApiError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
+    def _keep_policy(self) -> None:
+        wanted = manifests.network_policy(self._site)
+        path = f"networkpolicies/{policy_name(self._site.installation)}"
+        try:
+            there = self._read(path)
+            if there is None:
+                self._api.create("networkpolicies", wanted)
+            elif there["spec"] != wanted["spec"]:
+                self._api.replace(path, wanted)
+        except ApiError as error:
+            # Another process was first.
+            if error.status != HTTPStatus.CONFLICT:
+                raise
+        self._has_policy = True
+
+    def _is_unclear(self, pod: Json, seen: Observed) -> bool:
+        """Whether its events matter. Of a young start the watcher tells, and in a rush of them
+        there are many.
+        """
+        if seen.state is RunState.STARTING:
+            return self._age(pod) > SETTLED_AFTER
+        return seen.state is RunState.EXITED
+
+    def _is_overdue(self, gone_by: str) -> bool:
+        return self._api.now() > _time(gone_by) + FORCE_AFTER
+
+    def _age(self, of: Json) -> timedelta:
+        return self._api.now() - _time(of["metadata"]["creationTimestamp"])
+
+
+def _has_ended(pod: Json) -> bool:
+    """Whether its node has said that every process of it is gone."""
+    containers = pod["status"].get("containerStatuses", [])
+    return bool(containers) and all("terminated" in each["state"] for each in containers)
+
+
+def _time(written: str) -> datetime:
+    return datetime.fromisoformat(written)

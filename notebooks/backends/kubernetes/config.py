@@ -1,0 +1,147 @@
+"""What an installation says of its cluster, read from its settings and checked.
+
+Known to the web processes too, which check settings at start-up: no Kubernetes client in here.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from submarine_site.core.pod_shapes import (
+    BLOCKED_NETWORK,
+    DNS_LABEL,
+    DNS_SUBDOMAIN,
+    FOLDER,
+    PEERS,
+    POD_PATCH,
+    QUANTITY,
+)
+from submarine_site.core.shapes import Check, choice, integer
+
+GATEWAY_PODS = {
+    "podSelector": {
+        "matchLabels": {
+            "app.kubernetes.io/name": "submarine-notebooks",
+            "app.kubernetes.io/component": "gateway",
+        }
+    }
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteConfig:
+    """Where sessions run, and what holds for each of them.
+
+    `namespace` empty: the one of the kubeconfig or of the service's own pod. `home_size` empty:
+    a home goes with its pod. `storage_class` and `scheduler` empty: the cluster's own choice.
+    `gateway_peers` are NetworkPolicyPeers in the words of Kubernetes.
+    """
+
+    installation: str = "default"
+    namespace: str = ""
+    home_size: str = "10Gi"
+    storage_class: str = ""
+    access_mode: str = "ReadWriteOnce"
+    home_path: str = "/home/jovyan"
+    user_id: int = 1000
+    group_id: int = 100
+    image_pull_policy: str = "IfNotPresent"
+    image_pull_secrets: tuple[str, ...] = ()
+    gateway_peers: tuple[Mapping[str, Any], ...] = (GATEWAY_PODS,)
+    blocked_networks: tuple[str, ...] = ()
+    stop_seconds: int = 30
+    scheduler: str = ""
+    pod_patch: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def keeps_homes(self) -> bool:
+        return bool(self.home_size)
+
+
+class InvalidSite(ValueError):
+    """Settings that cannot be used: each problem is one sentence that names the variable."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+Reader: TypeAlias = Callable[[str], Any]
+"""From text to value. Raises `InvalidSite` with what is wrong, without the variable."""
+
+
+def read_site(given: Mapping[str, str | None]) -> SiteConfig:
+    """Read the settings, by the name of the field; None: the default. Raises `InvalidSite`."""
+    values, problems = {}, []
+    for name, raw in given.items():
+        if raw is None:
+            continue
+        try:
+            values[name] = _READERS[name](raw.strip())
+        except InvalidSite as invalid:
+            problems += [f"{variable(name)}: {problem}" for problem in invalid.problems]
+    if problems:
+        raise InvalidSite(problems)
+    return SiteConfig(**values)
+
+
+def variable(name: str) -> str:
+    """The environment variable of a field."""
+    # An installation's name is not Kubernetes' alone.
+    prefix = "SUBMARINE" if name == "installation" else "SUBMARINE_KUBERNETES"
+    return f"{prefix}_{name.upper()}"
+
+
+def _checked(value: Any, check: Check) -> Any:
+    if problems := [str(problem) for problem in check(value, "")]:
+        raise InvalidSite(problems)
+    return value
+
+
+def _text(check: Check) -> Reader:
+    return lambda raw: _checked(raw, check)
+
+
+def _text_or_nothing(check: Check) -> Reader:
+    return lambda raw: _checked(raw, check) if raw else ""
+
+
+def _number(*, least: int, most: int) -> Reader:
+    check = integer(least=least, most=most)
+    return lambda raw: _checked(int(raw) if raw.isascii() and raw.isdigit() else raw, check)
+
+
+def _list(each: Reader) -> Reader:
+    return lambda raw: tuple(each(part.strip()) for part in raw.split(",") if part.strip())
+
+
+def _json(check: Check, *, empty: Any) -> Reader:
+    def read(raw: str) -> Any:
+        try:
+            value = json.loads(raw) if raw else empty
+        except ValueError as error:
+            raise InvalidSite([f"This is not JSON: {error}."]) from None
+        return _checked(value, check)
+
+    return read
+
+
+_IDS = _number(least=1, most=2**31 - 1)
+_READERS: Mapping[str, Reader] = {
+    "installation": _text(DNS_LABEL),
+    "namespace": _text_or_nothing(DNS_LABEL),
+    "home_size": _text_or_nothing(QUANTITY),
+    "storage_class": _text_or_nothing(DNS_SUBDOMAIN),
+    "access_mode": _text(choice("ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod")),
+    "home_path": _text(FOLDER),
+    "user_id": _IDS,
+    "group_id": _IDS,
+    "image_pull_policy": _text(choice("Always", "IfNotPresent", "Never")),
+    "image_pull_secrets": _list(_text(DNS_SUBDOMAIN)),
+    "gateway_peers": lambda raw: tuple(_json(PEERS, empty=[GATEWAY_PODS])(raw)),
+    "blocked_networks": _list(_text(BLOCKED_NETWORK)),
+    "stop_seconds": _number(least=1, most=3600),
+    "scheduler": _text_or_nothing(DNS_SUBDOMAIN),
+    "pod_patch": _json(POD_PATCH, empty={}),
+}

@@ -1,0 +1,290 @@
+"""The objects of the cluster, from what is asked (`SessionSpec`) and where (`SiteConfig`). Pure.
+
+Pods pass the `restricted` Pod Security Standard, whatever image and patches they have.
+"""
+
+from collections.abc import Iterable
+from decimal import ROUND_UP, Decimal
+from ipaddress import ip_network
+from uuid import UUID
+
+from notebooks.backends.contract import SessionSpec
+from notebooks.backends.kubernetes import inside, names
+from notebooks.backends.kubernetes.api import Json
+from notebooks.backends.kubernetes.config import SiteConfig
+from notebooks.backends.kubernetes.patch import apply
+from submarine_site.core.placement import Placement
+from submarine_site.core.pod_shapes import (
+    CONFIG_VOLUME,
+    HOME_VOLUME,
+    NOTEBOOK_CONTAINER,
+    SHARED_MEMORY_VOLUME,
+)
+
+CONTAINER = NOTEBOOK_CONTAINER
+PORT = 8888
+TOKEN_KEY = "token"  # noqa: S105
+RUNTIME_DIR = "/tmp/jupyter-runtime"  # noqa: S108
+MAX_ANNOTATION = 200
+NODE_LOST_SECONDS = 60
+"""How long a pod waits for a lost node to come back."""
+START_SECONDS = 24 * 3600
+"""The start-up probe may not end a start: what is too long is decided above the backend."""
+
+CONFINED: Json = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "privileged": False,
+    "runAsNonRoot": True,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+
+# Where clouds give their machines credentials. Link-local (RFC 3927, RFC 4291) holds the address
+# of most, and the others by name: Azure's WireServer, Alibaba, and over IPv6 AWS (instances and
+# pod identity), Google, Scaleway, Oracle, Linode, each from the provider's page on its instance
+# metadata.
+CLOUD_METADATA = (
+    "169.254.0.0/16",
+    "168.63.129.16/32",
+    "100.100.100.200/32",
+    "fe80::/10",
+    "fd00:ec2::/32",
+    "fd20:ce::254/128",
+    "fd00:42::42/128",
+    "fd00:c1::a9fe:a9fe/128",
+    "fd00:a9fe:a9fe::1/128",
+)
+# Where NodeLocal DNSCache listens on each node: link-local too, and no pod that a selector finds.
+NODE_LOCAL_DNS = "169.254.20.10/32"
+
+
+def pod(spec: SessionSpec, site: SiteConfig) -> Json:
+    """The pod of a run, with what site and profile add to it."""
+    placement = spec.placement
+    made: Json = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": names.run_name(spec.key),
+            "labels": names.run_labels(spec.key, site.installation)
+            | names.volume_labels(spec.home, site.installation),
+            "annotations": {
+                names.DISPLAY_NAME: spec.display_name[:MAX_ANNOTATION],
+                names.OWNER: spec.owner[:MAX_ANNOTATION],
+                # A node that is given up to save cost takes what people have in memory with it.
+                "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+            },
+        },
+        "spec": {
+            "restartPolicy": "Never",
+            "terminationGracePeriodSeconds": site.stop_seconds,
+            # Else the namespace's Services stand in the environment, by names of their own choice.
+            "enableServiceLinks": False,
+            "automountServiceAccountToken": bool(placement.service_account),
+            "securityContext": _pod_security(site),
+            "containers": [_notebook(spec, site)],
+            "volumes": _volumes(spec, site),
+            "imagePullSecrets": [{"name": name} for name in site.image_pull_secrets],
+            **_scheduling(placement, site),
+        },
+    }
+    sidecar = {"imagePullPolicy": site.image_pull_policy, "securityContext": CONFINED}
+    return apply(made, (site.pod_patch, placement.pod_patch), sidecar=sidecar)
+
+
+def secret(spec: SessionSpec, site: SiteConfig) -> Json:
+    """What is secret of a run: never part of the pod, which more people may read."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": names.run_name(spec.key),
+            "labels": names.run_labels(spec.key, site.installation),
+        },
+        "type": "Opaque",
+        "immutable": True,
+        "stringData": {TOKEN_KEY: spec.token, **inside.FILES},
+    }
+
+
+def claim(volume_id: UUID, site: SiteConfig) -> Json:
+    """The home that outlives runs. Requires that the site keeps homes."""
+    wanted: Json = {
+        "accessModes": [site.access_mode],
+        "resources": {"requests": {"storage": site.home_size}},
+    }
+    if site.storage_class:
+        wanted["storageClassName"] = site.storage_class
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {
+            "name": names.claim_name(volume_id),
+            "labels": names.volume_labels(volume_id, site.installation),
+        },
+        "spec": wanted,
+    }
+
+
+def network_policy(site: SiteConfig) -> Json:
+    """Who reaches session pods: the gateway; and what they reach: all but what is blocked."""
+    blocked = list(dict.fromkeys((*CLOUD_METADATA, *site.blocked_networks)))
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {
+            "name": names.policy_name(site.installation),
+            "labels": names.labels(site.installation),
+        },
+        "spec": {
+            "podSelector": {"matchLabels": {names.INSTALLATION: site.installation}},
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": [
+                {"from": list(site.gateway_peers), "ports": [{"protocol": "TCP", "port": PORT}]}
+            ],
+            "egress": [
+                {"to": [_all_but(blocked, everything=each) for each in ("0.0.0.0/0", "::/0")]},
+                {
+                    # Names are resolved by pods, also where those have blocked addresses.
+                    "to": [{"namespaceSelector": {}}, {"ipBlock": {"cidr": NODE_LOCAL_DNS}}],
+                    "ports": [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")],
+                },
+            ],
+        },
+    }
+
+
+def _all_but(blocked: Iterable[str], *, everything: str) -> Json:
+    family = ip_network(everything).version
+    excepted = [each for each in blocked if ip_network(each).version == family]
+    return {"ipBlock": {"cidr": everything, "except": excepted}}
+
+
+def _notebook(spec: SessionSpec, site: SiteConfig) -> Json:
+    answers = {"httpGet": {"path": f"{spec.base_url}api", "port": "http"}, "timeoutSeconds": 5}
+    return {
+        "name": CONTAINER,
+        "image": spec.image,
+        "imagePullPolicy": site.image_pull_policy,
+        # Arguments alone: the image's entry point is run with them.
+        "args": _command(spec, site),
+        "workingDir": site.home_path,
+        "env": [
+            {"name": "HOME", "value": site.home_path},
+            {"name": "JUPYTER_CONFIG_PATH", "value": inside.FOLDER},
+            # Sockets and files that others may not read do not work on every kind of volume, and
+            # what is in there is of no use to the next run.
+            {"name": "JUPYTER_RUNTIME_DIR", "value": RUNTIME_DIR},
+            {
+                "name": "JUPYTER_TOKEN",
+                "valueFrom": {"secretKeyRef": {"name": names.run_name(spec.key), "key": TOKEN_KEY}},
+            },
+        ],
+        "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
+        "resources": _resources(spec),
+        "securityContext": CONFINED,
+        "startupProbe": answers | {"periodSeconds": 1, "failureThreshold": START_SECONDS},
+        "readinessProbe": answers | {"periodSeconds": 10},
+        "volumeMounts": [
+            {"name": HOME_VOLUME, "mountPath": site.home_path},
+            {"name": SHARED_MEMORY_VOLUME, "mountPath": "/dev/shm"},  # noqa: S108
+            {"name": CONFIG_VOLUME, "mountPath": inside.FOLDER, "readOnly": True},
+        ],
+    }
+
+
+def _command(spec: SessionSpec, site: SiteConfig) -> list[str]:
+    options = {
+        # All addresses of both families that the pod has.
+        "ServerApp.ip": "*",
+        "ServerApp.port": PORT,
+        # Another port would not be found.
+        "ServerApp.port_retries": 0,
+        "ServerApp.base_url": spec.base_url,
+        "ServerApp.root_dir": site.home_path,
+        "ServerApp.open_browser": False,
+        # The gateway keeps the host that the browser asked for.
+        "ServerApp.allow_remote_access": True,
+        # Sessions are stopped on our pages.
+        "ServerApp.quit_button": False,
+        "LabApp.news_url": None,
+        "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+    }
+    return ["jupyter", "lab", *(f"--{name}={value}" for name, value in options.items())]
+
+
+def _resources(spec: SessionSpec) -> Json:
+    asked, placement = spec.resources, spec.placement
+    gpus = {placement.gpu_resource: str(asked.gpus)} if asked.gpus else {}
+    cpu = _share(asked.cpu_milli, placement.cpu_overcommit)
+    memory = _share(asked.memory_mib, placement.memory_overcommit)
+    return {
+        "limits": {"cpu": f"{asked.cpu_milli}m", "memory": f"{asked.memory_mib}Mi", **gpus},
+        "requests": {"cpu": f"{cpu}m", "memory": f"{memory}Mi", **gpus},
+    }
+
+
+def _share(limit: int, overcommit: Decimal) -> int:
+    return int((limit / overcommit).to_integral_value(ROUND_UP))
+
+
+def _volumes(spec: SessionSpec, site: SiteConfig) -> list[Json]:
+    home: Json = (
+        {"persistentVolumeClaim": {"claimName": names.claim_name(spec.home)}}
+        if site.keeps_homes
+        else {"emptyDir": {}}
+    )
+    shared = f"{spec.placement.shared_memory_mib}Mi"
+    return [
+        {"name": HOME_VOLUME, **home},
+        {"name": SHARED_MEMORY_VOLUME, "emptyDir": {"medium": "Memory", "sizeLimit": shared}},
+        {
+            "name": CONFIG_VOLUME,
+            "secret": {
+                "secretName": names.run_name(spec.key),
+                # The token is for the server alone: no file of it.
+                "items": [{"key": name, "path": name} for name in inside.FILES],
+            },
+        },
+    ]
+
+
+def _pod_security(site: SiteConfig) -> Json:
+    return {
+        "runAsNonRoot": True,
+        "runAsUser": site.user_id,
+        "runAsGroup": site.group_id,
+        "fsGroup": site.group_id,
+        # To look through all files of a large home at each start takes minutes.
+        "fsGroupChangePolicy": "OnRootMismatch",
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def _scheduling(placement: Placement, site: SiteConfig) -> Json:
+    hints = [
+        {
+            "weight": 100,
+            "preference": {"matchExpressions": [{"key": k, "operator": "In", "values": [v]}]},
+        }
+        for k, v in placement.preferred_nodes.items()
+    ]
+    lost = [
+        {
+            "key": f"node.kubernetes.io/{state}",
+            "operator": "Exists",
+            "effect": "NoExecute",
+            "tolerationSeconds": NODE_LOST_SECONDS,
+        }
+        for state in ("not-ready", "unreachable")
+    ]
+    affinity = {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": hints}}
+    chosen: Json = {
+        "nodeSelector": dict(placement.node_selector),
+        "affinity": affinity if hints else {},
+        "tolerations": [*map(dict, placement.tolerations), *lost],
+        "priorityClassName": placement.priority_class,
+        "serviceAccountName": placement.service_account,
+        "schedulerName": site.scheduler,
+    }
+    return {field: value for field, value in chosen.items() if value}

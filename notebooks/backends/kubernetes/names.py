@@ -1,0 +1,60 @@
+"""Names and labels of the cluster's objects, from ids alone: never from what people write."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from notebooks.backends.contract import RunKey
+
+INSTALLATION = "submarine-notebooks/installation"
+SESSION = "submarine-notebooks/session"
+RUN = "submarine-notebooks/run"
+VOLUME = "submarine-notebooks/volume"
+
+DISPLAY_NAME = "submarine-notebooks/name"
+OWNER = "submarine-notebooks/owner"
+"""Annotations: labels cannot hold what people write."""
+
+
+def run_name(key: RunKey) -> str:
+    """The name of a run's pod, and of its Secret."""
+    return f"nb-{key.run_id}"
+
+
+def claim_name(volume_id: UUID) -> str:
+    """The name of the PersistentVolumeClaim of a home."""
+    return f"home-{volume_id}"
+
+
+def policy_name(installation: str) -> str:
+    """The name of the NetworkPolicy of all session pods."""
+    return f"{installation}-sessions"
+
+
+def labels(installation: str) -> dict[str, str]:
+    """What all objects of an installation's sessions carry."""
+    return {
+        "app.kubernetes.io/name": "submarine-notebooks",
+        "app.kubernetes.io/component": "session",
+        INSTALLATION: installation,
+    }
+
+
+def run_labels(key: RunKey, installation: str) -> dict[str, str]:
+    return labels(installation) | {SESSION: str(key.session_id), RUN: str(key.run_id)}
+
+
+def volume_labels(volume_id: UUID, installation: str) -> dict[str, str]:
+    return labels(installation) | {VOLUME: str(volume_id)}
+
+
+def run_key(labels: Mapping[str, str]) -> RunKey | None:
+    """The run that an object with these labels belongs to; None if they are not of our making."""
+    try:
+        return RunKey(session_id=UUID(labels[SESSION]), run_id=UUID(labels[RUN]))
+    except (KeyError, ValueError):
+        return None
+
+
+def selector(installation: str) -> str:
+    """The label selector of all that is this installation's."""
+    return f"{INSTALLATION}={installation}"

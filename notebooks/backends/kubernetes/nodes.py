@@ -1,0 +1,108 @@
+"""What nodes could hold if they were empty, and whether a pod could ever be placed on one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from notebooks.backends.kubernetes.amounts import amount, list_in_words
+from notebooks.backends.kubernetes.api import Json
+
+_PASSING = ("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/")
+"""Taints by which a cluster marks that a node is away, full, closed or new: they come and go."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeCapacity:
+    """What one node could hold if it were empty, and what it is kept for."""
+
+    offers: Mapping[str, Decimal]
+    labels: Mapping[str, str]
+    taints: tuple[Json, ...] = ()
+
+
+def node_capacity(node: Json) -> NodeCapacity:
+    """Read a node."""
+    return NodeCapacity(
+        offers={
+            resource: amount(quantity)
+            for resource, quantity in node["status"].get("allocatable", {}).items()
+        },
+        labels=node["metadata"].get("labels", {}),
+        taints=tuple(
+            taint
+            for taint in node["spec"].get("taints", [])
+            if taint["effect"] != "PreferNoSchedule" and not taint["key"].startswith(_PASSING)
+        ),
+    )
+
+
+def needs(spec: Json) -> dict[str, Decimal]:
+    """What a pod has to have of each resource."""
+    total: dict[str, Decimal] = {}
+    for container in spec["containers"]:
+        for resource, needed in _requests(container).items():
+            total[resource] = total.get(resource, Decimal()) + needed
+    for container in spec.get("initContainers", []):
+        for resource, needed in _requests(container).items():
+            total[resource] = max(total.get(resource, Decimal()), needed)
+    return total
+
+
+def _requests(container: Json) -> dict[str, Decimal]:
+    resources = container.get("resources", {})
+    asked = {**resources.get("limits", {}), **resources.get("requests", {})}
+    return {resource: amount(quantity) for resource, quantity in asked.items()}
+
+
+def never_fits(spec: Json, nodes: Sequence[NodeCapacity]) -> str:
+    """Why none of these nodes could hold the pod even if it were empty; empty if one could."""
+    if not nodes:
+        return ""
+    selector = spec.get("nodeSelector", {})
+    chosen = [node for node in nodes if selector.items() <= node.labels.items()]
+    if not chosen:
+        labels = ", ".join(f"{key}={value}" for key, value in sorted(selector.items()))
+        return f"No machine has the labels that this size asks for: {labels}."
+    tolerations = spec.get("tolerations", [])
+    admitted = [
+        node
+        for node in chosen
+        if all(any(_tolerates(each, taint) for each in tolerations) for taint in node.taints)
+    ]
+    if not admitted:
+        return "All machines that this size could use are kept for other work."
+    needed = needs(spec)
+    if any(_holds(node, needed) for node in admitted):
+        return ""
+    most = {
+        resource: max(node.offers.get(resource, Decimal()) for node in admitted)
+        for resource in needed
+    }
+    lacking = {
+        resource: needed[resource] for resource in needed if needed[resource] > most[resource]
+    }
+    if not lacking:
+        return f"No machine offers {list_in_words(needed)} together."
+    offered = {resource: most[resource] for resource in lacking if most[resource]}
+    best = (
+        f"the largest machine offers {list_in_words(offered)}" if offered else "no machine has any"
+    )
+    return f"It needs {list_in_words(lacking)}; {best}."
+
+
+def _holds(node: NodeCapacity, needed: Mapping[str, Decimal]) -> bool:
+    return all(
+        node.offers.get(resource, Decimal()) >= wanted for resource, wanted in needed.items()
+    )
+
+
+def _tolerates(toleration: Json, taint: Json) -> bool:
+    """As the scheduler decides it: an empty key or effect stands for every one."""
+    if toleration.get("effect") not in {None, "", taint["effect"]}:
+        return False
+    if toleration.get("key") not in {None, "", taint["key"]}:
+        return False
+    if toleration.get("operator", "Equal") == "Exists":
+        return True
+    value: str = taint.get("value", "")
+    return bool(toleration.get("value", "") == value)

@@ -1,0 +1,50 @@
+"""Sees runs: judges pods by the cluster's clock, and tells it in ours."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from notebooks.backends.contract import Observed, PhaseTime
+from notebooks.backends.kubernetes.api import Api, ApiError, Json
+from notebooks.backends.kubernetes.nodes import NodeCapacity, node_capacity
+from notebooks.backends.kubernetes.status import is_unschedulable, observed
+
+logger = logging.getLogger(__name__)
+
+NODES_SECONDS = 30.0
+
+
+class Observer:
+    """Shared by threads."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._nodes: Sequence[NodeCapacity] | None = None
+        self._nodes_until = 0.0
+
+    def look(self, pod: Json, events: Sequence[Json]) -> Observed:
+        """Say what a pod of ours is now. Raises `BackendUnavailable`."""
+        nodes = self._capacities() if is_unschedulable(pod) else None
+        seen = observed(pod, events, nodes=nodes, now=self._api.now())
+        return replace(seen, phases=tuple(self._localised(phase) for phase in seen.phases))
+
+    def _localised(self, phase: PhaseTime) -> PhaseTime:
+        finished_at = phase.finished_at
+        return replace(
+            phase,
+            started_at=self._api.local(phase.started_at),
+            finished_at=None if finished_at is None else self._api.local(finished_at),
+        )
+
+    def _capacities(self) -> Sequence[NodeCapacity] | None:
+        """What nodes could hold; None where we have no right to know."""
+        if time.monotonic() >= self._nodes_until:
+            try:
+                items = self._api.get("nodes", resourceVersion="0")["items"]
+                self._nodes = [node_capacity(node) for node in items]
+            except ApiError as error:
+                logger.info("nodes are not to be seen: %s", error)
+                self._nodes = None
+            self._nodes_until = time.monotonic() + NODES_SECONDS
+        return self._nodes

@@ -1,0 +1,97 @@
+"""What a pod and its events say of a run, in our words. Pure: no calls, no clock of its own."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from notebooks.backends.contract import Observed, RunState
+from notebooks.backends.kubernetes.api import Json
+from notebooks.backends.kubernetes.causes import hindrance
+from notebooks.backends.kubernetes.endings import Ending, ending, taken_away
+from notebooks.backends.kubernetes.manifests import PORT
+from notebooks.backends.kubernetes.nodes import NodeCapacity
+from notebooks.backends.kubernetes.phases import phases
+from notebooks.backends.kubernetes.reading import Pod
+
+
+def is_unschedulable(pod: Json) -> bool:
+    """Whether it waits for a place, so that it matters what nodes there are."""
+    return any(
+        condition["type"] == "PodScheduled" and condition["status"] == "False"
+        for condition in pod.get("status", {}).get("conditions", [])
+    )
+
+
+def observed(
+    pod: Json,
+    events: Sequence[Json],
+    *,
+    nodes: Sequence[NodeCapacity] | None,
+    now: datetime,
+) -> Observed:
+    """Say what a pod of ours is now. `now` is in the cluster's clock; `nodes` None: not known."""
+    seen = Pod.read(pod, events)
+    if lost := taken_away(seen, now):
+        return _ended(seen, lost, now)
+    if seen.is_deleted:
+        return Observed(
+            key=seen.key,
+            state=RunState.STOPPING,
+            phases=phases(seen, ready_at=_ready_at(seen, now), ended_at=None, detail=""),
+        )
+    if end := ending(seen):
+        return _ended(seen, end, now)
+    return _ready(seen, now) if _has_answered(seen) else _starting(seen, nodes, now)
+
+
+def _starting(pod: Pod, nodes: Sequence[NodeCapacity] | None, now: datetime) -> Observed:
+    held_up = hindrance(pod, nodes)
+    failing = held_up is not None and held_up.is_failure(now)
+    return Observed(
+        key=pod.key,
+        state=RunState.STARTING,
+        phases=phases(
+            pod,
+            ready_at=None,
+            ended_at=None,
+            detail=held_up.waiting if held_up and not failing else "",
+        ),
+        failure_code=held_up.code if held_up and failing else "",
+        failure_detail=held_up.failing if held_up and failing else "",
+        waits=held_up is not None and not failing,
+    )
+
+
+def _ready(pod: Pod, now: datetime) -> Observed:
+    host = f"[{pod.ip}]" if ":" in pod.ip else pod.ip
+    return Observed(
+        key=pod.key,
+        state=RunState.READY,
+        address=f"http://{host}:{PORT}",
+        phases=phases(pod, ready_at=_ready_at(pod, now), ended_at=None, detail=""),
+    )
+
+
+def _ended(pod: Pod, end: Ending, now: datetime) -> Observed:
+    return Observed(
+        key=pod.key,
+        state=RunState.EXITED,
+        phases=phases(pod, ready_at=_ready_at(pod, now), ended_at=end.at or now, detail=""),
+        exit_code=end.exit_code,
+        failure_code=end.code,
+        failure_detail=end.message,
+    )
+
+
+def _has_answered(pod: Pod) -> bool:
+    """Whether Jupyter has: from the startup probe on, and whatever becomes of a sidecar. The pod's
+    own word for it comes only with the next readiness probe.
+    """
+    return pod.notebook.is_past_startup or pod.is_condition("Ready")
+
+
+def _ready_at(pod: Pod, now: datetime) -> datetime | None:
+    if not _has_answered(pod):
+        return None
+    # It stays as it is when the node falls silent, which the condition Ready does not.
+    ready = pod.conditions.get("ContainersReady")
+    return ready.since if ready and ready.is_true and ready.since else now

@@ -1,0 +1,104 @@
+"""A cluster for tests, its administrator's view, and what an installation in it is given.
+
+`SUBMARINE_TEST_KUBECONFIG` names the administrator's kubeconfig, so that no test ever meets the
+cluster that somebody's own `kubectl` points to.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import yaml
+
+from notebooks.backends.kubernetes.api import Api, Json
+from tests.contracts.eventually import eventually
+
+CHECKOUT = Path(__file__).parents[2]
+RIGHTS = CHECKOUT / "deploy" / "kubernetes"
+KUBECONFIG = os.environ.get("SUBMARINE_TEST_KUBECONFIG", "")
+
+NOTEBOOK = "submarine/notebook:1"
+"""The reference image, from docker/notebook/Dockerfile."""
+
+SERVER = "submarine/test-server:1"
+"""A stand-in that answers at once, from images/server."""
+
+
+class Administrator:
+    """Does with the cluster what an operator does with `kubectl`, in one namespace."""
+
+    def __init__(self, namespace: str) -> None:
+        self.namespace = namespace
+        self.api = Api(namespace=namespace, kubeconfig=KUBECONFIG)
+
+    def apply(self, path: Path) -> None:
+        for document in yaml.safe_load_all(path.read_text()):
+            if document["kind"] == "RoleBinding":
+                for subject in document["subjects"]:
+                    subject["namespace"] = self.namespace
+            resource, group = document["kind"].lower() + "s", document["apiVersion"]
+            if group == "v1":
+                self.api.create(resource, document)
+            else:
+                self.api.create(f"/apis/{group}/namespaces/{self.namespace}/{resource}", document)
+
+    def token(self, account: str) -> str:
+        """A token of a service account, as a pod of it would have."""
+        asked = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"audiences": [], "expirationSeconds": 7200},
+        }
+        return str(self.api.create(f"serviceaccounts/{account}/token", asked)["status"]["token"])
+
+    def names(self, resource: str) -> set[str]:
+        """What there is of a kind."""
+        return {item["metadata"]["name"] for item in self.api.get(resource)["items"]}
+
+    def pod(self, name: str, **spec: Any) -> Json:
+        """Make a pod by hand."""
+        container = {"name": "main", "image": NOTEBOOK, "command": ["sleep", "3600"]}
+        return self.api.create(
+            "pods",
+            {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {"name": name, **spec.pop("metadata", {})},
+                "spec": {"containers": [container], "terminationGracePeriodSeconds": 0, **spec},
+            },
+        )
+
+
+@contextmanager
+def a_namespace() -> Iterator[Administrator]:
+    """A namespace of its own, with the rights of an installation, gone at the end."""
+    name = f"test-{uuid4().hex[:8]}"
+    admin = Administrator(name)
+    admin.api.create("/api/v1/namespaces", {"metadata": {"name": name}})
+    try:
+        admin.apply(RIGHTS / "rbac.yaml")
+        # The tokens of a new account take a moment, and pods are refused before there are any.
+        eventually(lambda: "default" in admin.names("serviceaccounts"))
+        yield admin
+    finally:
+        for pod in admin.api.get("pods")["items"]:
+            admin.api.delete(f"pods/{pod['metadata']['name']}", grace_seconds=0)
+        admin.api.delete(f"/api/v1/namespaces/{name}")
+
+
+def limited_kubeconfig(admin: Administrator, folder: Path) -> Path:
+    """A kubeconfig of the installation's own service account, with no right but its Role's."""
+    told = yaml.safe_load(Path(KUBECONFIG).read_text())
+    told["users"] = [
+        {"name": "submarine-notebooks", "user": {"token": admin.token("submarine-notebooks")}}
+    ]
+    [context] = told["contexts"]
+    context["context"] |= {"user": "submarine-notebooks", "namespace": admin.namespace}
+    path = folder / f"{admin.namespace}.kubeconfig"
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(told))
+    return path
