@@ -29,8 +29,9 @@ run: .venv/.installed .venv-notebook/.installed ## Run the whole service here (P
 	  --port "$$PORT" --gateway-port "$$GATEWAY_PORT" --data "$$DATA"
 
 test: .venv/.installed-dev .venv-notebook/.installed ## Run the tests (ARGS= for pytest)
-	@$(bin)/python -m pytest -n auto -m "not stack and not browser" $(ARGS)
-	@$(bin)/python -m pytest -m "stack or browser" $(ARGS)
+	@$(bin)/python -m pytest -n auto -m "not stack and not browser and not cluster" $(ARGS)
+	@$(bin)/python -m pytest -m "(stack or browser) and not cluster" $(ARGS)
+	@$(bin)/python -m pytest -m cluster $(ARGS)
 
 lint: .venv/.installed-dev ## Check style, types, imports, templates, migrations and the API's schema
 	$(bin)/python -m ruff check .

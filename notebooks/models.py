@@ -128,6 +128,12 @@ class Run(models.Model):
     def resources(self) -> Resources:
         return Resources(cpu_milli=self.cpu_milli, memory_mib=self.memory_mib, gpus=self.gpus)
 
+    @property
+    def steps(self) -> list["RunPhase"]:
+        """The phases of its launch in their order: several may have begun in the same second."""
+        order = list(Phase)
+        return sorted(self.phases.all(), key=lambda step: order.index(Phase(step.phase)))
+
 
 class RunPhase(models.Model):
     """When a step of a launch began and ended."""

@@ -216,11 +216,22 @@ def _plan_starting(
 def _with_queue(row: Row, seen: tuple[PhaseTime, ...]) -> tuple[PhaseTime, ...]:
     """The phases that were seen, and the one that ended with the first of them."""
     queued = next((phase for phase in row.phases if phase.phase is Phase.QUEUED), None)
-    if not seen or queued is None or queued.finished_at is not None:
+    if not seen or queued is None:
         return seen
-    # A cluster tells times in whole seconds.
-    over = max(queued.started_at, seen[0].started_at)
-    return (replace(queued, finished_at=over, detail=""), *seen)
+    over = queued.finished_at or max(queued.started_at, seen[0].started_at)
+    return (
+        replace(queued, finished_at=over, detail=""),
+        *(_not_before(over, phase) for phase in seen),
+    )
+
+
+def _not_before(at: datetime, phase: PhaseTime) -> PhaseTime:
+    """A cluster tells times in whole seconds, so that its first ones may be before ours."""
+    return replace(
+        phase,
+        started_at=max(at, phase.started_at),
+        finished_at=phase.finished_at and max(at, phase.finished_at),
+    )
 
 
 def _lost(row: Row, seen: Observed) -> Restart | None:

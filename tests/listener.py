@@ -15,6 +15,7 @@ class Listener:
         self.told: list[Mapping[RunKey, Observed | None]] = []
         self._changes = changes
         self._pool = ThreadPoolExecutor(1)
+        self._is_closed = False
 
     def until(self, enough: Callable[[], bool], *, within: float = SECONDS) -> None:
         """Listen until it is so."""
@@ -42,8 +43,10 @@ class Listener:
         return sum(key in batch for batch in self.told)
 
     def close(self) -> None:
+        self._is_closed = True
         self._pool.shutdown()
 
     def _listen(self, enough: Callable[[], bool]) -> None:
-        while not enough():
+        # Something is yielded each second, also to one that waited in vain.
+        while not (self._is_closed or enough()):
             self.told.append(next(self._changes))

@@ -197,7 +197,7 @@ class Cluster:
 async def connected() -> AsyncIterator[Cluster]:
     """Connect to the cluster of KUBECONFIG; ends the program if it has no fake nodes."""
     found = client.Configuration()
-    config.load_kube_config(client_configuration=found)  # type: ignore[no-untyped-call]
+    config.load_kube_config(client_configuration=found)
     tls = ssl.create_default_context(cafile=found.ssl_ca_cert)
     if found.cert_file:
         tls.load_cert_chain(found.cert_file, found.key_file)

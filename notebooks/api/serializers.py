@@ -38,7 +38,7 @@ class PhaseSerializer(serializers.ModelSerializer[RunPhase]):
 class RunSerializer(serializers.ModelSerializer[Run]):
     """The present or last run, with what it was started with."""
 
-    phases = PhaseSerializer(many=True, read_only=True)
+    phases = PhaseSerializer(source="steps", many=True, read_only=True)
 
     class Meta:
         model = Run

@@ -27,7 +27,16 @@ NOTEBOOK_CONTAINER = "notebook"
 HOME_VOLUME = "home"
 SHARED_MEMORY_VOLUME = "shared-memory"
 CONFIG_VOLUME = "jupyter-config"
-OWN_ENVIRONMENT = frozenset({"HOME", "JUPYTER_CONFIG_PATH", "JUPYTER_RUNTIME_DIR", "JUPYTER_TOKEN"})
+OWN_ENVIRONMENT = frozenset(
+    {
+        "CPU_LIMIT",
+        "HOME",
+        "JUPYTER_CONFIG_PATH",
+        "JUPYTER_RUNTIME_DIR",
+        "JUPYTER_TOKEN",
+        "MEM_LIMIT",
+    }
+)
 """Environment variables of the notebook container that the service sets."""
 
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"

@@ -78,7 +78,9 @@ def a_namespace() -> Iterator[Administrator]:
     """A namespace of its own, with the rights of an installation, gone at the end."""
     name = f"test-{uuid4().hex[:8]}"
     admin = Administrator(name)
-    admin.api.create("/api/v1/namespaces", {"metadata": {"name": name}})
+    # As clusters newer than 1.20 label it themselves.
+    labels = {"kubernetes.io/metadata.name": name}
+    admin.api.create("/api/v1/namespaces", {"metadata": {"name": name, "labels": labels}})
     try:
         admin.apply(RIGHTS / "rbac.yaml")
         # The tokens of a new account take a moment, and pods are refused before there are any.

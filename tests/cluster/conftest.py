@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.cluster import KUBECONFIG, Administrator, a_namespace, limited_kubeconfig
+from tests.cluster.service import OnCluster, on_cluster
+from tests.stack.service import Program
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -29,3 +31,19 @@ def admin() -> Iterator[Administrator]:
 def kubeconfig(admin: Administrator, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the service finds the cluster by, with the rights of its Role."""
     return limited_kubeconfig(admin, tmp_path_factory.mktemp("kubeconfig"))
+
+
+@pytest.fixture(scope="module")
+def on(
+    admin: Administrator, kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[OnCluster]:
+    """One running service for the tests of a module."""
+    with on_cluster(admin, kubeconfig, tmp_path_factory.mktemp("service") / "data") as on:
+        yield on
+
+
+@pytest.fixture
+def demo(on: OnCluster) -> Iterator[Program]:
+    """The demo user's program. After it, nothing may be left of any session."""
+    yield on.demo
+    on.delete_all()

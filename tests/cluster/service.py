@@ -1,16 +1,23 @@
 """The whole service with a cluster behind it."""
 
+import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import psutil
+import requests
+from redis import Redis
 
+from notebooks.backends.kubernetes.api import ApiError, Json
 from tests.cluster.cluster import Administrator
-from tests.stack.service import CHECKOUT, Program, Service, running, wait_until
+from tests.stack.service import CHECKOUT, Program, Service, running, signed_in, wait_until
 
 # A small cluster has room for few of the sizes that people work with.
 CATALOGUE = """
@@ -19,12 +26,10 @@ from quotas.models import ResourceProfile
 ResourceProfile.objects.filter(name="small").update(
     cpu_milli=1000, memory_mib=512, cpu_overcommit=20, memory_overcommit=4
 )
-ResourceProfile.objects.create(
-    name="huge", display_name="Huge", cpu_milli=4_000_000, memory_mib=512
-)
-images = {"server": "submarine/test-server:1", "nowhere": "submarine/no-such-image:1"}
-images |= {kind: f"submarine/test-{kind}:1" for kind in ("broken", "stubborn", "silent", "stacks")}
-for name, image in images.items():
+huge = {"cpu_milli": 4_000_000, "memory_mib": 512}
+ResourceProfile.objects.create(name="huge", display_name="Huge", **huge)
+for name in ("server", "broken", "stubborn", "silent", "stacks"):
+    image = f"submarine/test-{name}:1"
     Environment.objects.create(name=name, display_name=name, image=image)
 """
 
@@ -36,9 +41,22 @@ class OnCluster:
     service: Service
     admin: Administrator
 
-    @property
+    @cached_property
     def demo(self) -> Program:
         return Program(self.service)
+
+    @cached_property
+    def _browser(self) -> requests.Session:
+        return signed_in(self.service, "user")
+
+    @property
+    def log(self) -> str:
+        """All that its processes have said."""
+        return self.service.data.with_suffix(".log").read_text(errors="replace")
+
+    @property
+    def redis(self) -> Redis:
+        return Redis.from_url(psutil.Process(self.service.pid("worker")).environ()["REDIS_URL"])
 
     def manage(self, *words: str) -> str:
         """Run a command of manage.py with the settings that the service has."""
@@ -55,6 +73,84 @@ class OnCluster:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def add_environment(self, name: str, image: str) -> None:
+        self.manage(
+            *("shell", "-c"),
+            "from environments.models import Environment\n"
+            f"Environment.objects.create(name={name!r}, display_name={name!r}, image={image!r})",
+        )
+
+    def health(self) -> dict[str, Any]:
+        return dict(requests.get(f"{self.service.url}/health", timeout=30).json())
+
+    def await_look(self) -> None:
+        """See everything looked at by a look that began after this was called."""
+        # The first that ends may have begun before.
+        for _ in range(2):
+            called = time.monotonic()
+            wait_until(lambda since=called: self._has_looked(since))
+
+    def _has_looked(self, since: float) -> bool:
+        seconds = self.health()["poll"]["seconds"]
+        # It is given in tenths.
+        return seconds is not None and time.monotonic() - since > seconds + 0.2
+
+    def pod_of(self, session_id: str) -> Json | None:
+        """The pod of the session's present or last run."""
+        with suppress(ApiError):
+            return self.admin.api.get(f"pods/{self._name(session_id)}")
+        return None
+
+    def await_pod(self, session_id: str, *, other_than: str = "") -> Json:
+        """The session's pod as soon as there is one; `other_than` is the uid of an earlier one."""
+
+        def there() -> Json | None:
+            pod = self.pod_of(session_id)
+            return pod if pod and pod["metadata"]["uid"] != other_than else None
+
+        pod = wait_until(there)
+        assert pod is not None
+        return pod
+
+    def uid_of(self, session_id: str) -> str:
+        return str(self.await_pod(session_id)["metadata"]["uid"])
+
+    def _name(self, session_id: str) -> str:
+        return f"nb-{self.demo.read(session_id)['run']['id']}"
+
+    def objects_of(self, session_id: str) -> dict[str, set[str]]:
+        """What the cluster has of a session, of whatever run, by kind."""
+        found = {}
+        for kind, label in (
+            ("pods", "session"),
+            ("secrets", "session"),
+            ("persistentvolumeclaims", "volume"),
+        ):
+            items = self.admin.api.get(
+                kind, labelSelector=f"submarine-notebooks/{label}={session_id}"
+            )["items"]
+            found[kind] = {item["metadata"]["name"] for item in items}
+        return found
+
+    def shown(self, session_id: str) -> str:
+        """The state that the session's page shows."""
+        page = self._browser.get(f"{self.service.url}/sessions/{session_id}", timeout=30).text
+        found = re.search(r'data-status="(\w+)"', page)
+        return found[1] if found else ""
+
+    def await_agreement(self, session_id: str, status: str) -> dict[str, Any]:
+        """See row, page, pod, Secret and claim tell the same of a session that is at rest."""
+        session = self.demo.wait_for(session_id, status)
+        names = {self._name(session_id)} if status == "running" else set()
+        wanted = {
+            "pods": names,
+            "secrets": names,
+            "persistentvolumeclaims": {f"home-{session_id}"},
+        }
+        wait_until(lambda: self.objects_of(session_id) == wanted)
+        assert self.shown(session_id) == status
+        return session
+
     def ours(self) -> dict[str, set[str]]:
         """What there is of sessions in the cluster, by kind."""
         kinds = {"pods": "nb-", "secrets": "nb-", "persistentvolumeclaims": "home-"}
@@ -65,7 +161,22 @@ class OnCluster:
 
     def await_nothing_left(self) -> None:
         """See every pod, Secret and claim of sessions gone."""
-        wait_until(lambda: not any(self.ours().values()), seconds=90)
+        left: dict[str, set[str]] = {}
+
+        def is_clean() -> bool:
+            left.update(self.ours())
+            return not any(left.values())
+
+        try:
+            wait_until(is_clean, seconds=90)
+        except AssertionError:
+            raise AssertionError(left) from None
+
+    def delete_all(self) -> None:
+        """Delete all sessions, and see that nothing is left of any."""
+        for session in self.demo.api("GET", "sessions/").json()["results"]:
+            assert self.demo.api("DELETE", f"sessions/{session['id']}/").status_code == 204
+        self.await_nothing_left()
 
 
 @contextmanager

@@ -29,7 +29,6 @@ class ClusterSite(Site):
         def ready() -> Observed | None:
             seen = self.backend.observe(key)
             assert seen is not None
-            assert not seen.failure_code, seen
             return seen if seen.state is RunState.READY else None
 
         return eventually(ready, within=60)

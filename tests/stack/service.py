@@ -155,6 +155,23 @@ def running(data: Path, **environment: str) -> Iterator[Service]:
             raise
 
 
+def signed_in(service: Service, role: str) -> requests.Session:
+    """A browser without a screen."""
+    user, browser = service.users[role], requests.Session()
+    browser.get(f"{service.url}/sign-in", timeout=30)
+    answer = browser.post(
+        f"{service.url}/sign-in",
+        data={
+            "username": user["name"],
+            "password": user["password"],
+            "csrfmiddlewaretoken": browser.cookies["csrftoken"],
+        },
+        timeout=30,
+    )
+    assert answer.status_code == 200, answer.text
+    return browser
+
+
 class Program:
     """What a person's program does through the API, with a token of its own."""
 

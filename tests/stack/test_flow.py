@@ -6,7 +6,7 @@ import threading
 import pytest
 import requests
 
-from tests.stack.service import Program, Service, wait_until
+from tests.stack.service import Program, Service, signed_in, wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.jupyter, pytest.mark.timeout(120)]
 
@@ -104,7 +104,7 @@ def test_a_stranger_sees_nothing(demo: Program) -> None:
 
 
 def test_the_task_monitor_is_for_staff(service: Service) -> None:
-    pages = {role: _signed_in(service, role) for role in ("admin", "user")}
+    pages = {role: signed_in(service, role) for role in ("admin", "user")}
     anonymous = requests.get(f"{service.url}/admin/monitor/", timeout=30, allow_redirects=False)
 
     def shows_workers() -> bool:
@@ -124,26 +124,9 @@ def test_the_task_monitor_is_for_staff(service: Service) -> None:
     assert shut_down.status_code == 403
 
 
-def _signed_in(service: Service, role: str) -> requests.Session:
-    """A browser without a screen."""
-    user, browser = service.users[role], requests.Session()
-    browser.get(f"{service.url}/sign-in", timeout=30)
-    answer = browser.post(
-        f"{service.url}/sign-in",
-        data={
-            "username": user["name"],
-            "password": user["password"],
-            "csrfmiddlewaretoken": browser.cookies["csrftoken"],
-        },
-        timeout=30,
-    )
-    assert answer.status_code == 200, answer.text
-    return browser
-
-
 def test_a_browser_is_let_in_by_a_code_that_works_once(service: Service, demo: Program) -> None:
     session = demo.start()
-    browser = _signed_in(service, "user")
+    browser = signed_in(service, "user")
     at_gateway = f"{service.gateway_url}/session/{session}/"
 
     opened = browser.get(

@@ -13,7 +13,7 @@ _BYTES = {
     "storage": " of storage",
     "ephemeral-storage": " of scratch space",
 }
-_COUNTED = {"pods": "sessions", "persistentvolumeclaims": "volumes"}
+_COUNTED = {"pods": "session", "persistentvolumeclaims": "volume"}
 
 
 def amount(quantity: str | int) -> Decimal:
@@ -36,7 +36,7 @@ def in_words(resource: str, amount: Decimal) -> str:
     if kind == "cpu":
         return f"{amount.normalize():f} CPU"
     if kind in _COUNTED:
-        return f"{amount:f} {_COUNTED[kind]}"
+        return f"{amount:f} {_COUNTED[kind]}{'' if amount == 1 else 's'}"
     if kind.rpartition("/")[2].startswith("gpu"):
         return f"{amount:f} GPU"
     return f"{amount:f} {kind}"

@@ -186,7 +186,9 @@ class Api:
         except (KeyError, ValueError):
             return
         offset = theirs + timedelta(seconds=0.5) - _now()
-        self._offset = offset if abs(offset) > CLOCK_TOLERANCE else timedelta(0)
+        # Else times that were told once would be others at each look.
+        if abs(offset - self._offset) > CLOCK_TOLERANCE:
+            self._offset = offset
 
 
 def _load(configuration: Configuration, kubeconfig: str) -> str:

@@ -75,7 +75,11 @@ class KubernetesBackend:
         name = run_name(key)
         if pod := self._ours(f"pods/{name}", RUN, key.run_id):
             self._remove(pod)
-        self._api.delete(f"secrets/{name}")
+        ours = f"{selector(self._site.installation)},{RUN}={key.run_id}"
+        for secret in self._api.get_metadata(
+            "secrets", fieldSelector=f"metadata.name={name}", labelSelector=ours
+        ):
+            self._api.delete(f"secrets/{name}", uid=secret["metadata"]["uid"])
 
     def observe(self, key: RunKey) -> Observed | None:
         name = run_name(key)

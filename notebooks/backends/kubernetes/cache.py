@@ -62,7 +62,7 @@ class Cache:
     def __init__(self) -> None:
         self._changed = Condition()
         self._runs: dict[RunKey, KnownRun] = {}
-        self._keys: dict[str, RunKey] = {}
+        self._names: dict[str, RunKey] = {}
         self._early: OrderedDict[str, dict[str, Json]] = OrderedDict()
         self._new: set[RunKey] = set()
 
@@ -83,15 +83,15 @@ class Cache:
         with self._changed:
             if kind != "DELETED":
                 self._put(key, trimmed)
-            elif self._keys.get(pod["metadata"]["uid"]) == key:
+            elif key in self._runs and self._runs[key].uid == pod["metadata"]["uid"]:
                 self._forget(key)
             self._changed.notify()
 
     def replace_events(self, events: Iterator[Json]) -> None:
         trimmed = [(_pod_of(event), _trimmed_event(event)) for event in events]
         with self._changed:
-            for uid, event in trimmed:
-                self._add(uid, event)
+            for name, event in trimmed:
+                self._add(name, event)
             self._changed.notify()
 
     def change_event(self, kind: str, event: Json) -> None:
@@ -131,21 +131,22 @@ class Cache:
         else:
             if known is not None:
                 self._forget(key)
-            self._runs[key] = KnownRun(pod, self._early.pop(uid, {}))
-            self._keys[uid] = key
+            name = run_name(key)
+            self._runs[key] = KnownRun(pod, self._early.pop(name, {}))
+            self._names[name] = key
         self._new.add(key)
 
     def _forget(self, key: RunKey) -> None:
-        del self._keys[self._runs.pop(key).uid]
+        del self._runs[key], self._names[run_name(key)]
         self._new.add(key)
 
-    def _add(self, uid: str, event: Json) -> None:
-        key = self._keys.get(uid)
+    def _add(self, name_of_pod: str, event: Json) -> None:
+        key = self._names.get(name_of_pod)
         if key is not None:
             events = self._runs[key].events
             self._new.add(key)
         else:
-            events = self._early.setdefault(uid, {})
+            events = self._early.setdefault(name_of_pod, {})
             if len(self._early) > EARLY_KEPT:
                 self._early.popitem(last=False)
         name = event["metadata"]["name"]
@@ -164,7 +165,8 @@ def _key(pod: Json) -> RunKey | None:
 
 
 def _pod_of(event: Json) -> str:
-    return str(event["involvedObject"].get("uid", ""))
+    """By its name: not every controller says the uid, which is compared where it is there."""
+    return str(event["involvedObject"].get("name", ""))
 
 
 def _trimmed_pod(pod: Json) -> Json:
@@ -186,7 +188,7 @@ def _trimmed_event(event: Json) -> Json:
     return {
         **_only(event, _OF_EVENT),
         "metadata": _only(event["metadata"], ("name", "creationTimestamp")),
-        "involvedObject": _only(event["involvedObject"], ("uid", "fieldPath")),
+        "involvedObject": _only(event["involvedObject"], ("name", "uid", "fieldPath")),
     }
 
 

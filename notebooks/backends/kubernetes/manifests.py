@@ -171,6 +171,9 @@ def _notebook(spec: SessionSpec, site: SiteConfig) -> Json:
         "workingDir": site.home_path,
         "env": [
             {"name": "HOME", "value": site.home_path},
+            # What the memory display of jupyter-resource-usage measures against.
+            {"name": "CPU_LIMIT", "value": f"{spec.resources.cpu_milli / 1000:g}"},
+            {"name": "MEM_LIMIT", "value": str(spec.resources.memory_mib * 1024**2)},
             {"name": "JUPYTER_CONFIG_PATH", "value": inside.FOLDER},
             # Sockets and files that others may not read do not work on every kind of volume, and
             # what is in there is of no use to the next run.

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from notebooks.backends.contract import Observed, PhaseTime
+from notebooks.backends.contract import BackendUnavailable, Observed, PhaseTime
 from notebooks.backends.kubernetes.api import Api, ApiError, Json
 from notebooks.backends.kubernetes.nodes import NodeCapacity, node_capacity
 from notebooks.backends.kubernetes.status import is_unschedulable, observed
@@ -24,7 +24,7 @@ class Observer:
         self._nodes_until = 0.0
 
     def look(self, pod: Json, events: Sequence[Json]) -> Observed:
-        """Say what a pod of ours is now. Raises `BackendUnavailable`."""
+        """Say what a pod of ours is now."""
         nodes = self._capacities() if is_unschedulable(pod) else None
         seen = observed(pod, events, nodes=nodes, now=self._api.now())
         return replace(seen, phases=tuple(self._localised(phase) for phase in seen.phases))
@@ -40,11 +40,14 @@ class Observer:
     def _capacities(self) -> Sequence[NodeCapacity] | None:
         """What nodes could hold; None where we have no right to know."""
         if time.monotonic() >= self._nodes_until:
+            # Before the question: while there is no answer nobody else need wait for it.
+            self._nodes_until = time.monotonic() + NODES_SECONDS
             try:
                 items = self._api.get("nodes", resourceVersion="0")["items"]
                 self._nodes = [node_capacity(node) for node in items]
             except ApiError as error:
                 logger.info("nodes are not to be seen: %s", error)
                 self._nodes = None
-            self._nodes_until = time.monotonic() + NODES_SECONDS
+            except BackendUnavailable as error:
+                logger.info("nodes are not to be seen now: %s", error)
         return self._nodes

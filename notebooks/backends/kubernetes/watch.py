@@ -94,14 +94,14 @@ class Watch:
 
 
 def _is_settled(pod: Json, seen: Observed) -> bool:
-    """Whether nothing about it changes without an event. One whose node may be lost is READY for
-    a while yet.
+    """Whether nothing about it changes without an event. One whose node may be lost, of which the
+    pod's condition alone tells, is READY for a while yet.
     """
     if seen.state is RunState.READY:
-        return {"type": "Ready", "status": "True"}.items() <= _condition(pod, "Ready").items()
+        return not (_is(pod, "Ready", "False") and _is(pod, "ContainersReady", "True"))
     return seen.state is RunState.EXITED
 
 
-def _condition(pod: Json, kind: str) -> Json:
-    conditions: list[Json] = pod["status"].get("conditions", [])
-    return next((each for each in conditions if each["type"] == kind), {})
+def _is(pod: Json, kind: str, status: str) -> bool:
+    wanted = {"type": kind, "status": status}
+    return any(wanted.items() <= each.items() for each in pod["status"].get("conditions", []))

@@ -307,7 +307,7 @@ def test_a_registry_that_does_not_answer_fails_after_two_minutes() -> None:
     )
     assert _failure(seen.seen(after=121)) == (
         "image_pull_failed",
-        f"The registry did not send the image {IMAGE}. It was tried for 120 s.",
+        f"The registry did not send the image {IMAGE}. It was tried for 2 min.",
     )
 
 
@@ -391,7 +391,7 @@ def test_a_full_disk_is_the_machines_fault() -> None:
     seen = _failed_pull(OLD + "failed to extract layer: write /var/lib: no space left on device")
     assert _failure(seen.seen(after=121)) == (
         "machine_failed",
-        f"The machine has no disk space left for the image {IMAGE}. It was tried for 120 s.",
+        f"The machine has no disk space left for the image {IMAGE}. It was tried for 2 min.",
     )
 
 

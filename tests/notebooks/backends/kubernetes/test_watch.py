@@ -39,7 +39,10 @@ def a_pod(key: RunKey, *, uid: str = "", ready: bool = False, phase: str = "Runn
         },
         "status": {
             "phase": phase,
-            "conditions": [{"type": "Ready", "status": "True" if ready else "False"}],
+            "conditions": [
+                {"type": "Ready", "status": "True" if ready else "False"},
+                {"type": "ContainersReady", "status": "True" if phase == "Ready" else "False"},
+            ],
         },
     }
 

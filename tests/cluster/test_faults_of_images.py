@@ -1,0 +1,153 @@
+"""What keeps a session from being placed or its image from being pulled."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.cluster.admission import on_creation
+from tests.cluster.cluster import RIGHTS, Administrator
+from tests.cluster.registry import Registry
+from tests.cluster.service import OnCluster
+from tests.stack.service import Program, wait_until
+
+pytestmark = [pytest.mark.cluster, pytest.mark.stack, pytest.mark.timeout(240)]
+
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
+
+
+@pytest.fixture(scope="module")
+def registry(on: OnCluster) -> Iterator[Registry]:
+    registry = Registry()
+    with registry.running():
+        for name in ("missing", "private", "slow"):
+            on.add_environment(name, registry.image(name))
+        yield registry
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "message"),
+    [
+        ("missing", "image_missing", "The registry has no image {image}."),
+        (
+            "private",
+            "registry_refused",
+            "The registry does not give out the image {image}: it is private, or not there.",
+        ),
+    ],
+)
+def test_an_image_that_is_not_to_be_had_is_said_at_once(
+    on: OnCluster, demo: Program, registry: Registry, name: str, code: str, message: str
+) -> None:
+    session = str(demo.create(environment=name)["id"])
+
+    failed = on.await_agreement(session, "failed")
+
+    assert failed["reason"]["code"] == code
+    assert failed["reason"]["message"] == message.format(image=registry.image(name))
+    assert [phase["phase"] for phase in failed["run"]["phases"]][-1] == "pulling_image"
+
+
+def test_a_session_that_is_deleted_while_its_image_is_pulled_leaves_nothing(
+    on: OnCluster, demo: Program, registry: Registry
+) -> None:
+    session = str(demo.create(environment="slow")["id"])
+    wait_until(registry.asked.is_set)
+    wait_until(lambda: demo.read(session)["run"]["phases"][-1]["phase"] == "pulling_image")
+
+    assert demo.api("DELETE", f"sessions/{session}/").status_code == 204
+
+    assert demo.api("GET", f"sessions/{session}/").status_code == 404
+    registry.go.set()
+    on.await_nothing_left()
+
+
+def test_what_no_machine_can_hold_waits_until_nodes_may_be_seen_and_then_fails(
+    on: OnCluster, demo: Program
+) -> None:
+    session = str(demo.create(environment="server", profile="huge")["id"])
+    waits = "Waiting for 4000 CPU: no machine has it free now."
+    wait_until(lambda: demo.read(session)["run"]["phases"][-1]["detail"] == waits)
+
+    with _nodes_seen(on.admin):
+        failed = on.await_agreement(session, "failed")
+
+    assert failed["reason"]["code"] == "unschedulable"
+    assert failed["reason"]["message"].startswith("It needs 4000 CPU; the largest machine offers ")
+
+
+@contextmanager
+def _nodes_seen(admin: Administrator) -> Iterator[None]:
+    """Give the service the optional right to list nodes."""
+    role = yaml.safe_load((RIGHTS / "rbac-nodes.yaml").read_text())
+    name = f"{role['metadata']['name']}-{admin.namespace}"
+    role["metadata"]["name"] = name
+    service = {
+        "kind": "ServiceAccount",
+        "name": "submarine-notebooks",
+        "namespace": admin.namespace,
+    }
+    binding = {
+        "metadata": {"name": name},
+        "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": "ClusterRole",
+            "name": name,
+        },
+        "subjects": [service],
+    }
+    admin.api.create(f"{RBAC}/clusterroles", role)
+    admin.api.create(f"{RBAC}/clusterrolebindings", binding)
+    try:
+        yield
+    finally:
+        admin.api.delete(f"{RBAC}/clusterrolebindings/{name}")
+        admin.api.delete(f"{RBAC}/clusterroles/{name}")
+
+
+def test_a_full_namespace_refuses_at_once_until_there_is_room_again(
+    on: OnCluster, demo: Program
+) -> None:
+    with _quota(on.admin, pods="1"):
+        first = demo.start(environment="server")
+
+        session = str(demo.create(environment="server")["id"])
+        failed = on.await_agreement(session, "failed")
+
+        assert failed["reason"]["code"] == "namespace_full"
+        assert failed["reason"]["message"] == (
+            "Sessions may use 1 session of this cluster in all; 1 session is in use, "
+            "and this one needs 1 session."
+        )
+        on.await_agreement(first, "running")
+    demo.verb(session, "start")
+    on.await_agreement(session, "running")
+
+
+@contextmanager
+def _quota(admin: Administrator, **hard: str) -> Iterator[None]:
+    admin.api.create("resourcequotas", {"metadata": {"name": "full"}, "spec": {"hard": hard}})
+    try:
+        # It refuses everything until what there is has been counted.
+        wait_until(lambda: admin.api.get("resourcequotas/full")["status"].get("used"))
+        yield
+    finally:
+        admin.api.delete("resourcequotas/full")
+        wait_until(lambda: "full" not in admin.names("resourcequotas"))
+
+
+def test_a_policy_of_the_cluster_that_forbids_it_is_named(
+    on: OnCluster, demo: Program, tmp_path: Path
+) -> None:
+    with on_creation(on.admin, "pods", tmp_path, lambda _: "no notebooks on Sundays"):
+        session = str(demo.create(environment="server")["id"])
+        failed = on.await_agreement(session, "failed")
+
+    assert failed["reason"]["code"] == "policy_refused"
+    assert failed["reason"]["message"] == (
+        "A policy of the cluster forbids it: no notebooks on Sundays"
+    )
+    demo.verb(session, "start")
+    on.await_agreement(session, "running")
