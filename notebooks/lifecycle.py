@@ -6,7 +6,8 @@ seen and mended by the reconciler.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 from django.db import transaction
@@ -25,14 +26,17 @@ from notebooks.backends.contract import (
 )
 from notebooks.credentials import jupyter_token
 from notebooks.models import MAX_DETAIL, NotebookSession, Run, RunPhase
-from notebooks.runs import new_run
-from notebooks.states import SessionStatus
+from notebooks.runs import next_run
+from notebooks.states import LAUNCHED, SessionStatus
 from notebooks.wiring import backend
 from submarine_site.core.live import announce
-from submarine_site.core.locks import AdvisoryLock, try_lock
+from submarine_site.core.locks import AdvisoryLock, try_locks
 from submarine_site.core.placement import Placement
 
 logger = logging.getLogger(__name__)
+
+AT_ONCE = 8
+"""How many runs one worker begins at the same time."""
 
 LOG_TAIL_LINES = 50
 LOG_TAIL_CHARACTERS = 64 * 1024
@@ -53,53 +57,89 @@ def _spec(session: NotebookSession, run: Run) -> SessionSpec:
     )
 
 
-def launch(key: RunKey) -> None:
-    """Begin a run.
+def requested(*, limit: int) -> list[RunKey]:
+    """Return the runs that wait to be begun, those first that have waited longest."""
+    waiting = NotebookSession.objects.filter(status=SessionStatus.REQUESTED)
+    rows = waiting.order_by("status_changed_at").values_list("pk", "current_run__pk")
+    return [RunKey(session_id, run_id) for session_id, run_id in rows[:limit]]
 
-    Requires the session to be requested, or starting with nothing of it in the backend (the
-    worker that claimed it died); leaves it starting, or failed when the backend refuses.
-    Raises `BackendUnavailable`, with the session starting: try again.
+
+def launch(*keys: RunKey) -> int:
+    """Begin runs, at the same time; returns how many had not been begun before.
+
+    Requires the sessions to be requested, or starting with nothing of them in the backend (the
+    worker that claimed them died); leaves them starting, or failed when the backend refuses. While
+    the backend is away they say so, and the reconciler tries again.
     """
-    with try_lock(AdvisoryLock.SESSION, key.session_id) as held:
-        # Else another worker is at it: it looks whether this is still wanted when it is done.
-        if held:
-            _launch(key)
+    with try_locks(AdvisoryLock.SESSION, [key.session_id for key in keys]) as held:
+        # At the others another worker is: it looks whether they are still wanted when it is done.
+        return _launch([key.run_id for key in keys if key.session_id in held])
 
 
-def _launch(key: RunKey) -> None:
-    NotebookSession.objects.transition(key.session_id, SessionStatus.STARTING, run_id=key.run_id)
-    session = (
-        NotebookSession.objects.select_related("owner", "current_run")
-        .filter(pk=key.session_id, current_run_id=key.run_id, status=SessionStatus.STARTING)
-        .first()
-    )
-    if session is None or session.current_run is None:
-        return
-    if session.current_run.is_restart and _is_something_left_before(session.current_run):
-        hold_up(key, "Waiting until what was lost is gone.")
-        return
+def _launch(run_ids: Collection[UUID]) -> int:
+    if not run_ids:
+        return 0
+    moved = NotebookSession.objects.transition_runs(run_ids, SessionStatus.STARTING)
+    current = NotebookSession.objects.filter(current_run__in=run_ids)
+    runs = [
+        (session.current_run, _spec(session, session.current_run))
+        for session in current.filter(status=SessionStatus.STARTING).select_related(
+            "owner", "current_run"
+        )
+        if session.current_run is not None
+    ]
+    free = [spec for run, spec in runs if not (run.is_restart and _is_behind_the_lost(run))]
+    errors = _begin_all(free)
+    # Whoever watches the backend may have seen one ready before `start` has returned.
+    wanted = set(current.filter(status__in=sorted(LAUNCHED)).values_list("current_run", flat=True))
+    for spec, error in zip(free, errors, strict=True):
+        if spec.key.run_id not in wanted:
+            # It was stopped while the backend was at work: that stop may have found nothing, and
+            # of a deleted session the home may have been made again.
+            _halt_later(spec.key)
+        elif isinstance(error, BackendRefused):
+            fail(spec.key, code=error.code, message=error.message)
+        elif error is not None:
+            logger.warning("run %s was not begun: %s", spec.key.run_id, error)
+            hold_up(spec.key, "What runs the sessions does not answer. It is tried again.")
+    return len(moved)
+
+
+def _begin_all(specs: Sequence[SessionSpec]) -> list[BackendError | None]:
+    """Ask the backend to begin them; what each met with."""
+    if len(specs) == 1:
+        return [_begin(specs[0])]
+    # A backend takes its time over each, most of it waiting.
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(_begin, specs))
+
+
+def _begin(spec: SessionSpec) -> BackendError | None:
     try:
-        backend().ensure_volume(session.pk)
-        backend().start(_spec(session, session.current_run))
-    except BackendRefused as refusal:
-        fail(key, code=refusal.code, message=refusal.message)
-        return
-    still_wanted = NotebookSession.objects.filter(
-        pk=key.session_id,
-        current_run_id=key.run_id,
-        # Whoever watches the backend may have seen it ready before `start` has returned.
-        status__in=[SessionStatus.STARTING, SessionStatus.RUNNING],
-    )
-    if not still_wanted.exists():
-        # It was stopped while the backend was at work: that stop may have found nothing, and of
-        # a deleted session the home may have been made again.
+        backend().ensure_volume(spec.home)
+        backend().start(spec)
+    except BackendError as error:
+        return error
+    return None
+
+
+def _halt_later(key: RunKey) -> None:
+    try:
         _halt(key)
+    except BackendError as error:
+        logger.warning("run %s is left for the next look: %s", key.run_id, error)
 
 
-def _is_something_left_before(run: Run) -> bool:
+def _is_behind_the_lost(run: Run) -> bool:
     """Whether the run whose place this one takes may still write to the same home."""
     lost = Run.objects.get(session_id=run.session_id, number=run.number - 1)
-    return backend().observe(lost.key) is not None
+    try:
+        if backend().observe(lost.key) is None:
+            return False
+    except BackendError as error:
+        logger.warning("run %s cannot be looked at: %s", lost.pk, error)
+    hold_up(run.key, "Waiting until what was lost is gone.")
+    return True
 
 
 def halt(key: RunKey) -> None:
@@ -108,7 +148,7 @@ def halt(key: RunKey) -> None:
     Requires the session to be stopping, or this run to be wanted no more; leaves it stopping or
     stopped. Raises `BackendUnavailable` also while another worker is at the same session.
     """
-    with try_lock(AdvisoryLock.SESSION, key.session_id) as held:
+    with try_locks(AdvisoryLock.SESSION, [key.session_id]) as held:
         if not held:
             # Perhaps it is being launched: what is not there yet cannot be ended.
             raise BackendUnavailable("Another worker is at this session.")
@@ -130,7 +170,7 @@ def finish(key: RunKey) -> None:
     Requires the session to be stopping and its run confirmed gone; leaves it stopped, or as it is
     while another worker is at it.
     """
-    with try_lock(AdvisoryLock.SESSION, key.session_id) as held:
+    with try_locks(AdvisoryLock.SESSION, [key.session_id]) as held:
         if held:
             _finish(key)
 
@@ -196,19 +236,24 @@ def record_phases(seen: Mapping[RunKey, tuple[PhaseTime, ...]]) -> None:
             announce(sessions[key.run_id], str(key.session_id))
 
 
-def mark_running(key: RunKey, observed: Observed) -> None:
-    """Record that the server has answered. Requires the session to be starting."""
+def mark_running(seen: Mapping[RunKey, Observed]) -> None:
+    """Record that these servers have answered. Requires their sessions to be starting."""
+    now = timezone.now()
     with transaction.atomic():
-        now = timezone.now()
-        moved = NotebookSession.objects.transition(
-            key.session_id,
+        moved = NotebookSession.objects.transition_runs(
+            [key.run_id for key in seen],
             SessionStatus.RUNNING,
-            run_id=key.run_id,
             # From here on idleness counts, never from what an earlier run left behind.
             last_activity_at=now,
         )
-        if moved:
-            Run.objects.filter(pk=key.run_id).update(address=observed.address, ready_at=now)
+        Run.objects.bulk_update(
+            [
+                Run(pk=key.run_id, address=observed.address, ready_at=now)
+                for key, observed in seen.items()
+                if key.session_id in moved
+            ],
+            ["address", "ready_at"],
+        )
 
 
 def adopt_address(key: RunKey, address: str) -> None:
@@ -269,7 +314,7 @@ def restart(key: RunKey, *, code: str, message: str) -> None:
         )
         if failed:
             _end_run(key, log_tail=tail)
-            successor = new_run(session, is_restart=True)
+            successor = next_run(session, is_restart=True)
             NotebookSession.objects.transition(
                 session.pk,
                 SessionStatus.REQUESTED,

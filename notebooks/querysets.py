@@ -1,12 +1,13 @@
 """Which sessions are whose, and the one way in which a session's state changes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 from django.apps import apps
-from django.db import models, transaction
+from django.core.exceptions import EmptyResultSet
+from django.db import connection, models
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
@@ -18,6 +19,22 @@ if TYPE_CHECKING:
     from notebooks.models import NotebookSession
 
 MAX_MESSAGE = 500
+
+# Rivals wait at the guard, then find that it no longer holds.
+_MOVE = """
+WITH old (id, status) AS ({guard} FOR UPDATE OF notebooks_notebooksession),
+moved AS (
+    UPDATE notebooks_notebooksession AS session SET {changes}
+    FROM old WHERE session.id = old.id
+    RETURNING session.id, session.owner_id, session.current_run_id, old.status
+),
+told AS (
+    INSERT INTO notebooks_sessionevent
+        (session_id, run_id, from_status, created_at, to_status, code, message, actor_id)
+    SELECT id, current_run_id, status, %s, %s, %s, %s, %s::bigint FROM moved
+)
+SELECT id, owner_id FROM moved
+"""
 
 
 class NotebookSessionQuerySet(models.QuerySet["NotebookSession"]):
@@ -46,33 +63,18 @@ class NotebookSessionQuerySet(models.QuerySet["NotebookSession"]):
         nothing. `values` are further columns to set. Returns whether it moved: False means that
         someone else was first, which is normal.
         """
-        message = message[:MAX_MESSAGE]
-        rows = self.filter(pk=pk, status__in=sorted(TRANSITIONS[to]))
+        rows = self.filter(pk=pk)
         if run_id is not None:
             rows = rows.filter(current_run_id=run_id)
-        with transaction.atomic():
-            # Rivals wait here, then find that the condition no longer holds.
-            old = rows.select_for_update().values("status", "owner_id", "current_run_id").first()
-            if old is None:
-                return False
-            self.filter(pk=pk).update(
-                status=to,
-                status_changed_at=timezone.now(),
-                reason_code=code,
-                reason=message,
-                **values,
-            )
-            self._record(
-                session_id=pk,
-                run_id=values.get("current_run_id", old["current_run_id"]),
-                from_status=old["status"],
-                to_status=to,
-                code=code,
-                message=message,
-                actor=actor,
-            )
-            announce(old["owner_id"], str(pk))
-        return True
+        return bool(_move(rows, to, code=code, message=message, actor=actor, values=values))
+
+    def transition_runs(
+        self, run_ids: Collection[UUID], to: SessionStatus, **values: Any
+    ) -> set[UUID]:
+        """Do the same to the sessions of which these are the current runs; the sessions that
+        moved.
+        """
+        return _move(self.filter(current_run__in=run_ids), to, values=values)
 
     def note(
         self,
@@ -105,3 +107,38 @@ class NotebookSessionQuerySet(models.QuerySet["NotebookSession"]):
     def _record(self, **event: Any) -> None:
         # By name, because the model's module imports this one.
         apps.get_model("notebooks", "SessionEvent").objects.create(**event)
+
+
+def _move(
+    rows: NotebookSessionQuerySet,
+    to: SessionStatus,
+    *,
+    code: str = "",
+    message: str = "",
+    actor: "User | None" = None,
+    values: Mapping[str, Any],
+) -> set[UUID]:
+    """Move these rows as one statement: the guard, the change and its event."""
+    now = timezone.now()
+    guarded = rows.filter(status__in=sorted(TRANSITIONS[to])).order_by("pk").values("pk", "status")
+    try:
+        guard, guard_values = guarded.query.sql_with_params()
+    except EmptyResultSet:
+        return set()
+    changes = {
+        "status": to.value,
+        "status_changed_at": now,
+        "reason_code": code,
+        "reason": message[:MAX_MESSAGE],
+        **values,
+    }
+    event: list[Any] = [now, to.value, code, message[:MAX_MESSAGE], actor.pk if actor else None]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _MOVE.format(guard=guard, changes=", ".join(f"{name} = %s" for name in changes)),
+            [*guard_values, *changes.values(), *event],
+        )
+        moved: dict[UUID, int] = dict(cursor.fetchall())
+    for pk, owner_id in moved.items():
+        announce(owner_id, str(pk))
+    return set(moved)

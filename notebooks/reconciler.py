@@ -36,7 +36,7 @@ from submarine_site.core.redis import client
 logger = logging.getLogger(__name__)
 
 LAUNCH_GRACE = timedelta(seconds=5)
-"""How long the task that a click enqueued, or the worker that claimed it, has the right of way."""
+"""How long the worker that claimed a run has the right of way."""
 
 GIVE_UP_AFTER = timedelta(minutes=15)
 """How long a run is begun again and again of which nothing comes to be."""
@@ -59,7 +59,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """Begin the run: the task was lost, or its worker died."""
+    """Begin the run: the worker that claimed it died, or the backend was away."""
 
     key: RunKey
 
@@ -160,8 +160,8 @@ def _plan_row(
 ) -> list[Action]:
     match row.status:
         case SessionStatus.REQUESTED:
-            waited = now - row.status_changed_at
-            return [Launch(row.key)] if waited > LAUNCH_GRACE else []
+            # Whoever launches takes those that wait longest, many at a time.
+            return []
         case SessionStatus.STARTING:
             return _plan_starting(row, seen, now, start_timeout)
         case SessionStatus.RUNNING:
@@ -309,7 +309,7 @@ def apply(action: Action) -> None:  # noqa: C901 - a line for each action
         case RecordPhases(key, phases):
             lifecycle.record_phases({key: phases})
         case MarkRunning(key, observed):
-            lifecycle.mark_running(key, observed)
+            lifecycle.mark_running({key: observed})
         case AdoptAddress(key, address):
             lifecycle.adopt_address(key, address)
         case Fail(key, code, message, exit_code):
@@ -387,21 +387,23 @@ def _plan_runs(seen: Mapping[RunKey, Observed | None], observed_at: datetime) ->
 
 def _do_quick(actions: Iterable[Action]) -> list[RunKey]:
     """Do what the database alone is needed for; return the runs of which something else is due."""
-    phases: dict[RunKey, tuple[PhaseTime, ...]] = {}
-    others: list[Quick] = []
+    phases: list[RecordPhases] = []
+    running: list[MarkRunning] = []
     slow: dict[RunKey, None] = {}
     for action in actions:
         match action:
-            case RecordPhases(key, seen):
-                phases[key] = seen
-            case MarkRunning() | AdoptAddress():
-                others.append(action)
+            case RecordPhases():
+                phases.append(action)
+            case MarkRunning():
+                running.append(action)
+            case AdoptAddress():
+                _try(action)
             case _:
                 slow[action.key] = None
     if phases:
-        lifecycle.record_phases(phases)
-    for action in others:
-        _try(action)
+        lifecycle.record_phases({each.key: each.phases for each in phases})
+    if running:
+        lifecycle.mark_running({each.key: each.observed for each in running})
     return list(slow)
 
 

@@ -7,13 +7,31 @@ from notebooks.backends.contract import Phase
 from notebooks.models import NotebookSession, Run, RunPhase
 
 
-def new_run(session: NotebookSession, *, is_restart: bool = False) -> Run:
-    """Make the session's next run. Requires the session's row to be held by this transaction."""
-    last = session.runs.aggregate(last=Max("number"))["last"] or 0
-    now = timezone.now()
-    run = Run.objects.create(
+def first_run(session: NotebookSession) -> Run:
+    """Save a new session with its first run, as its current one."""
+    run = _frozen(session, number=1)
+    session.current_run = run
+    # They refer to each other, which the database checks when it commits.
+    session.save(force_insert=True)
+    return _begun(run)
+
+
+def next_run(session: NotebookSession, *, is_restart: bool = False) -> Run:
+    """Make a session's next run. Requires the session's row to be held by this transaction."""
+    last: int = session.runs.aggregate(last=Max("number"))["last"]
+    return _begun(_frozen(session, number=last + 1, is_restart=is_restart))
+
+
+def _begun(run: Run) -> Run:
+    run.save(force_insert=True)
+    RunPhase.objects.create(run=run, phase=Phase.QUEUED, started_at=run.created_at)
+    return run
+
+
+def _frozen(session: NotebookSession, *, number: int, is_restart: bool = False) -> Run:
+    return Run(
         session=session,
-        number=last + 1,
+        number=number,
         is_restart=is_restart,
         profile_name=session.profile.display_name,
         cpu_milli=session.profile.cpu_milli,
@@ -22,7 +40,5 @@ def new_run(session: NotebookSession, *, is_restart: bool = False) -> Run:
         placement=session.profile.placement.as_json(),
         environment_name=session.environment.display_name,
         image=session.environment.image,
-        created_at=now,
+        created_at=timezone.now(),
     )
-    RunPhase.objects.create(run=run, phase=Phase.QUEUED, started_at=now)
-    return run

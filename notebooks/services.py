@@ -8,21 +8,22 @@ import hashlib
 import json
 import logging
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 
-from celery import Task
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from accounts.models import User
 from environments.models import Environment
 from notebooks import tasks
 from notebooks.addresses import enter_url
-from notebooks.models import NotebookSession, Run
-from notebooks.runs import new_run
+from notebooks.models import NotebookSession
+from notebooks.runs import first_run, next_run
 from notebooks.states import LAUNCHED, SessionStatus
 from notebooks.tickets import Credential, Leave, issue_code
 from quotas.models import ResourceProfile
@@ -47,15 +48,17 @@ class Created:
 
 def suggest_name(user: User) -> str:
     """Return a name that none of the user's sessions has, easy to say and to remember."""
-    taken = set(
-        NotebookSession.objects.filter(owner=user, deleted_at=None).values_list("name", flat=True)
-    )
     while True:
-        name = f"{secrets.choice(_ADJECTIVES)}-{secrets.choice(_NOUNS)}"
-        if name in taken:
-            name = f"{name}-{secrets.randbelow(9000) + 1000}"
-        if name not in taken:
-            return name
+        short = [f"{secrets.choice(_ADJECTIVES)}-{secrets.choice(_NOUNS)}" for _ in range(4)]
+        long = [f"{name}-{secrets.randbelow(9000) + 1000}" for name in short]
+        taken = set(
+            NotebookSession.objects.filter(
+                owner=user, deleted_at=None, name__in=[*short, *long]
+            ).values_list("name", flat=True)
+        )
+        for name in (*short, *long):
+            if name not in taken:
+                return name
 
 
 def create_session(
@@ -76,7 +79,7 @@ def create_session(
     chosen_environment = _choose_environment(owner, environment)
     try:
         with transaction.atomic():
-            session = NotebookSession.objects.create(
+            session = NotebookSession(
                 owner=owner,
                 name=clean,
                 profile=chosen_profile,
@@ -84,13 +87,11 @@ def create_session(
                 idempotency_key=key,
                 idempotency_digest=digest if key else "",
             )
-            run = new_run(session)
-            NotebookSession.objects.filter(pk=session.pk).update(current_run=run)
-            session.current_run = run
+            first_run(session)
             NotebookSession.objects.note(
                 session, "Created.", to_status=SessionStatus.REQUESTED, actor=owner
             )
-            _enqueue(tasks.launch, run)
+            _enqueue(tasks.ask_to_launch)
     except IntegrityError:
         # A rival was first. With the same key it is the same request; else it took the name.
         if key is not None and (earlier := _by_key(owner, key, digest)):
@@ -146,11 +147,11 @@ def start_session(*, session: NotebookSession, actor: User) -> NotebookSession:
             )
         _choose_profile(session.owner, session.profile.name)
         _choose_environment(session.owner, session.environment.name)
-        run = new_run(session)
+        run = next_run(session)
         NotebookSession.objects.transition(
             session.pk, SessionStatus.REQUESTED, actor=actor, current_run_id=run.pk
         )
-        _enqueue(tasks.launch, run)
+        _enqueue(tasks.ask_to_launch)
     session.refresh_from_db()
     return session
 
@@ -217,7 +218,8 @@ def _stop(session: NotebookSession, *, actor: User | None, code: str, message: s
         session.pk, SessionStatus.STOPPING, code=code, message=message, actor=actor
     )
     assert session.current_run is not None
-    _enqueue(tasks.halt, session.current_run)
+    run = session.current_run
+    _enqueue(partial(tasks.halt.delay, str(session.pk), str(run.pk)))
 
 
 def _locked(session: NotebookSession) -> NotebookSession:
@@ -232,16 +234,16 @@ def _refuse_deleted(session: NotebookSession) -> None:
         raise DomainError(NOT_FOUND, code="not_found", status=404)
 
 
-def _enqueue(task: "Task[[str, str], None]", run: Run) -> None:
-    transaction.on_commit(partial(_send, task, str(run.session_id), str(run.pk)))
+def _enqueue(ask: Callable[[], object]) -> None:
+    transaction.on_commit(partial(_send, ask))
 
 
-def _send(task: "Task[[str, str], None]", session_id: str, run_id: str) -> None:
+def _send(ask: Callable[[], object]) -> None:
     try:
-        task.delay(session_id, run_id)
-    except OperationalError as error:
+        ask()
+    except (OperationalError, RedisError, OSError) as error:
         # The row says what is wanted, so the reconciler does it when the queue is back.
-        logger.warning("%s of session %s not enqueued: %s", task.name, session_id, error)
+        logger.warning("not enqueued: %s", error)
 
 
 def _choose_profile(user: User, name: str) -> ResourceProfile:

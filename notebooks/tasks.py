@@ -1,6 +1,8 @@
 """The Celery tasks: each takes ids, calls one function, and may be delivered twice."""
 
 import logging
+import time
+from threading import Event
 from uuid import UUID
 
 from celery import shared_task
@@ -22,20 +24,47 @@ logger = logging.getLogger(__name__)
 
 _REPLY_SECONDS = 30
 
+_ASKED = "launch:asked"
+_ASKED_SECONDS = 5
+"""After which others are asked again, when who was asked is gone."""
+_BATCH = 16
+_PAUSE_SECONDS = 0.05
+_IDLE_SECONDS = 0.2
+"""How long one stays for more: a message for each run would cost as much as the run itself."""
+_TURN_SECONDS = 20
+"""A task of its own for more: what else waits in the queue is to have its turn."""
+
 
 def _key(session_id: str, run_id: str) -> RunKey:
     return RunKey(session_id=UUID(session_id), run_id=UUID(run_id))
 
 
-@shared_task(autoretry_for=(BackendUnavailable,), max_retries=5, retry_backoff=1, retry_jitter=True)
-def launch(session_id: str, run_id: str) -> None:
-    """Begin a run. Requires requested, leaves starting or failed."""
-    key = _key(session_id, run_id)
-    try:
-        lifecycle.launch(key)
-    except BackendUnavailable:
-        lifecycle.hold_up(key, "What runs the sessions does not answer. It is tried again.")
-        raise
+def ask_to_launch() -> None:
+    """Have a worker begin what was requested: one message for a rush, while one is at it none."""
+    if client().set(_ASKED, 1, nx=True, ex=_ASKED_SECONDS):
+        launch.delay()
+
+
+@shared_task
+def launch() -> None:
+    """Begin the runs that were asked for, for as long as more come. Requires requested, leaves
+    starting or failed.
+    """
+    pause = Event()
+    ends = time.monotonic() + _TURN_SECONDS
+    idle_since = time.monotonic()
+    while time.monotonic() < ends:
+        if lifecycle.launch(*lifecycle.requested(limit=_BATCH)):
+            client().set(_ASKED, 1, ex=_ASKED_SECONDS)
+            idle_since = time.monotonic()
+        elif time.monotonic() - idle_since > _IDLE_SECONDS:
+            break
+        else:
+            pause.wait(_PAUSE_SECONDS)
+    client().delete(_ASKED)
+    if lifecycle.requested(limit=1):
+        # Asked for just before, and heard by nobody.
+        ask_to_launch()
 
 
 @shared_task(autoretry_for=(BackendUnavailable,), max_retries=5, retry_backoff=1, retry_jitter=True)
@@ -67,6 +96,9 @@ def reconcile_all() -> None:
     if due is None:
         return
     beat(Heartbeat.POLL)
+    if lifecycle.requested(limit=1):
+        # A message may have been lost.
+        ask_to_launch()
     for key in due:
         reconcile_session.delay(str(key.session_id), str(key.run_id))
 

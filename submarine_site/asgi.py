@@ -1,15 +1,33 @@
-"""The web process: pages, API and admin."""
+"""The web process: pages, API and admin.
 
-import warnings
+What answers at once runs as WSGI in a few threads, which costs a request half of what Django's own
+way from ASGI into threads and back costs; what lasts (live pages, the task monitor) runs as ASGI.
+"""
+
+import re
 
 from django.conf import settings
 from django.core.asgi import get_asgi_application
+from django.core.wsgi import get_wsgi_application
 
 # Names the settings, and the broker for what requests enqueue.
 import submarine_site.celery  # noqa: F401
-from submarine_site.core.bodies import BoundedBodies
+from submarine_site.core.bodies import BoundedBodies, Receive, Scope, Send
+from submarine_site.core.threads import InThreads
 
-# Of the static files that WhiteNoise serves; they are small.
-warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous")
+THREADS = 8
+"""More would wait for each other: the interpreter runs one at a time."""
 
-application = BoundedBodies(get_asgi_application(), limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+LASTING = re.compile(r"/live$|/admin/monitor/")
+"""The paths of asynchronous views."""
+
+_lasting = get_asgi_application()
+_prompt = InThreads(get_wsgi_application(), threads=THREADS)
+
+
+async def _by_path(scope: Scope, receive: Receive, send: Send) -> None:
+    prompt = scope["type"] == "http" and not LASTING.match(scope["path"])
+    await (_prompt if prompt else _lasting)(scope, receive, send)
+
+
+application = BoundedBodies(_by_path, limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)

@@ -5,15 +5,18 @@ from datetime import timedelta
 from django.utils import timezone
 
 from accounts.models import User
-from notebooks import reconciler
+from notebooks import lifecycle, reconciler
 from notebooks.backends.contract import RunKey
 from notebooks.models import NotebookSession, Run
 
 
 def tick() -> None:
-    """One look of the reconciler at everything, and at each that has to be looked at again."""
+    """One look of the reconciler at everything, and all that it asks for: what was requested is
+    begun, and each that has to be looked at again is.
+    """
     due = reconciler.reconcile_all()
     assert due is not None
+    lifecycle.launch(*lifecycle.requested(limit=16))
     for key in due:
         reconciler.reconcile_session(key)
 

@@ -131,7 +131,7 @@ async def running_site(cluster: Cluster, load: Load) -> AsyncIterator[Site]:
             "SUBMARINE_BACKEND": "kubernetes",
             "SUBMARINE_KUBERNETES_NAMESPACE": place,
             # Blank: a home goes with its pod. An empty variable counts as one that is not set.
-            "SUBMARINE_KUBERNETES_HOME_SIZE": "1Gi" if load.homes else " ",
+            "SUBMARINE_KUBERNETES_HOME_SIZE": "1Gi" if load.homes else "0",
         }
         with (
             tempfile.TemporaryDirectory() as folder,

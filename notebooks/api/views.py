@@ -170,7 +170,10 @@ class SessionViewSet(
             idempotency_key=request.headers.get("Idempotency-Key", ""),
             **chosen,
         )
-        response = self._answer(created.session.pk, status.HTTP_201_CREATED)
+        answer = serializers.SessionSerializer(
+            created.session, context=self.get_serializer_context()
+        )
+        response = Response(answer.data, status=status.HTTP_201_CREATED)
         response["Location"] = request.build_absolute_uri(f"/api/v2/sessions/{created.session.pk}")
         if not created.is_new:
             response["Idempotency-Replayed"] = "true"

@@ -1,6 +1,6 @@
 """PostgreSQL advisory locks: one of many processes does a thing at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 from uuid import UUID
@@ -19,20 +19,43 @@ class AdvisoryLock(IntEnum):
 
 
 @contextmanager
-def try_lock(lock: AdvisoryLock, of: UUID | None = None) -> Iterator[bool]:
-    """Hold `lock`, or the one `of` a record, for the block if it is free; yields whether it was.
+def try_lock(lock: AdvisoryLock) -> Iterator[bool]:
+    """Hold `lock` for the block if it is free; yields whether it was. Never waits.
 
-    Never waits. It belongs to the database session, so PostgreSQL frees it when this process dies.
+    It belongs to the database session, so PostgreSQL frees it when this process dies.
     """
-    # Of one key or of two; of two keys each has 32 bits. That two records share a lock, once in
-    # four thousand million, costs one of them a wait.
-    keys = (lock,) if of is None else (lock, (of.int & 0xFFFFFFFF) - 2**31)
-    arguments = ", ".join(["%s"] * len(keys))
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT pg_try_advisory_lock({arguments})", keys)
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [lock])
         held = cursor.fetchone() == (True,)
         try:
             yield held
         finally:
             if held:
-                cursor.execute(f"SELECT pg_advisory_unlock({arguments})", keys)
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [lock])
+
+
+@contextmanager
+def try_locks(lock: AdvisoryLock, of: Collection[UUID]) -> Iterator[set[UUID]]:
+    """Hold `lock` of each of these records that is free, as `try_lock` does; yields those."""
+    keys = {pk: _key(pk) for pk in of}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT key FROM unnest(%s::int[]) AS key WHERE pg_try_advisory_lock(%s, key)",
+            # Each once: what is locked twice has to be unlocked twice.
+            [list(set(keys.values())), lock],
+        )
+        held = {key for (key,) in cursor.fetchall()}
+        try:
+            yield {pk for pk, key in keys.items() if key in held}
+        finally:
+            cursor.execute(
+                "SELECT pg_advisory_unlock(%s, key) FROM unnest(%s::int[]) AS key",
+                [lock, list(held)],
+            )
+
+
+def _key(pk: UUID) -> int:
+    """The second of two keys, which have 32 bits each. That two records share a lock, once in four
+    thousand million, costs one of them a wait.
+    """
+    return (pk.int & 0xFFFFFFFF) - 2**31

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from redis import Redis
 from notebooks.backends.kubernetes.api import ApiError, Json
 from tests.cluster.cluster import Administrator
 from tests.stack.service import CHECKOUT, Program, Service, running, signed_in, wait_until
+
+GONE_SECONDS = 120
+"""Kubelets before 1.22 may take a minute to let go of a pod that was deleted early in its life."""
 
 # A small cluster has room for few of the sizes that people work with.
 CATALOGUE = """
@@ -87,10 +90,9 @@ class OnCluster:
         """See everything looked at by a look that began after this was called."""
         # The first that ends may have begun before.
         for _ in range(2):
-            called = time.monotonic()
-            wait_until(lambda since=called: self._has_looked(since))
+            wait_until(partial(self._has_looked, since=time.monotonic()))
 
-    def _has_looked(self, since: float) -> bool:
+    def _has_looked(self, *, since: float) -> bool:
         seconds = self.health()["poll"]["seconds"]
         # It is given in tenths.
         return seconds is not None and time.monotonic() - since > seconds + 0.2
@@ -132,22 +134,35 @@ class OnCluster:
             found[kind] = {item["metadata"]["name"] for item in items}
         return found
 
+    def token_of(self, session_id: str) -> str:
+        """The Jupyter token of the session's run."""
+        run = self.demo.read(session_id)["run"]["id"]
+        said = self.manage(
+            *("shell", "-v0", "-c"),
+            "from uuid import UUID\n"
+            "from notebooks.credentials import jupyter_token\n"
+            f"print(jupyter_token(UUID({run!r})))",
+        )
+        return said.strip()
+
+    def page(self, session_id: str) -> str:
+        return self._browser.get(f"{self.service.url}/sessions/{session_id}", timeout=30).text
+
     def shown(self, session_id: str) -> str:
         """The state that the session's page shows."""
-        page = self._browser.get(f"{self.service.url}/sessions/{session_id}", timeout=30).text
-        found = re.search(r'data-status="(\w+)"', page)
+        found = re.search(r'data-status="(\w+)"', self.page(session_id))
         return found[1] if found else ""
 
     def await_agreement(self, session_id: str, status: str) -> dict[str, Any]:
         """See row, page, pod, Secret and claim tell the same of a session that is at rest."""
-        session = self.demo.wait_for(session_id, status)
+        session = self.demo.wait_for(session_id, status, seconds=GONE_SECONDS)
         names = {self._name(session_id)} if status == "running" else set()
         wanted = {
             "pods": names,
             "secrets": names,
             "persistentvolumeclaims": {f"home-{session_id}"},
         }
-        wait_until(lambda: self.objects_of(session_id) == wanted)
+        wait_until(lambda: self.objects_of(session_id) == wanted, seconds=GONE_SECONDS)
         assert self.shown(session_id) == status
         return session
 
@@ -168,7 +183,7 @@ class OnCluster:
             return not any(left.values())
 
         try:
-            wait_until(is_clean, seconds=90)
+            wait_until(is_clean, seconds=GONE_SECONDS)
         except AssertionError:
             raise AssertionError(left) from None
 

@@ -27,27 +27,23 @@ def registry(on: OnCluster) -> Iterator[Registry]:
         yield registry
 
 
-@pytest.mark.parametrize(
-    ("name", "code", "message"),
-    [
-        ("missing", "image_missing", "The registry has no image {image}."),
-        (
-            "private",
-            "registry_refused",
-            "The registry does not give out the image {image}: it is private, or not there.",
-        ),
-    ],
-)
 def test_an_image_that_is_not_to_be_had_is_said_at_once(
-    on: OnCluster, demo: Program, registry: Registry, name: str, code: str, message: str
+    on: OnCluster, demo: Program, registry: Registry
 ) -> None:
-    session = str(demo.create(environment=name)["id"])
+    sessions = {name: str(demo.create(environment=name)["id"]) for name in ("missing", "private")}
 
-    failed = on.await_agreement(session, "failed")
+    missing, private = (on.await_agreement(each, "failed") for each in sessions.values())
 
-    assert failed["reason"]["code"] == code
-    assert failed["reason"]["message"] == message.format(image=registry.image(name))
-    assert [phase["phase"] for phase in failed["run"]["phases"]][-1] == "pulling_image"
+    image = registry.image("missing")
+    assert missing["reason"]["code"] == "image_missing"
+    assert missing["reason"]["message"] == f"The registry has no image {image}."
+    image = registry.image("private")
+    assert private["reason"]["code"] == "registry_refused"
+    assert private["reason"]["message"] == (
+        f"The registry does not give out the image {image}: it is private, or not there."
+    )
+    for failed in (missing, private):
+        assert failed["run"]["phases"][-1]["phase"] == "pulling_image"
 
 
 def test_a_session_that_is_deleted_while_its_image_is_pulled_leaves_nothing(

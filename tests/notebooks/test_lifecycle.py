@@ -1,14 +1,21 @@
 """What a worker does: late, twice, beside a stop, with a backend that refuses or is away."""
 
+from collections import Counter
+from threading import Barrier
+from uuid import UUID
+
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
-from notebooks import lifecycle, services, tasks
+from notebooks import lifecycle, reconciler, services, tasks
 from notebooks.backends.contract import (
+    BackendRefused,
     BackendUnavailable,
     Observed,
     Phase,
     PhaseTime,
+    RunKey,
     RunState,
     SessionSpec,
 )
@@ -16,10 +23,11 @@ from notebooks.backends.fake import FakeBackend, RefusingBackend, UnreachableBac
 from notebooks.credentials import jupyter_token
 from notebooks.models import NotebookSession, Run, RunPhase, SessionEvent
 from notebooks.states import SessionStatus as S
-from submarine_site.core.locks import AdvisoryLock, try_lock
+from submarine_site.core.locks import AdvisoryLock, try_locks
 from submarine_site.core.resources import Resources
+from tests.factories import SessionFactory
 from tests.sessions import key_of, moves, run_of, state_of, tick
-from tests.threads import at_once
+from tests.threads import SECONDS, at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -62,9 +70,8 @@ def test_what_a_run_uses_is_frozen_at_its_start(
 
 
 def test_launching_twice_begins_one_run(requested: NotebookSession, backend: FakeBackend) -> None:
-    key = str(requested.pk), str(key_of(requested).run_id)
-    tasks.launch(*key)
-    tasks.launch(*key)
+    tasks.launch()
+    tasks.launch()
     assert len(backend.started) == 1
     assert moves(requested) == [("", S.REQUESTED, ""), (S.REQUESTED, S.STARTING, "")]
 
@@ -72,7 +79,7 @@ def test_launching_twice_begins_one_run(requested: NotebookSession, backend: Fak
 def test_a_launch_that_comes_late_does_nothing(
     running: NotebookSession, backend: FakeBackend
 ) -> None:
-    tasks.launch(str(running.pk), str(key_of(running).run_id))
+    lifecycle.launch(key_of(running))
     assert (state_of(running), len(backend.started)) == (S.RUNNING, 1)
 
 
@@ -96,24 +103,122 @@ def test_a_refused_start_is_a_failure_that_says_why(
     assert run_of(requested).ended_at is not None
 
 
-def test_a_start_that_cannot_be_reached_stays_starting_and_is_tried_again(
+def test_a_run_that_could_not_be_begun_stays_starting_and_is_begun_when_asked_again(
     requested: NotebookSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backend = UnreachableBackend()
     use(monkeypatch, backend)
-    key = str(requested.pk), str(key_of(requested).run_id)
-    with pytest.raises(BackendUnavailable):
-        tasks.launch(*key)
-    assert state_of(requested) == S.STARTING
+    assert lifecycle.launch(key_of(requested)) == 1
+    assert (state_of(requested), backend.started) == (S.STARTING, [])
     backend.reachable = True
-    tasks.launch(*key)
+    assert lifecycle.launch(key_of(requested)) == 0
     assert (state_of(requested), len(backend.started)) == (S.STARTING, 1)
 
 
-def test_only_what_may_pass_is_retried() -> None:
-    for task in (tasks.launch, tasks.halt):
-        assert getattr(task, "autoretry_for") == (BackendUnavailable,)  # noqa: B009
-        assert task.max_retries == 5
+def test_many_runs_are_begun_at_the_same_time(
+    backend: FakeBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [key_of(session) for session in SessionFactory.create_batch(lifecycle.AT_ONCE)]
+    all_are_at_it = Barrier(len(keys))
+    begin = backend.start
+
+    def start(spec: SessionSpec) -> None:
+        all_are_at_it.wait(SECONDS)
+        begin(spec)
+
+    monkeypatch.setattr(backend, "start", start)
+    assert lifecycle.launch(*keys) == len(keys)
+    assert {spec.key for spec in backend.started} == set(keys)
+
+
+@pytest.mark.parametrize("count", [1, 8])
+def test_many_runs_take_no_more_queries_than_one(
+    count: int, backend: FakeBackend, django_assert_num_queries
+) -> None:
+    keys = [key_of(session) for session in SessionFactory.create_batch(count)]
+    # The locks, the move, what they are to run, what is still wanted, the locks again.
+    with django_assert_num_queries(5):
+        lifecycle.launch(*keys)
+    assert len(backend.started) == count
+
+
+def test_a_launch_of_none_does_nothing(backend: FakeBackend) -> None:
+    assert lifecycle.launch() == 0
+    assert backend.volumes == set()
+
+
+class Partial(FakeBackend):
+    """It refuses the runs of one session, and does not answer for those of another."""
+
+    def __init__(self, *, refused: UUID, unanswered: UUID) -> None:
+        super().__init__()
+        self.refused = refused
+        self.unanswered = unanswered
+
+    def start(self, spec: SessionSpec) -> None:
+        if spec.home == self.refused:
+            raise BackendRefused("The backend refused the run.", code="start_refused")
+        if spec.home == self.unanswered:
+            raise BackendUnavailable("The backend did not answer in time.")
+        super().start(spec)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_runs_launched_by_several_workers_are_begun_once_each(
+    requested: NotebookSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused, *others = SessionFactory.create_batch(20)
+    backend = Partial(refused=refused.pk, unanswered=requested.pk)
+    use(monkeypatch, backend)
+    monkeypatch.setattr(tasks, "_BATCH", 5)
+
+    at_once(4, lambda _: tasks.launch())
+
+    assert Counter(spec.key for spec in backend.started) == Counter(map(key_of, others))
+    for session in others:
+        assert moves(session) == [(S.REQUESTED, S.STARTING, "")]
+    assert moves(refused) == [
+        (S.REQUESTED, S.STARTING, ""),
+        (S.STARTING, S.FAILED, "start_refused"),
+    ]
+    assert moves(requested) == [("", S.REQUESTED, ""), (S.REQUESTED, S.STARTING, "")]
+    assert RunPhase.objects.get(run=run_of(requested)).detail.endswith("It is tried again.")
+
+
+class Observant(FakeBackend):
+    """Its servers answer, and that is recorded, before `start` has returned."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stopped: list[RunKey] = []
+
+    def start(self, spec: SessionSpec) -> None:
+        super().start(spec)
+        self.make_ready(spec.key)
+        # Elsewhere, as the watcher does.
+        at_once(1, lambda _: self.record(spec.key))
+
+    def record(self, key: RunKey) -> None:
+        reconciler.reconcile({key: self.observe(key)}, observed_at=timezone.now())
+
+    def stop(self, key: RunKey) -> None:
+        self.stopped.append(key)
+        super().stop(key)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_server_that_answers_before_its_launch_is_over_runs_on(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = Observant()
+    use(monkeypatch, backend)
+    sessions = SessionFactory.create_batch(count)
+    lifecycle.launch(*map(key_of, sessions))
+    assert backend.stopped == []
+    assert {seen.state for seen in backend.observe_all().values()} == {"ready"}
+    for session in sessions:
+        assert moves(session) == [(S.REQUESTED, S.STARTING, ""), (S.STARTING, S.RUNNING, "")]
 
 
 class Interrupted(FakeBackend):
@@ -176,15 +281,57 @@ def test_a_session_ended_during_its_launch_leaves_nothing(
 def test_one_worker_at_a_time_is_at_a_session(
     requested: NotebookSession, backend: FakeBackend
 ) -> None:
-    def launch(_: int) -> None:
-        lifecycle.launch(key_of(requested))
+    other = SessionFactory.create()
+    keys = [key_of(requested), key_of(other)]
 
-    with try_lock(AdvisoryLock.SESSION, requested.pk) as held:
-        assert held
-        at_once(1, launch)
-        assert (state_of(requested), backend.started) == (S.REQUESTED, [])
-    at_once(1, launch)
-    assert (state_of(requested), len(backend.started)) == (S.STARTING, 1)
+    def launch(_: int) -> int:
+        return lifecycle.launch(*keys)
+
+    with try_locks(AdvisoryLock.SESSION, [requested.pk]) as held:
+        assert held == {requested.pk}
+        assert at_once(1, launch) == [1]
+        assert (state_of(requested), state_of(other)) == (S.REQUESTED, S.STARTING)
+    assert at_once(1, launch) == [1]
+    assert state_of(requested) == S.STARTING
+    assert [spec.key for spec in backend.started] == [key_of(other), key_of(requested)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_session_ended_during_its_launch_is_left_to_the_next_look_when_the_backend_goes_away(
+    requested: NotebookSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ailing(UnreachableBackend):
+        reachable = True
+
+        def start(self, spec: SessionSpec) -> None:
+            super().start(spec)
+            services.stop_session(session=requested, actor=requested.owner)
+            self.reachable = False
+
+    backend = Ailing()
+    use(monkeypatch, backend)
+    lifecycle.launch(key_of(requested))
+    assert state_of(requested) == S.STOPPING
+    backend.reachable = True
+    lifecycle.halt(key_of(requested))
+    backend.settle()
+    lifecycle.halt(key_of(requested))
+    assert (backend.observe_all(), state_of(requested)) == ({}, S.STOPPED)
+
+
+def test_a_refused_run_is_ended_once(
+    requested: NotebookSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Refusing(RefusingBackend):
+        stops = 0
+
+        def stop(self, key: RunKey) -> None:
+            self.stops += 1
+
+    backend = Refusing()
+    use(monkeypatch, backend)
+    lifecycle.launch(key_of(requested))
+    assert (state_of(requested), backend.stops) == (S.FAILED, 1)
 
 
 def test_a_lost_run_is_begun_anew_when_nothing_is_left_of_it(
@@ -209,6 +356,18 @@ def test_a_lost_run_is_begun_anew_when_nothing_is_left_of_it(
     ]
 
 
+def test_a_run_waits_for_what_was_lost_also_when_that_cannot_be_looked_at(
+    running: NotebookSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = UnreachableBackend()
+    use(monkeypatch, backend)
+    lifecycle.restart(key_of(running), code="node_lost", message="Its machine was lost.")
+    assert (state_of(running), run_of(running).number) == (S.STARTING, 2)
+    queued = RunPhase.objects.get(run=run_of(running))
+    assert queued.detail == "Waiting until what was lost is gone."
+    assert backend.volumes == set()
+
+
 def test_a_run_that_was_stopped_meanwhile_is_not_begun_anew(
     running: NotebookSession, backend: FakeBackend
 ) -> None:
@@ -221,9 +380,7 @@ def test_a_run_that_is_held_up_says_why_until_it_is_not(
     requested: NotebookSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(monkeypatch, UnreachableBackend())
-    key = str(requested.pk), str(key_of(requested).run_id)
-    with pytest.raises(BackendUnavailable):
-        tasks.launch(*key)
+    tasks.launch()
     queued = RunPhase.objects.get(run=run_of(requested))
     assert (queued.phase, queued.finished_at) == ("queued", None)
     assert queued.detail == "What runs the sessions does not answer. It is tried again."
@@ -328,7 +485,7 @@ def test_the_answer_of_an_earlier_run_is_not_taken_for_the_present_ones(
     services.start_session(session=stopped, actor=stopped.owner)
     lifecycle.launch(key_of(stopped))
     late = Observed(key=earlier, state=RunState.READY, address="unix:/late")
-    lifecycle.mark_running(earlier, late)
+    lifecycle.mark_running({earlier: late})
     assert (state_of(stopped), run_of(stopped).address) == (S.STARTING, "")
 
 

@@ -47,19 +47,13 @@ def use(monkeypatch: pytest.MonkeyPatch, backend: FakeBackend) -> FakeBackend:
     return backend
 
 
-def test_a_lost_task_is_made_good(requested: NotebookSession, backend: FakeBackend) -> None:
-    let_pass(requested, BEYOND_GRACE)
-    tick()
-    assert state_of(requested) == S.STARTING
-    assert [spec.key for spec in backend.started] == [key_of(requested)]
-
-
-def test_a_task_on_its_way_has_the_right_of_way(
+def test_what_was_requested_is_left_to_whoever_launches(
     requested: NotebookSession, backend: FakeBackend
 ) -> None:
-    tick()
-    assert state_of(requested) == S.REQUESTED
-    assert backend.started == []
+    let_pass(requested, BEYOND_GRACE)
+    assert reconcile_all() == []
+    reconcile_session(key_of(requested))
+    assert (state_of(requested), backend.started) == (S.REQUESTED, [])
 
 
 def test_a_worker_that_died_after_its_claim_is_replaced(
@@ -87,6 +81,18 @@ def test_a_server_that_answers_is_running_at_its_address(
         (S.REQUESTED, S.STARTING, ""),
         (S.STARTING, S.RUNNING, ""),
     ]
+
+
+def test_servers_that_answer_at_the_same_time_have_each_their_own_address(
+    backend: FakeBackend,
+) -> None:
+    sessions = SessionFactory.create_batch(3)
+    lifecycle.launch(*map(key_of, sessions))
+    for number, session in enumerate(sessions):
+        backend.make_ready(key_of(session), address=f"unix:/{number}")
+    assert reconcile_all() == []
+    assert [run_of(session).address for session in sessions] == ["unix:/0", "unix:/1", "unix:/2"]
+    assert [moves(session)[-1] for session in sessions] == [(S.STARTING, S.RUNNING, "")] * 3
 
 
 def test_the_phases_of_a_launch_are_kept(starting: NotebookSession, backend: FakeBackend) -> None:
@@ -192,6 +198,21 @@ def _age_phases(backend: FakeBackend, key: RunKey) -> None:
     """Have every phase of a run have begun before the deadline."""
     run = backend._runs[key]
     run.observed = Observed(key=key, state=run.observed.state)
+
+
+def test_a_run_that_could_not_be_begun_is_begun_when_the_backend_is_back(
+    requested: NotebookSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = Unreachable()
+    use(monkeypatch, backend)
+    backend.reachable = False
+    lifecycle.launch(key_of(requested))
+    assert (state_of(requested), backend.started) == (S.STARTING, [])
+    backend.reachable = True
+    let_pass(requested, BEYOND_GRACE)
+    tick()
+    assert (state_of(requested), len(backend.started)) == (S.STARTING, 1)
+    assert moves(requested) == [("", S.REQUESTED, ""), (S.REQUESTED, S.STARTING, "")]
 
 
 def test_a_run_that_leaves_no_trace_fails_after_the_deadline(

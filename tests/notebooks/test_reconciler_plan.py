@@ -107,7 +107,7 @@ def while_running(ending: str, exit_code: int | None) -> Three:
 
 
 TABLE: dict[tuple[S, str], Three] = {
-    **{(S.REQUESTED, look): ([], [Launch(KEY)], [Launch(KEY)]) for look in LOOKS},
+    **{(S.REQUESTED, look): always() for look in LOOKS},
     (S.STARTING, "nothing"): ([], [Launch(KEY)], [Launch(KEY)]),
     (S.STARTING, "hopeless"): always(Fail(KEY, "image_missing", "There is no such image.")),
     (S.STARTING, "held up"): always(),
@@ -197,7 +197,8 @@ def test_phases_that_are_new_are_recorded() -> None:
 
 
 def test_phases_that_are_known_are_not_recorded_again() -> None:
-    queued = PhaseTime(phase=Phase.QUEUED, started_at=NOW, finished_at=NOW)
+    began = PREPARING.started_at
+    queued = PhaseTime(phase=Phase.QUEUED, started_at=began, finished_at=began)
     row = a_row(S.STARTING, timedelta(seconds=10), phases=frozenset({queued, *PHASES}))
     assert decide(row, seen(RunState.STARTING, phases=PHASES)) == []
 
@@ -232,12 +233,18 @@ def test_the_queue_ends_where_the_first_phase_begins() -> None:
     ]
 
 
-def test_the_queue_never_ends_before_it_began() -> None:
+def test_no_phase_begins_before_the_queue_does() -> None:
     queued = PhaseTime(phase=Phase.QUEUED, started_at=NOW)
     row = a_row(S.STARTING, timedelta(seconds=10), phases=frozenset({queued}))
-    over = replace(queued, finished_at=NOW)
     assert decide(row, seen(RunState.STARTING, phases=PHASES)) == [
-        RecordPhases(KEY, (over, *PHASES))
+        RecordPhases(
+            KEY,
+            (
+                replace(queued, finished_at=NOW),
+                replace(PREPARING, started_at=NOW, finished_at=NOW),
+                replace(SERVER, started_at=NOW),
+            ),
+        )
     ]
 
 

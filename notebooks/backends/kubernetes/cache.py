@@ -4,6 +4,7 @@ Filled by the threads that follow the API, emptied by the one that judges. As mu
 are pods, however long nobody asks.
 """
 
+import time
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -40,6 +41,7 @@ class KnownRun:
 
     pod: Json
     events: dict[str, Json] = field(default_factory=dict)
+    met_at: float = field(default_factory=time.monotonic)
     told: Observed | None = None
     is_settled: bool = False
 
@@ -107,6 +109,11 @@ class Cache:
         """Have everything judged anew that the clock alone may change."""
         with self._changed:
             self._new |= {key for key, run in self._runs.items() if not run.is_settled}
+
+    def renew(self, keys: Iterable[RunKey]) -> None:
+        """Have these judged anew."""
+        with self._changed:
+            self._new |= self._runs.keys() & set(keys)
 
     def take(self, *, within: float) -> list[News]:
         """Take all that is new, or that comes first within so many seconds."""

@@ -131,7 +131,8 @@ _IDS = _number(least=1, most=2**31 - 1)
 _READERS: Mapping[str, Reader] = {
     "installation": _text(DNS_LABEL),
     "namespace": _text_or_nothing(DNS_LABEL),
-    "home_size": _text_or_nothing(QUANTITY),
+    # An empty variable counts as none, for which the default is taken.
+    "home_size": lambda raw: "" if raw == "0" else _text_or_nothing(QUANTITY)(raw),
     "storage_class": _text_or_nothing(DNS_SUBDOMAIN),
     "access_mode": _text(choice("ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod")),
     "home_path": _text(FOLDER),

@@ -1,16 +1,17 @@
 """Follows our pods and their events, and tells what changed about the runs, in batches.
 
-A batch is all that is new when it is asked for: what comes while the last one is dealt with makes
-the next, so that under load batches grow and are no more.
+A batch is all that is new: the first thing after a pause is told at once, and what comes while one
+is dealt with, or close upon it, makes the next, so that under load batches grow and are no more.
 """
 
 import logging
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from threading import Event
 
 from notebooks.backends.contract import BackendUnavailable, Observed, RunKey, RunState
 from notebooks.backends.kubernetes.api import Api, Json
-from notebooks.backends.kubernetes.cache import Cache, News
+from notebooks.backends.kubernetes.cache import Cache, KnownRun, News
 from notebooks.backends.kubernetes.reflector import Reflector
 
 logger = logging.getLogger(__name__)
@@ -22,12 +23,21 @@ CLOCK_SECONDS = 2.0
 """How often runs are judged anew of which the clock decides: graces end without an event."""
 
 
+RUSH_SECONDS = 0.1
+"""How far apart batches are when one follows another: each costs as much as several runs in it."""
+
+QUICK_SECONDS = 0.5
+"""For how long the steps of a start are kept back: one that is quick is told once, at its end."""
+
+
 class Watch:
     def __init__(
         self, api: Api, selector: str, look: Callable[[Json, Sequence[Json]], Observed]
     ) -> None:
         """`selector` is of the labels that our pods have; `look` judges a pod and its events."""
         self._look = look
+        self._kept_back: set[RunKey] = set()
+        self._rest = Event()
         self._cache = Cache()
         self._pods = Reflector(
             api,
@@ -57,10 +67,15 @@ class Watch:
             self._events.end()
 
     def _batches(self) -> Iterator[Mapping[RunKey, Observed | None]]:
-        said = doubted = time.monotonic()
+        said = doubted = renewed = time.monotonic()
         while True:
-            batch = self._judge(self._cache.take(within=BEAT_SECONDS))
+            wait = QUICK_SECONDS if self._kept_back else BEAT_SECONDS
+            batch = self._judge(self._cache.take(within=wait))
             now = time.monotonic()
+            if now - renewed >= QUICK_SECONDS:
+                self._cache.renew(self._kept_back)
+                self._kept_back = set()
+                renewed = now
             # What is out of date must not be judged by today's clock.
             if now - doubted >= CLOCK_SECONDS and self._pods.is_current:
                 self._cache.doubt()
@@ -68,6 +83,8 @@ class Watch:
             if batch or (now - said >= BEAT_SECONDS and self._is_current()):
                 said = now
                 yield batch
+                if batch:
+                    self._rest.wait(max(0, now + RUSH_SECONDS - time.monotonic()))
 
     def _is_current(self) -> bool:
         return self._pods.is_current and self._events.is_current
@@ -88,9 +105,17 @@ class Watch:
                 new.run.is_settled = True
                 continue
             new.run.is_settled = _is_settled(new.pod, seen)
-            if seen != new.run.told:
+            if _is_quick(new.run, seen):
+                self._kept_back.add(new.key)
+            elif seen != new.run.told:
                 new.run.told = batch[new.key] = seen
         return batch
+
+
+def _is_quick(run: KnownRun, seen: Observed) -> bool:
+    """Whether it has only just begun, and nothing has come of it yet."""
+    begins = seen.state is RunState.STARTING and not seen.failure_code
+    return begins and run.told is None and time.monotonic() - run.met_at < QUICK_SECONDS
 
 
 def _is_settled(pod: Json, seen: Observed) -> bool:

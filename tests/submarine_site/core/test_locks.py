@@ -1,12 +1,13 @@
 """Advisory locks, between two connections to the real database."""
 
-from uuid import uuid4
+from threading import Barrier
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import connections
 
-from submarine_site.core.locks import AdvisoryLock, try_lock
-from tests.threads import at_once
+from submarine_site.core.locks import AdvisoryLock, try_lock, try_locks
+from tests.threads import SECONDS, at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -21,6 +22,17 @@ def is_free(lock: AdvisoryLock = AdvisoryLock.RECONCILE) -> bool:
     return at_once(1, attempt) == [True]
 
 
+def free(*records: UUID) -> set[UUID]:
+    """Of which of these records another connection gets the lock."""
+
+    def attempt(_: int) -> set[UUID]:
+        with try_locks(AdvisoryLock.SESSION, records) as held:
+            return held
+
+    [held] = at_once(1, attempt)
+    return held
+
+
 def test_a_lock_is_held_by_one_at_a_time() -> None:
     with try_lock(AdvisoryLock.RECONCILE) as held:
         assert held
@@ -30,19 +42,53 @@ def test_a_lock_is_held_by_one_at_a_time() -> None:
 
 
 def test_each_record_has_a_lock_of_its_own() -> None:
-    ada, grace = uuid4(), uuid4()
-
-    def attempt(_: int) -> tuple[bool, bool]:
-        with (
-            try_lock(AdvisoryLock.SESSION, ada) as first,
-            try_lock(AdvisoryLock.SESSION, grace) as second,
-        ):
-            return first, second
-
-    with try_lock(AdvisoryLock.SESSION, ada):
-        assert at_once(1, attempt) == [(False, True)]
+    first, second, third = uuid4(), uuid4(), uuid4()
+    with try_locks(AdvisoryLock.SESSION, [first, second]) as held:
+        assert held == {first, second}
+        assert free(first, second, third) == {third}
         assert is_free(AdvisoryLock.SESSION)
-    assert at_once(1, attempt) == [(True, True)]
+    assert free(first, second, third) == {first, second, third}
+
+
+def test_of_no_records_no_lock_is_held() -> None:
+    with try_locks(AdvisoryLock.SESSION, []) as held:
+        assert held == set()
+
+
+def test_records_that_share_a_lock_free_it_together() -> None:
+    one, other = UUID(int=1), UUID(int=1 + 2**32)
+    with try_locks(AdvisoryLock.SESSION, [one, other]) as held:
+        assert held == {one, other}
+        assert free(one, other) == set()
+    assert free(one, other) == {one, other}
+
+
+@pytest.mark.parametrize("number", [0, 1, 2**31 - 1, 2**31, 2**32 - 1, 2**128 - 1])
+def test_every_record_has_a_lock(number: int) -> None:
+    assert free(UUID(int=number)) == {UUID(int=number)}
+
+
+def test_the_locks_of_records_are_free_again_after_an_error() -> None:
+    record = uuid4()
+    with pytest.raises(RuntimeError), try_locks(AdvisoryLock.SESSION, [record]):
+        raise RuntimeError
+    assert free(record) == {record}
+
+
+def test_of_many_at_once_each_record_goes_to_one() -> None:
+    records = [uuid4() for _ in range(100)]
+    all_have_theirs = Barrier(4)
+
+    def attempt(number: int) -> set[UUID]:
+        turned = records[number:] + records[:number]
+        with try_locks(AdvisoryLock.SESSION, turned) as held:
+            all_have_theirs.wait(SECONDS)
+            return held
+
+    got = at_once(4, attempt)
+    assert sum(len(held) for held in got) == len(records)
+    assert set().union(*got) == set(records)
+    assert free(*records) == set(records)
 
 
 def test_a_lock_is_free_again_after_an_error() -> None:

@@ -74,6 +74,7 @@ def test_what_may_be_empty_is_read_from_an_empty_text(name: str) -> None:
 
 def test_without_a_size_homes_are_not_kept() -> None:
     assert (SiteConfig().keeps_homes, SiteConfig(home_size="").keeps_homes) == (True, False)
+    assert not read_site({"home_size": "0"}).keeps_homes
 
 
 @pytest.mark.parametrize(

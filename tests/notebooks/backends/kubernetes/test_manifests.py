@@ -111,8 +111,8 @@ def test_a_session_is_one_pod() -> None:
                     "workingDir": "/home/jovyan",
                     "env": [
                         {"name": "HOME", "value": "/home/jovyan"},
-                        {"name": "CPU_LIMIT", "value": "2"},
-                        {"name": "MEM_LIMIT", "value": str(4 * 1024**3)},
+                        {"name": "CPU_LIMIT", "value": "1.5"},
+                        {"name": "MEM_LIMIT", "value": str(2 * 1024**3)},
                         {"name": "JUPYTER_CONFIG_PATH", "value": "/etc/submarine-notebooks"},
                         {"name": "JUPYTER_RUNTIME_DIR", "value": manifests.RUNTIME_DIR},
                         {

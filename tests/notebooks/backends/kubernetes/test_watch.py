@@ -86,6 +86,8 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reflector, "SHORT_SECONDS", 0.01)
     monkeypatch.setattr(watch, "BEAT_SECONDS", 0.02)
     monkeypatch.setattr(watch, "CLOCK_SECONDS", 0.05)
+    monkeypatch.setattr(watch, "RUSH_SECONDS", 0)
+    monkeypatch.setattr(watch, "QUICK_SECONDS", 0)
 
 
 @pytest.fixture
@@ -235,6 +237,38 @@ def test_a_pod_is_kept_without_what_nobody_asks_of_it(
 
 
 # What the clock decides.
+
+
+def test_a_start_that_is_quick_is_told_once_at_its_end(
+    server: ApiServer, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "QUICK_SECONDS", 60)
+    key = a_key()
+    server.put("pods", a_pod(key, phase="Pending"))
+    server.put("pods", a_pod(key, phase="Running"))
+    server.put("pods", a_pod(key, ready=True, phase="Ready"))
+    listener.until(lambda: listener.knows(key))
+    assert (listener.state(key), listener.times(key)) == (RunState.READY, 1)
+
+
+def test_a_start_that_is_not_quick_is_told_of_before_its_end(
+    server: ApiServer, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "QUICK_SECONDS", 0.1)
+    key = a_key()
+    server.put("pods", a_pod(key))
+    listener.until(lambda: listener.knows(key))
+    assert listener.state(key) is RunState.STARTING
+
+
+def test_a_start_that_fails_quickly_is_told_of_at_once(
+    server: ApiServer, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "QUICK_SECONDS", 60)
+    key = a_key()
+    server.put("pods", a_pod(key, phase="Failed"))
+    listener.until(lambda: listener.knows(key))
+    assert listener.state(key) is RunState.EXITED
 
 
 def test_what_the_clock_may_change_is_judged_again_and_again(

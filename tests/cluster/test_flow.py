@@ -1,0 +1,84 @@
+"""A person's way through the service on a cluster: start, work, stop, come back, delete."""
+
+import json
+import re
+from datetime import datetime
+
+import pytest
+
+from tests.cluster.service import OnCluster
+from tests.stack.service import Program
+
+pytestmark = [pytest.mark.cluster, pytest.mark.stack, pytest.mark.timeout(300)]
+
+
+def test_a_session_keeps_its_files_and_leaves_nothing(on: OnCluster, demo: Program) -> None:
+    session = demo.start(name="thesis")
+    first = on.uid_of(session)
+    assert demo.run_cell(session, "6 * 7") == "42"
+    note = {"type": "file", "format": "text", "content": "still here"}
+    assert demo.jupyter(session, "PUT", "api/contents/note.txt", json=note).status_code == 201
+
+    demo.verb(session, "stop")
+    on.await_agreement(session, "stopped")
+    assert demo.jupyter(session, "GET", "api/status").status_code == 503
+    demo.verb(session, "start")
+    on.await_agreement(session, "running")
+
+    assert on.uid_of(session) != first
+    found = demo.jupyter(session, "GET", "api/contents/note.txt").json()
+    assert found["content"] == "still here"
+    log = demo.api("GET", f"sessions/{session}/logs/").json()["text"]
+    assert re.search(r"Jupyter Server .* is running at", log)
+    assert demo.api("DELETE", f"sessions/{session}/").status_code == 204
+    on.await_nothing_left()
+    assert demo.api("GET", f"sessions/{session}/").status_code == 404
+
+
+def test_a_launch_is_shown_step_by_step(on: OnCluster, demo: Program) -> None:
+    session = demo.start()
+
+    run = on.await_agreement(session, "running")["run"]
+
+    steps = run["phases"]
+    names = [step["phase"] for step in steps]
+    assert names == ["queued", "scheduling", "volume", "preparing", "starting_server", "ready"]
+    times = [run["created_at"]]
+    for step in steps:
+        times += [step["started_at"], step["finished_at"]]
+    assert times.pop() is None
+    assert [datetime.fromisoformat(at) for at in times] == sorted(
+        map(datetime.fromisoformat, times)
+    )
+
+
+def test_a_pod_is_confined_and_holds_nothing_secret(on: OnCluster, demo: Program) -> None:
+    session = demo.start()
+    pod = on.await_pod(session)
+    [container] = pod["spec"]["containers"]
+    token = on.token_of(session)
+
+    assert demo.run_cell(session, "import os; os.environ['JUPYTER_TOKEN']") == repr(token)
+    mounted = "import os; os.path.exists('/var/run/secrets/kubernetes.io')"
+    assert demo.run_cell(session, mounted) == "False"
+    assert token not in json.dumps(pod)
+    assert token not in on.log
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "privileged": False,
+        "runAsNonRoot": True,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert (container["resources"]["limits"], container["resources"]["requests"]) == (
+        {"cpu": "1", "memory": "512Mi"},
+        {"cpu": "50m", "memory": "128Mi"},
+    )
+
+
+def test_an_image_of_docker_stacks_style_works_unchanged(on: OnCluster, demo: Program) -> None:
+    session = demo.start(environment="stacks")
+
+    assert demo.run_cell(session, "import os; os.environ['STARTED_BY_HOOK']") == "'1'"
+    demo.verb(session, "stop")
+    on.await_agreement(session, "stopped")
