@@ -69,17 +69,17 @@ def test_starts_survive_the_end_of_the_watcher(on: OnCluster, demo: Program) -> 
 def test_tasks_that_are_delivered_twice_change_nothing(on: OnCluster, demo: Program) -> None:
     session = str(demo.create(environment="server")["id"])
     first_run = demo.read(session)["run"]["id"]
-    _deliver(on, "launch", session, first_run)
+    _deliver(on, "launch")
     on.await_agreement(session, "running")
     uid = on.uid_of(session)
 
-    _deliver(on, "launch", session, first_run)
+    _deliver(on, "launch")
     assert on.uid_of(session) == uid
 
     demo.verb(session, "stop")
     _deliver(on, "halt", session, first_run)
     on.await_agreement(session, "stopped")
-    _deliver(on, "launch", session, first_run)
+    _deliver(on, "launch")
     _deliver(on, "halt", session, first_run)
     on.await_agreement(session, "stopped")
 
@@ -87,19 +87,18 @@ def test_tasks_that_are_delivered_twice_change_nothing(on: OnCluster, demo: Prog
     second = on.await_agreement(session, "running")
     uid = on.uid_of(session)
     _deliver(on, "halt", session, first_run)
-    _deliver(on, "launch", session, first_run)
+    _deliver(on, "launch")
     on.await_look()
     assert on.await_agreement(session, "running") == second
     assert on.uid_of(session) == uid
 
 
-def _deliver(on: OnCluster, task: str, session: str, run: str) -> None:
+def _deliver(on: OnCluster, task: str, *ids: str) -> None:
     """Have a task run twice by the worker, and once more here so that it has been done."""
     on.manage(
         *("shell", "-c"),
         "from notebooks import tasks\n"
-        f"ids = {session!r}, {run!r}\n"
-        f"[tasks.{task}.delay(*ids) for _ in range(2)]\n"
-        f"tasks.{task}.apply(ids)",
+        f"[tasks.{task}.delay(*{ids!r}) for _ in range(2)]\n"
+        f"tasks.{task}.apply({ids!r}).get()",
     )
     wait_until(lambda: on.redis.llen("celery") == 0)

@@ -484,9 +484,24 @@ def test_the_answer_of_an_earlier_run_is_not_taken_for_the_present_ones(
     earlier = key_of(stopped)
     services.start_session(session=stopped, actor=stopped.owner)
     lifecycle.launch(key_of(stopped))
+    before = Run.objects.values().get(pk=earlier.run_id)
     late = Observed(key=earlier, state=RunState.READY, address="unix:/late")
     lifecycle.mark_running({earlier: late})
     assert (state_of(stopped), run_of(stopped).address) == (S.STARTING, "")
+    assert Run.objects.values().get(pk=earlier.run_id) == before
+
+
+def test_of_many_that_answer_those_run_that_are_still_wanted() -> None:
+    wanted, unwanted = SessionFactory.create(), SessionFactory.create()
+    keys = [key_of(wanted), key_of(unwanted)]
+    lifecycle.launch(*keys)
+    services.stop_session(session=unwanted, actor=unwanted.owner)
+    lifecycle.mark_running(
+        {key: Observed(key=key, state=RunState.READY, address="unix:/here") for key in keys}
+    )
+    assert (state_of(wanted), run_of(wanted).address) == (S.RUNNING, "unix:/here")
+    assert (state_of(unwanted), run_of(unwanted).address) == (S.STOPPING, "")
+    assert run_of(unwanted).ready_at is None
 
 
 def test_idleness_counts_from_the_start_of_the_run(

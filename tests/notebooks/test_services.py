@@ -99,7 +99,7 @@ def test_a_queue_that_is_away_does_not_hinder_a_request(
 def test_a_redis_that_is_away_does_not_hinder_a_request(
     create: Create, monkeypatch, django_capture_on_commit_callbacks
 ) -> None:
-    monkeypatch.setattr(tasks, "client", lambda: Redis(port=1, retry=None))
+    monkeypatch.setattr(tasks, "client", lambda: Redis.from_url("redis://127.0.0.1:1"))
     with django_capture_on_commit_callbacks(execute=True):
         session = create()
     assert state_of(session) == S.REQUESTED
