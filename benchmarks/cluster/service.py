@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import aiohttp
 import psutil
@@ -68,7 +69,7 @@ class Site:
 
     async def create(self) -> str:
         """Ask for a session; its id."""
-        body = {"profile": PROFILE, "environment": "notebook-env"}
+        body = {"name": str(uuid4()), "profile": PROFILE, "environment": "notebook-env"}
         async with self.http.post("sessions/", json=body) as answer:
             assert answer.status == 201, await answer.text()
             return str((await answer.json())["id"])
