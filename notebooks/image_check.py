@@ -29,10 +29,21 @@ from submarine_site.core.resources import Resources
 
 LOOK_AGAIN_SECONDS = 0.5
 ANSWER_SECONDS = 10
+ANSWER_BYTES = 1024 * 1024
 STOP_SECONDS = 10
 """How long a server may take to end that people should not have to wait for."""
 LOG_LINES = 20
 NOTE = "submarine-notebooks-check.txt"
+
+
+class _Nowhere(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: where it leads is the image's choice, and the token would go along."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+_opener = urllib.request.build_opener(_Nowhere)
 
 
 class Verdict(StrEnum):
@@ -121,7 +132,9 @@ class _Server:
     token: str
 
     def ask(self, path: str, *, method: str = "GET", body: Any = None, known: bool = True) -> Any:
-        """Its answer; the HTTP status if that is an error. Raises `OSError` if there is none."""
+        """Its answer; the HTTP status if that is an error, None if it is not JSON. Raises `OSError`
+        if there is none.
+        """
         request = urllib.request.Request(  # noqa: S310 - the address is the backend's
             self.url + path,
             method=method,
@@ -129,10 +142,12 @@ class _Server:
             headers={"Authorization": f"token {self.token}"} if known else {},
         )
         try:
-            with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as response:  # noqa: S310
-                return json.loads(response.read() or b"null")
+            with _opener.open(request, timeout=ANSWER_SECONDS) as response:
+                return json.loads(response.read(ANSWER_BYTES) or b"null")
         except urllib.error.HTTPError as error:
             return error.code
+        except ValueError:
+            return None
 
 
 def _ask(server: _Server) -> Iterator[Finding]:
@@ -145,7 +160,10 @@ def _ask(server: _Server) -> Iterator[Finding]:
             "into. Run the check where the gateway runs.",
         )
         return
-    yield Finding(Verdict.RIGHT, f"Jupyter Server is version {version['version']}.")
+    if not isinstance(version, dict):
+        yield Finding(Verdict.WRONG, "What answers is not a Jupyter server.")
+        return
+    yield Finding(Verdict.RIGHT, f"Jupyter Server is version {version.get('version')}.")
     if server.ask("api/contents", known=False) == HTTPStatus.FORBIDDEN:
         yield Finding(Verdict.RIGHT, "Without the token nobody gets in.")
     else:
@@ -174,7 +192,7 @@ def _look_inside(server: _Server) -> Iterator[Finding]:
     started = server.ask("api/kernels", method="POST", body={"name": names[0]}) if names else {}
     if isinstance(started, int):
         yield Finding(Verdict.WRONG, f"The kernel {names[0]} does not start.")
-    if isinstance(server.ask("lab", known=True), int):
+    if isinstance(server.ask("lab"), int):
         yield Finding(Verdict.WRONG, "There is no JupyterLab under /lab.")
 
 

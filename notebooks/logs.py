@@ -1,6 +1,7 @@
 """The logs of runs, for pages and API: asked of a worker, as a request never calls the backend."""
 
 import secrets
+from threading import BoundedSemaphore
 from typing import cast
 
 from django.db import connection
@@ -14,6 +15,7 @@ from submarine_site.core.redis import client
 
 LOG_LINES = 200
 _LOG_WAIT_SECONDS = 3
+_waiting = BoundedSemaphore(2)
 
 
 def log_of(run: Run) -> str:
@@ -23,6 +25,9 @@ def log_of(run: Run) -> str:
     """
     if run.ended_at is not None:
         return run.log_tail
+    # The others of the few threads that answer requests are for those who need not wait.
+    if not _waiting.acquire(blocking=False):
+        raise _unavailable()
     reply_to = f"log:{secrets.token_hex(16)}"
     try:
         tasks.send_log.apply_async(
@@ -34,10 +39,16 @@ def log_of(run: Run) -> str:
         answer = client().blpop([reply_to], timeout=_LOG_WAIT_SECONDS)
     except (RedisError, OperationalError, OSError):
         answer = None
+    finally:
+        _waiting.release()
     if answer is None:
-        raise DomainError(
-            "The log cannot be read right now. Try again in a moment.",
-            code="log_unavailable",
-            status=503,
-        )
+        raise _unavailable()
     return cast("bytes", answer[1]).decode()
+
+
+def _unavailable() -> DomainError:
+    return DomainError(
+        "The log cannot be read right now. Try again in a moment.",
+        code="log_unavailable",
+        status=503,
+    )

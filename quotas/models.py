@@ -83,7 +83,7 @@ class ResourceProfile(CatalogueEntry):
     service_account = models.CharField(
         max_length=253,
         blank=True,
-        validators=[validators.dns_subdomain],
+        validators=[validators.service_account],
         help_text=(
             "A ServiceAccount whose token its sessions get, with all its rights. None: no token."
         ),

@@ -16,6 +16,10 @@ def dns_subdomain(value: str) -> None:
     _refuse(value, pod_shapes.DNS_SUBDOMAIN)
 
 
+def service_account(value: str) -> None:
+    _refuse(value, pod_shapes.OTHERS_NAME)
+
+
 def labels(value: Any) -> None:
     _refuse(value, pod_shapes.LABELS)
 

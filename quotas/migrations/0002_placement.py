@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='resourceprofile',
             name='service_account',
-            field=models.CharField(blank=True, help_text='A ServiceAccount whose token its sessions get, with all its rights. None: no token.', max_length=253, validators=[quotas.validators.dns_subdomain]),
+            field=models.CharField(blank=True, help_text='A ServiceAccount whose token its sessions get, with all its rights. None: no token.', max_length=253, validators=[quotas.validators.service_account]),
         ),
         migrations.AddField(
             model_name='resourceprofile',

@@ -32,6 +32,7 @@ OWN_ENVIRONMENT = frozenset(
         "CPU_LIMIT",
         "HOME",
         "JUPYTER_CONFIG_PATH",
+        "JUPYTER_NO_CONFIG",
         "JUPYTER_RUNTIME_DIR",
         "JUPYTER_TOKEN",
         "MEM_LIMIT",
@@ -148,11 +149,19 @@ def _names_somebody(value: Any, path: str) -> Iterator[Problem]:
 # An empty list would let everybody in.
 PEERS = items(both(_PEER, _names_somebody), least=1)
 
+# As `names.py` of the Kubernetes backend has them: a run's Secret, a home, the service's account.
+_OWN_NAMES = ("nb-", "home-", "submarine-notebooks")
+OTHERS_NAME = unless(
+    lambda name: name.startswith(_OWN_NAMES), "This is the service's own.", DNS_SUBDOMAIN
+)
 _OWN_PREFIXES = ("submarine-notebooks/", "app.kubernetes.io/")
 # What these annotations say has the force of a security context.
 _WEAKENING_PREFIXES = (
     "container.apparmor.security.beta.kubernetes.io/",
     "container.seccomp.security.alpha.kubernetes.io/",
+    "io.kubernetes.cri-o.",
+    # A second network of a pod is out of the NetworkPolicy's reach.
+    "k8s.v1.cni.cncf.io/",
     "seccomp.security.alpha.kubernetes.io/",
 )
 _ADDED_LABEL = unless(
@@ -170,7 +179,7 @@ _ADDED_ANNOTATION = unless(
 
 _TEXT = text()
 _ENV_NAME = text(r"[A-Za-z_][A-Za-z0-9_]*", what="the name of an environment variable")
-_KEY_OF = {"name": DNS_SUBDOMAIN, "key": text(r"[-._a-zA-Z0-9]+", what="a key")}
+_KEY_OF = {"name": OTHERS_NAME, "key": text(r"[-._a-zA-Z0-9]+", what="a key")}
 
 
 def _environment(name: Check) -> Check:
@@ -209,14 +218,14 @@ _VOLUME = record(
                 "readOnly": flag,
                 "fsType": _TEXT,
                 "volumeAttributes": mapping(keys=_TEXT, values=_TEXT),
-                "nodePublishSecretRef": record(required={"name": DNS_SUBDOMAIN}),
+                "nodePublishSecretRef": record(required={"name": OTHERS_NAME}),
             },
         ),
         "emptyDir": record(optional={"medium": choice("", "Memory"), "sizeLimit": QUANTITY}),
         "persistentVolumeClaim": record(
-            required={"claimName": DNS_SUBDOMAIN}, optional={"readOnly": flag}
+            required={"claimName": OTHERS_NAME}, optional={"readOnly": flag}
         ),
-        "secret": record(required={"secretName": DNS_SUBDOMAIN}, optional=_FILES),
+        "secret": record(required={"secretName": OTHERS_NAME}, optional=_FILES),
     },
 )
 
@@ -226,9 +235,17 @@ FOLDER = unless(
     "This folder is the system's.",
     text(rf"(/{_STEP})+", what="an absolute path such as /data/raw, without .. and colons"),
 )
+_OWN_FOLDERS = ("/etc/submarine-notebooks/", "/tmp/jupyter-runtime/", "/var/run/secrets/")  # noqa: S108
+_MOUNT_PATH = unless(
+    lambda path: any(
+        f"{path}/".startswith(own) or own.startswith(f"{path}/") for own in _OWN_FOLDERS
+    ),
+    "The service has something of its own there.",
+    FOLDER,
+)
 _MOUNTS = items(
     record(
-        required={"name": DNS_LABEL, "mountPath": FOLDER},
+        required={"name": DNS_LABEL, "mountPath": _MOUNT_PATH},
         optional={
             "readOnly": flag,
             "subPath": text(rf"{_STEP}(/{_STEP})*", what="a relative path without .. and colons"),

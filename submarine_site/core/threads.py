@@ -4,6 +4,7 @@ and one back, where other ways take several for each part of an answer.
 
 import asyncio
 import sys
+from collections import defaultdict
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
@@ -21,8 +22,11 @@ class InThreads:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="request")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer an HTTP request, whose body has bounds."""
-        environ = _environ(scope, await _body(receive))
+        """Answer an HTTP request, whose body has bounds; one that was broken off is not heard."""
+        body = await _body(receive)
+        if body is None:
+            return
+        environ = _environ(scope, body)
         loop = asyncio.get_running_loop()
         start, content = await loop.run_in_executor(self._threads, self._answer, environ)
         await send(start)
@@ -47,10 +51,12 @@ class InThreads:
             getattr(chunks, "close", lambda: None)()
 
 
-async def _body(receive: Receive) -> bytes:
+async def _body(receive: Receive) -> bytes | None:
     parts = []
     while True:
         event = await receive()
+        if event["type"] == "http.disconnect":
+            return None
         parts.append(event.get("body", b""))
         if not event.get("more_body", False):
             return b"".join(parts)
@@ -76,16 +82,16 @@ def _environ(scope: Scope, body: bytes) -> dict[str, Any]:
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
     }
+    values: defaultdict[str, list[str]] = defaultdict(list)
     for raw_name, raw_value in scope["headers"]:
         # Else it could be taken for the one that a proxy in front has set.
         if b"_" in raw_name:
             continue
         key = raw_name.decode("latin1").upper().replace("-", "_")
         key = key if key in _WITHOUT_PREFIX else f"HTTP_{key}"
-        value = raw_value.decode("latin1")
-        if key in environ:
-            value = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{value}"
-        environ[key] = value
+        values[key].append(raw_value.decode("latin1"))
+    for key, each in values.items():
+        environ[key] = ("; " if key == "HTTP_COOKIE" else ",").join(each)
     # A body that was sent in parts has a length by now.
     environ["CONTENT_LENGTH"] = str(len(body))
     return environ

@@ -62,19 +62,23 @@ class OnCluster:
         return Redis.from_url(psutil.Process(self.service.pid("worker")).environ()["REDIS_URL"])
 
     def manage(self, *words: str) -> str:
-        """Run a command of manage.py with the settings that the service has."""
+        """Run a command of manage.py with the settings that the service has; what it said."""
+        done = self.attempt(*words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def attempt(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command that may fail."""
         environment = psutil.Process(self.service.pid("web")).environ()
-        done = subprocess.run(
+        return subprocess.run(
             [sys.executable, "manage.py", *words],
             cwd=CHECKOUT,
             env=environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
 
     def add_environment(self, name: str, image: str) -> None:
         self.manage(

@@ -4,6 +4,7 @@ Names come from ids, so that whoever comes second finds what the first made; wha
 is never touched, whatever its name.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -28,14 +29,16 @@ from notebooks.backends.kubernetes.names import (
     RUN,
     VOLUME,
     claim_name,
+    pod_key,
     policy_name,
-    run_key,
     run_name,
     selector,
 )
 from notebooks.backends.kubernetes.observer import Observer
 from notebooks.backends.kubernetes.refusals import refusal
 from notebooks.backends.kubernetes.watch import Watch
+
+logger = logging.getLogger(__name__)
 
 LOG_BYTES = 1024 * 1024
 
@@ -95,7 +98,7 @@ class KubernetesBackend:
         pods: dict[RunKey, Json] = {
             key: pod
             for pod in self._api.get("pods", labelSelector=ours)["items"]
-            if (key := run_key(pod["metadata"]["labels"]))
+            if (key := pod_key(pod["metadata"]))
         }
         # Without events a launch is known in part only: that is not to be kept.
         seen = {key: replace(self._observer.look(pod, ()), phases=()) for key, pod in pods.items()}
@@ -166,6 +169,7 @@ class KubernetesBackend:
             if error.status == HTTPStatus.CONFLICT:
                 # Of a quota that many pods are counted against at once.
                 raise BackendUnavailable(f"The cluster was busy: {error.said}") from error
+            logger.warning("%s: %s", body["metadata"]["name"], error)
             code, sentence = refusal(error.status, error.reason, error.said)
             if resource == "persistentvolumeclaims":
                 code = "volume_refused"
@@ -217,6 +221,7 @@ class KubernetesBackend:
             if there is None:
                 self._api.create("networkpolicies", wanted)
             elif there["spec"] != wanted["spec"]:
+                self._adopt("networkpolicies", wanted)
                 self._api.replace(path, wanted)
         except ApiError as error:
             # Another process was first.

@@ -12,7 +12,7 @@ from threading import Condition
 
 from notebooks.backends.contract import Observed, RunKey
 from notebooks.backends.kubernetes.api import Json
-from notebooks.backends.kubernetes.names import run_key, run_name
+from notebooks.backends.kubernetes.names import pod_key, run_name
 
 EVENTS_KEPT = 24
 """Of one pod, the latest."""
@@ -69,7 +69,7 @@ class Cache:
         self._new: set[RunKey] = set()
 
     def replace_pods(self, pods: Iterator[Json]) -> None:
-        found = {key: _trimmed_pod(pod) for pod in pods if (key := _key(pod))}
+        found = {key: _trimmed_pod(pod) for pod in pods if (key := pod_key(pod["metadata"]))}
         with self._changed:
             for key in self._runs.keys() - found.keys():
                 self._forget(key)
@@ -78,7 +78,7 @@ class Cache:
             self._changed.notify()
 
     def change_pod(self, kind: str, pod: Json) -> None:
-        key = _key(pod)
+        key = pod_key(pod["metadata"])
         if key is None:
             return
         trimmed = _trimmed_pod(pod)
@@ -162,13 +162,6 @@ class Cache:
         events[name] = event
         if len(events) > EVENTS_KEPT:
             del events[next(iter(events))]
-
-
-def _key(pod: Json) -> RunKey | None:
-    """The run whose pod this is. Labels can be copied to another pod; the name is there once."""
-    metadata = pod["metadata"]
-    key = run_key(metadata.get("labels", {}))
-    return key if key is not None and metadata["name"] == run_name(key) else None
 
 
 def _pod_of(event: Json) -> str:

@@ -53,6 +53,10 @@ CLOUD_METADATA = (
     "fd00:42::42/128",
     "fd00:c1::a9fe:a9fe/128",
     "fd00:a9fe:a9fe::1/128",
+    # The same through NAT64 (RFC 6052).
+    "64:ff9b::a9fe:0/112",
+    "64:ff9b::a83f:8110/128",
+    "64:ff9b::6464:64c8/128",
 )
 # Where NodeLocal DNSCache listens on each node: link-local too, and no pod that a selector finds.
 NODE_LOCAL_DNS = "169.254.20.10/32"

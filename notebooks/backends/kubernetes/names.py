@@ -1,6 +1,7 @@
 """Names and labels of the cluster's objects, from ids alone: never from what people write."""
 
 from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from notebooks.backends.contract import RunKey
@@ -53,6 +54,14 @@ def run_key(labels: Mapping[str, str]) -> RunKey | None:
         return RunKey(session_id=UUID(labels[SESSION]), run_id=UUID(labels[RUN]))
     except (KeyError, ValueError):
         return None
+
+
+def pod_key(metadata: Mapping[str, Any]) -> RunKey | None:
+    """The run whose pod has this metadata. Labels can be copied to another pod; the name is there
+    once.
+    """
+    key = run_key(metadata.get("labels", {}))
+    return key if key is not None and metadata["name"] == run_name(key) else None
 
 
 def selector(installation: str) -> str:

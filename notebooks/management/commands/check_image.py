@@ -34,7 +34,9 @@ class Command(BaseCommand):
             placement=size.placement,
             patience=timeout,
         ):
-            self.stdout.write(f"{finding.verdict.value:<6}{finding.text}")
+            # An image's own words come without what a terminal would obey.
+            text = "".join(each for each in finding.text if each.isprintable() or each == "\n")
+            self.stdout.write(f"{finding.verdict.value:<6}{text}")
             wrong += finding.verdict is Verdict.WRONG
         if wrong:
             raise CommandError("It will not do as it is.")

@@ -111,6 +111,28 @@ def test_a_body_that_came_in_parts_has_the_length_that_it_has() -> None:
     assert seen(parts=(b"12", b"345"))["CONTENT_LENGTH"] == "5"
 
 
+def test_a_request_that_was_broken_off_is_not_carried_out() -> None:
+    heard: list[Environ] = []
+    sent: list[object] = []
+    events = [
+        {"type": "http.request", "body": b"name=", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive() -> dict[str, Any]:
+        return events.pop(0)
+
+    async def send(message: object) -> None:
+        sent.append(message)
+
+    def app(environ: Environ, _start: Callable[..., Any]) -> list[bytes]:
+        heard.append(environ)
+        return []
+
+    asyncio.run(InThreads(app, threads=1)({"type": "http"}, receive, send))
+    assert (heard, sent) == ([], [])
+
+
 def test_a_header_that_could_be_taken_for_another_is_left_out() -> None:
     told = seen(headers=[(b"x_forwarded_proto", b"https"), (b"x-forwarded-proto", b"http")])
     assert told["HTTP_X_FORWARDED_PROTO"] == "http"
