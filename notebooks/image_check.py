@@ -84,6 +84,8 @@ def findings(
         yield from _start(backend, spec, patience)
     except BackendError as error:
         yield Finding(Verdict.WRONG, error.message)
+    except OSError as error:
+        yield Finding(Verdict.WRONG, f"It no longer answered: {error}.")
     finally:
         backend.stop(key)
         _await_gone(backend, key, patience)

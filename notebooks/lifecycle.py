@@ -130,6 +130,13 @@ def _halt_later(key: RunKey) -> None:
         logger.warning("run %s is left for the next look: %s", key.run_id, error)
 
 
+def try_once_more(key: RunKey, *, code: str, message: str) -> None:
+    """Begin a run of which nothing has come to be for long, and give it up if nothing does now."""
+    launch(key)
+    if backend().observe(key) is None:
+        fail(key, code=code, message=message)
+
+
 def _is_behind_the_lost(run: Run) -> bool:
     """Whether the run whose place this one takes may still write to the same home."""
     lost = Run.objects.get(session_id=run.session_id, number=run.number - 1)
@@ -167,11 +174,12 @@ def _halt(key: RunKey) -> None:
 def finish(key: RunKey) -> None:
     """Record that a run is gone; of a deleted session, remove home and logs as well.
 
-    Requires the session to be stopping and its run confirmed gone; leaves it stopped, or as it is
-    while another worker is at it.
+    Requires the session to be stopping and nothing of its run to be left; leaves it stopped, or as
+    it is while another worker is at it.
     """
     with try_locks(AdvisoryLock.SESSION, [key.session_id]) as held:
-        if held:
+        # Again, under the lock: one that was being launched is there by now.
+        if held and backend().observe(key) is None:
             _finish(key)
 
 
@@ -223,7 +231,9 @@ def record_phases(seen: Mapping[RunKey, tuple[PhaseTime, ...]]) -> None:
                 finished_at=phase.finished_at,
                 detail=phase.detail[:MAX_DETAIL],
             )
-            for key, phases in seen.items()
+            # In the same order everywhere: two that write the same rows must not wait for each
+            # other.
+            for key, phases in sorted(seen.items())
             if key.run_id in sessions
             for phase in phases
         ],

@@ -91,6 +91,15 @@ class Fail:
 
 
 @dataclass(frozen=True, slots=True)
+class TryOnceMore:
+    """Begin the run, and give it up if nothing comes of it: perhaps nobody could try for long."""
+
+    key: RunKey
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Restart:
     """Begin anew what was lost through no fault of its own."""
 
@@ -131,7 +140,7 @@ class Discard:
 Quick: TypeAlias = RecordPhases | MarkRunning | AdoptAddress
 """What needs the database alone."""
 
-Slow: TypeAlias = Launch | Fail | Restart | StopExited | Halt | Finish | Discard
+Slow: TypeAlias = Launch | TryOnceMore | Fail | Restart | StopExited | Halt | Finish | Discard
 
 Action: TypeAlias = Quick | Slow
 
@@ -179,7 +188,7 @@ def _plan_starting(
         waited = now - row.status_changed_at
         if waited > GIVE_UP_AFTER:
             return [
-                Fail(
+                TryOnceMore(
                     row.key,
                     "backend_unavailable",
                     f"Nothing could be started within {_seconds(GIVE_UP_AFTER)}.",
@@ -314,6 +323,8 @@ def apply(action: Action) -> None:  # noqa: C901 - a line for each action
             lifecycle.adopt_address(key, address)
         case Fail(key, code, message, exit_code):
             lifecycle.fail(key, code=code, message=message, exit_code=exit_code)
+        case TryOnceMore(key, code, message):
+            lifecycle.try_once_more(key, code=code, message=message)
         case Restart(key, code, message):
             lifecycle.restart(key, code=code, message=message)
         case StopExited(key, exit_code):
@@ -400,10 +411,10 @@ def _do_quick(actions: Iterable[Action]) -> list[RunKey]:
                 _try(action)
             case _:
                 slow[action.key] = None
-    if phases:
-        lifecycle.record_phases({each.key: each.phases for each in phases})
     if running:
         lifecycle.mark_running({each.key: each.observed for each in running})
+    if phases:
+        lifecycle.record_phases({each.key: each.phases for each in phases})
     return list(slow)
 
 

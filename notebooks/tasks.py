@@ -23,6 +23,7 @@ from submarine_site.core.redis import client
 logger = logging.getLogger(__name__)
 
 _REPLY_SECONDS = 30
+_POLL_SECONDS = 5
 
 _ASKED = "launch:asked"
 _ASKED_SECONDS = 5
@@ -100,7 +101,8 @@ def reconcile_all() -> None:
         # A message may have been lost.
         ask_to_launch()
     for key in due:
-        reconcile_session.delay(str(key.session_id), str(key.run_id))
+        # What cannot be had until the next poll is asked for by that one again.
+        reconcile_session.apply_async((str(key.session_id), str(key.run_id)), expires=_POLL_SECONDS)
 
 
 @shared_task

@@ -122,6 +122,17 @@ def test_a_full_namespace_refuses_at_once_until_there_is_room_again(
     on.await_agreement(session, "running")
 
 
+def test_a_full_quota_does_not_keep_people_from_homes_that_they_have(
+    on: OnCluster, demo: Program
+) -> None:
+    session = demo.start(environment="server")
+    demo.verb(session, "stop")
+    on.await_agreement(session, "stopped")
+    with _quota(on.admin, persistentvolumeclaims="1"):
+        demo.verb(session, "start")
+        on.await_agreement(session, "running")
+
+
 @contextmanager
 def _quota(admin: Administrator, **hard: str) -> Iterator[None]:
     admin.api.create("resourcequotas", {"metadata": {"name": "full"}, "spec": {"hard": hard}})
@@ -142,6 +153,6 @@ def test_a_policy_of_the_cluster_that_forbids_it_is_named(
         failed = on.await_agreement(session, "failed")
 
     assert failed["reason"]["code"] == "policy_refused"
-    assert failed["reason"]["message"] == ("A policy of the cluster forbids it.")
+    assert failed["reason"]["message"] == "A policy of the cluster forbids it."
     demo.verb(session, "start")
     on.await_agreement(session, "running")

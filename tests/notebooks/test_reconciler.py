@@ -229,7 +229,7 @@ def test_a_run_that_leaves_no_trace_fails_after_the_deadline(
     tick()
     requested.refresh_from_db()
     assert (requested.status, requested.reason_code) == (S.FAILED, "backend_unavailable")
-    assert len(backend.started) == 2
+    assert len(backend.started) == 3
 
 
 def test_while_the_backend_is_away_nothing_changes_and_later_all_is_as_it_was(

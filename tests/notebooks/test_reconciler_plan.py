@@ -25,6 +25,7 @@ from notebooks.reconciler import (
     Restart,
     Row,
     StopExited,
+    TryOnceMore,
     orphans,
     plan,
 )
@@ -84,7 +85,7 @@ LOOKS: dict[str, Observed | None] = {
     "lost": LOST_WITH_ITS_MACHINE,
 }
 
-NEVER_STARTED = Fail(KEY, "backend_unavailable", "Nothing could be started within 900 s.")
+NEVER_STARTED = TryOnceMore(KEY, "backend_unavailable", "Nothing could be started within 900 s.")
 NEVER_ANSWERED = Fail(KEY, "server_never_answered", "Jupyter did not answer within 120 s.")
 LOST = Fail(KEY, "server_lost", "The notebook server is gone; it left no word why.")
 

@@ -163,7 +163,11 @@ class KubernetesBackend:
         try:
             self._api.create(resource, body)
         except ApiError as error:
-            if (error.status, error.reason) == (HTTPStatus.CONFLICT, "AlreadyExists"):
+            # A quota is asked before the name is looked up: what is there may be called too much.
+            is_there = error.status == HTTPStatus.FORBIDDEN and self._read(
+                f"{resource}/{body['metadata']['name']}"
+            )
+            if is_there or error.reason == "AlreadyExists":
                 self._adopt(resource, body)
                 return
             if error.status == HTTPStatus.CONFLICT:

@@ -119,7 +119,7 @@ def test_a_request_that_was_broken_off_is_not_carried_out() -> None:
         {"type": "http.disconnect"},
     ]
 
-    async def receive() -> dict[str, Any]:
+    async def receive() -> Any:
         return events.pop(0)
 
     async def send(message: object) -> None:
