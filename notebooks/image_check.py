@@ -87,8 +87,7 @@ def findings(
     except OSError as error:
         yield Finding(Verdict.WRONG, f"It no longer answered: {error}.")
     finally:
-        backend.stop(key)
-        _await_gone(backend, key, patience)
+        _end(backend, key, patience)
         backend.delete_volume(spec.home)
 
 
@@ -200,8 +199,7 @@ def _look_inside(server: _Server) -> Iterator[Finding]:
 
 def _stop(backend: Backend, key: RunKey, patience: float) -> Iterator[Finding]:
     began = time.monotonic()
-    backend.stop(key)
-    _await_gone(backend, key, patience)
+    _end(backend, key, patience)
     took = time.monotonic() - began
     if took <= STOP_SECONDS:
         yield Finding(Verdict.RIGHT, f"It ends when it is told to: {took:.1f} s.")
@@ -213,9 +211,11 @@ def _stop(backend: Backend, key: RunKey, patience: float) -> Iterator[Finding]:
         )
 
 
-def _await_gone(backend: Backend, key: RunKey, patience: float) -> None:
+def _end(backend: Backend, key: RunKey, patience: float) -> None:
+    """End the run, as the reconciler does: again and again until nothing is left."""
     deadline = time.monotonic() + patience
     pause = Event()
+    backend.stop(key)
     while backend.observe(key) is not None and time.monotonic() < deadline:
         backend.stop(key)
         pause.wait(LOOK_AGAIN_SECONDS)

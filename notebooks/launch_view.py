@@ -50,11 +50,11 @@ def steps(session: NotebookSession) -> list[Step]:
     run = session.current_run
     if run is None:
         return []
-    phases = {phase.phase: phase for phase in run.phases.all()}
-    begun = [phase for phase in Phase if phase in phases]
-    shown = [_step(session, run, phases[phase], is_last=phase == begun[-1]) for phase in begun]
-    order = list(Phase)
-    to_come = order[order.index(begun[-1]) + 1 :] if begun else order
+    begun = run.steps
+    shown = [_step(session, run, phase, is_last=phase is begun[-1]) for phase in begun]
+    to_come = list(Phase)
+    if begun:
+        to_come = to_come[to_come.index(Phase(begun[-1].phase)) + 1 :]
     if settings.BACKEND != "kubernetes":
         to_come = [phase for phase in to_come if phase not in _IN_A_CLUSTER]
     return shown + [Step(label=_LABELS[phase], progress=Progress.TO_COME) for phase in to_come]

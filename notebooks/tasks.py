@@ -6,6 +6,7 @@ from threading import Event
 from uuid import UUID
 
 from celery import shared_task
+from django.conf import settings
 from redis.exceptions import RedisError
 
 from notebooks import lifecycle, reconciler
@@ -23,7 +24,6 @@ from submarine_site.core.redis import client
 logger = logging.getLogger(__name__)
 
 _REPLY_SECONDS = 30
-_POLL_SECONDS = 5
 
 _ASKED = "launch:asked"
 _ASKED_SECONDS = 5
@@ -102,7 +102,9 @@ def reconcile_all() -> None:
         ask_to_launch()
     for key in due:
         # What cannot be had until the next poll is asked for by that one again.
-        reconcile_session.apply_async((str(key.session_id), str(key.run_id)), expires=_POLL_SECONDS)
+        reconcile_session.apply_async(
+            (str(key.session_id), str(key.run_id)), expires=settings.POLL_INTERVAL.total_seconds()
+        )
 
 
 @shared_task

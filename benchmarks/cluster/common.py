@@ -286,6 +286,15 @@ def is_ready(pod: Json) -> bool:
     )
 
 
+async def report(
+    measure: Callable[[Cluster, Load], Awaitable[Launches]], description: str | None
+) -> None:
+    """Measure as the command line says, and print the outcome."""
+    load = Load.from_arguments(description)
+    async with connected() as cluster:
+        (await measure(cluster, load)).report()
+
+
 def run(main: Coroutine[Any, Any, None]) -> None:
     """Run it; Ctrl-C and SIGTERM end it in order, so that nothing is left in the cluster."""
 

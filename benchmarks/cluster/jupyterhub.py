@@ -33,9 +33,9 @@ from benchmarks.cluster.common import (
     Load,
     Meter,
     Readiness,
-    connected,
     flood,
     namespace,
+    report,
     run,
 )
 from tests.stack.service import free_ports
@@ -191,11 +191,5 @@ async def measure(cluster: Cluster, load: Load, *, slow_spawn_timeout: int = 0) 
         )
 
 
-async def main() -> None:
-    load = Load.from_arguments(__doc__)
-    async with connected() as cluster:
-        (await measure(cluster, load)).report()
-
-
 if __name__ == "__main__":
-    run(main())
+    run(report(measure, __doc__))

@@ -18,10 +18,10 @@ from benchmarks.cluster.common import (
     Load,
     Meter,
     Readiness,
-    connected,
     flood,
     is_ready,
     namespace,
+    report,
     run,
 )
 
@@ -90,11 +90,5 @@ async def measure(cluster: Cluster, load: Load) -> Launches:
         )
 
 
-async def main() -> None:
-    load = Load.from_arguments(__doc__)
-    async with connected() as cluster:
-        (await measure(cluster, load)).report()
-
-
 if __name__ == "__main__":
-    run(main())
+    run(report(measure, __doc__))

@@ -5,7 +5,7 @@ python -m benchmarks.cluster.throughput
 
 import time
 
-from benchmarks.cluster.common import Cluster, Launches, Load, Meter, connected, run
+from benchmarks.cluster.common import Cluster, Launches, Load, Meter, report, run
 from benchmarks.cluster.service import running_site
 
 
@@ -22,11 +22,5 @@ async def measure(cluster: Cluster, load: Load) -> Launches:
         )
 
 
-async def main() -> None:
-    load = Load.from_arguments(__doc__)
-    async with connected() as cluster:
-        (await measure(cluster, load)).report()
-
-
 if __name__ == "__main__":
-    run(main())
+    run(report(measure, __doc__))

@@ -259,12 +259,14 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "max_retries": 1,
     "interval_start": 0,
 }
+# How often a worker looks at everything.
+POLL_INTERVAL = timedelta(seconds=5)
 CELERY_BEAT_SCHEDULE = {
     "reconcile": {
         "task": "notebooks.tasks.reconcile_all",
-        "schedule": timedelta(seconds=5),
+        "schedule": POLL_INTERVAL,
         # Ticks that could not be run in time are of no use.
-        "options": {"expires": 5},
+        "options": {"expires": POLL_INTERVAL.total_seconds()},
     },
     "tidy": {"task": "notebooks.tasks.tidy", "schedule": timedelta(minutes=5)},
     "clean up": {"task": "accounts.tasks.clean_up", "schedule": timedelta(hours=1)},

@@ -134,7 +134,7 @@ class KubernetesBackend:
     def tidy(self) -> None:
         self._keep_policy()
         ours = selector(self._site.installation)
-        # In this order: the Secret of a pod that is made in between has to be seen without it.
+        # The Secrets first: of one that is listed the pod has been made by now, if there is one.
         secrets = self._api.get_metadata("secrets", labelSelector=ours)
         pods = self._api.get_metadata("pods", labelSelector=ours)
         needed = {pod["metadata"]["name"] for pod in pods}
@@ -163,13 +163,13 @@ class KubernetesBackend:
         try:
             self._api.create(resource, body)
         except ApiError as error:
+            exists = error.reason == "AlreadyExists"
             # A quota is asked before the name is looked up: what is there may be called too much.
-            is_there = error.status == HTTPStatus.FORBIDDEN and self._read(
-                f"{resource}/{body['metadata']['name']}"
-            )
-            if is_there or error.reason == "AlreadyExists":
-                self._adopt(resource, body)
-                return
+            if exists or error.status == HTTPStatus.FORBIDDEN:
+                there = self._read(f"{resource}/{body['metadata']['name']}")
+                if exists or there:
+                    _adopt(there, body)
+                    return
             if error.status == HTTPStatus.CONFLICT:
                 # Of a quota that many pods are counted against at once.
                 raise BackendUnavailable(f"The cluster was busy: {error.said}") from error
@@ -178,18 +178,6 @@ class KubernetesBackend:
             if resource == "persistentvolumeclaims":
                 code = "volume_refused"
             raise BackendRefused(sentence, code=code) from error
-
-    def _adopt(self, resource: str, body: Json) -> None:
-        wanted = body["metadata"]
-        there = self._read(f"{resource}/{wanted['name']}")
-        if there is None or "deletionTimestamp" in there["metadata"]:
-            raise BackendUnavailable("What was there before is still being removed.")
-        labels = there["metadata"].get("labels", {})
-        if not wanted["labels"].items() <= labels.items():
-            raise BackendRefused(
-                f"There is something of another's in the cluster under the name {wanted['name']}.",
-                code="start_refused",
-            )
 
     def _remove(self, pod: Json) -> None:
         metadata = pod["metadata"]
@@ -225,7 +213,7 @@ class KubernetesBackend:
             if there is None:
                 self._api.create("networkpolicies", wanted)
             elif there["spec"] != wanted["spec"]:
-                self._adopt("networkpolicies", wanted)
+                _adopt(there, wanted)
                 self._api.replace(path, wanted)
         except ApiError as error:
             # Another process was first.
@@ -246,6 +234,19 @@ class KubernetesBackend:
 
     def _age(self, of: Json) -> timedelta:
         return self._api.now() - _time(of["metadata"]["creationTimestamp"])
+
+
+def _adopt(there: Json | None, body: Json) -> None:
+    """Take what is there for what was to be made; refuse if it is another's."""
+    wanted = body["metadata"]
+    if there is None or "deletionTimestamp" in there["metadata"]:
+        raise BackendUnavailable("What was there before is still being removed.")
+    labels = there["metadata"].get("labels", {})
+    if not wanted["labels"].items() <= labels.items():
+        raise BackendRefused(
+            f"There is something of another's in the cluster under the name {wanted['name']}.",
+            code="start_refused",
+        )
 
 
 def _has_ended(pod: Json) -> bool:

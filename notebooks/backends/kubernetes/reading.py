@@ -131,6 +131,13 @@ class Pod:
         return found
 
 
+def has_condition(pod: Json, kind: str, status: str) -> bool:
+    """Whether a pod's JSON says so of this condition, without the reading of all of it."""
+    wanted = {"type": kind, "status": status}
+    conditions = pod.get("status", {}).get("conditions", [])
+    return any(wanted.items() <= condition.items() for condition in conditions)
+
+
 def _container(name: str, status: Json | None) -> Container:
     if status is None:
         return Container(name=name)

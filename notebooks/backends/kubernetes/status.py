@@ -10,15 +10,12 @@ from notebooks.backends.kubernetes.endings import Ending, ending, taken_away
 from notebooks.backends.kubernetes.manifests import PORT
 from notebooks.backends.kubernetes.nodes import NodeCapacity
 from notebooks.backends.kubernetes.phases import phases
-from notebooks.backends.kubernetes.reading import Pod
+from notebooks.backends.kubernetes.reading import Pod, has_condition
 
 
 def is_unschedulable(pod: Json) -> bool:
     """Whether it waits for a place, so that it matters what nodes there are."""
-    return any(
-        condition["type"] == "PodScheduled" and condition["status"] == "False"
-        for condition in pod.get("status", {}).get("conditions", [])
-    )
+    return has_condition(pod, "PodScheduled", "False")
 
 
 def observed(

@@ -12,6 +12,7 @@ from threading import Event
 from notebooks.backends.contract import BackendUnavailable, Observed, RunKey, RunState
 from notebooks.backends.kubernetes.api import Api, Json
 from notebooks.backends.kubernetes.cache import Cache, KnownRun, News
+from notebooks.backends.kubernetes.reading import has_condition
 from notebooks.backends.kubernetes.reflector import Reflector
 
 logger = logging.getLogger(__name__)
@@ -21,7 +22,6 @@ BEAT_SECONDS = 1.0
 
 CLOCK_SECONDS = 2.0
 """How often runs are judged anew of which the clock decides: graces end without an event."""
-
 
 RUSH_SECONDS = 0.1
 """How far apart batches are when one follows another: each costs as much as several runs in it."""
@@ -123,10 +123,7 @@ def _is_settled(pod: Json, seen: Observed) -> bool:
     pod's condition alone tells, is READY for a while yet.
     """
     if seen.state is RunState.READY:
-        return not (_is(pod, "Ready", "False") and _is(pod, "ContainersReady", "True"))
+        return not (
+            has_condition(pod, "Ready", "False") and has_condition(pod, "ContainersReady", "True")
+        )
     return seen.state is RunState.EXITED
-
-
-def _is(pod: Json, kind: str, status: str) -> bool:
-    wanted = {"type": kind, "status": status}
-    return any(wanted.items() <= each.items() for each in pod["status"].get("conditions", []))
