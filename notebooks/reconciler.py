@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 from redis.exceptions import RedisError
 
@@ -411,10 +412,12 @@ def _do_quick(actions: Iterable[Action]) -> list[RunKey]:
                 _try(action)
             case _:
                 slow[action.key] = None
-    if running:
-        lifecycle.mark_running({each.key: each.observed for each in running})
-    if phases:
-        lifecycle.record_phases({each.key: each.phases for each in phases})
+    # Together: whoever reads of a session that it runs reads all phases of its launch.
+    with transaction.atomic():
+        if running:
+            lifecycle.mark_running({each.key: each.observed for each in running})
+        if phases:
+            lifecycle.record_phases({each.key: each.phases for each in phases})
     return list(slow)
 
 

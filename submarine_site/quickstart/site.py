@@ -107,7 +107,7 @@ class Site:
 
     def stop_sessions_program(self) -> Program:
         """Stop what users left running, while there is a worker to do it."""
-        return self._manage("stop_sessions")
+        return self._manage("stop_sessions", "--timeout", f"{STOP_SESSIONS_SECONDS / 2:g}")
 
     def web_program(self) -> Program:
         """The pages, the API and the admin."""
@@ -151,8 +151,8 @@ class Site:
             ),
         )
 
-    def _manage(self, command: str) -> Program:
-        return self._program(command, "manage.py", command)
+    def _manage(self, command: str, *options: str) -> Program:
+        return self._program(command, "manage.py", command, *options)
 
     def _program(
         self,

@@ -76,7 +76,7 @@ class OnCluster:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=GONE_SECONDS + 30,
             check=False,
         )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.cluster import Administrator, a_namespace, limited_kubeconfig
-from tests.cluster.service import OnCluster, on_cluster
+from tests.cluster.service import GONE_SECONDS, OnCluster, on_cluster
 
 pytestmark = [pytest.mark.cluster, pytest.mark.stack, pytest.mark.timeout(240)]
 
@@ -38,7 +38,7 @@ def test_neighbours_leave_each_other_alone(neighbours: tuple[OnCluster, OnCluste
         each.manage("shell", "-c", "from notebooks.wiring import backend; backend().tidy()")
 
     assert one.demo.api("DELETE", f"sessions/{mine}/").status_code == 204
-    one.manage("stop_sessions")
+    one.manage("stop_sessions", "--timeout", str(GONE_SECONDS))
     one.await_look()
 
     other.await_agreement(theirs, "running")

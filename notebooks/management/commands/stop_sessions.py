@@ -18,7 +18,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--timeout", type=float, default=30, help="seconds to wait (default: 30)"
+            "--timeout", type=float, default=120, help="seconds to wait (default: 120)"
         )
 
     def handle(self, *_args: Any, timeout: float, **_options: Any) -> None:
