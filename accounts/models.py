@@ -1,4 +1,6 @@
-"""People, the tokens their programs use, and the devices they are signed in on."""
+"""People, the tokens their programs use, the devices they are signed in on, and what they entrust
+to the service for their sessions.
+"""
 
 import uuid
 
@@ -6,7 +8,8 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.utils import timezone
 
-from accounts.querysets import ApiTokenQuerySet, SignInQuerySet
+from accounts.querysets import ApiTokenQuerySet, SignInQuerySet, VaultQuerySet
+from submarine_site.core.text import MAX_NAME
 
 MAX_USERNAME = 150
 """As Django's own column for it."""
@@ -64,3 +67,70 @@ class SignIn(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} at {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class UserSecret(models.Model):
+    """A value that its owner's sessions get at their start, as a variable or as a file.
+
+    Its name is the variable's or the file's. The value is written, never shown again.
+    """
+
+    class Kind(models.TextChoices):
+        VARIABLE = "variable", "Variable"
+        FILE = "file", "File"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="secrets")
+    name = models.CharField(max_length=100)
+    kind = models.CharField(max_length=16, choices=Kind)
+    sealed = models.BinaryField()
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+    last_used_at = models.DateTimeField(null=True, editable=False)
+
+    objects = VaultQuerySet["UserSecret"].as_manager()
+
+    class Meta:
+        verbose_name = "secret"
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["owner", "name"], name="secret_name_unique")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class GitCredential(models.Model):
+    """What lets its owner's sessions into private repositories, at the hosts that it names only.
+
+    `hosts` are as `accounts.vault.clean_host` gives them. The token or private key is written,
+    never shown again.
+    """
+
+    class Kind(models.TextChoices):
+        TOKEN = "token", "Token or password"
+        SSH_KEY = "ssh_key", "SSH key"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="git_credentials")
+    name = models.CharField(max_length=MAX_NAME)
+    kind = models.CharField(max_length=16, choices=Kind)
+    hosts = models.JSONField()
+    username = models.CharField(max_length=100)
+    sealed = models.BinaryField()
+    # Of an SSH key.
+    public_key = models.TextField(blank=True)
+    fingerprint = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    last_used_at = models.DateTimeField(null=True, editable=False)
+
+    objects = VaultQuerySet["GitCredential"].as_manager()
+
+    class Meta:
+        verbose_name = "git credential"
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "name"], name="git_credential_name_unique")
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,16 +1,18 @@
-"""Which tokens and sign-ins are whose, and which still hold."""
+"""Which tokens, sign-ins and secrets are whose, and which still hold."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
 if TYPE_CHECKING:
-    from accounts.models import ApiToken, SignIn, User
+    from accounts.models import ApiToken, GitCredential, SignIn, User, UserSecret
 
 STAMP_EVERY = timedelta(minutes=1)
+
+V = TypeVar("V", "UserSecret", "GitCredential")
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
@@ -48,3 +50,15 @@ class SignInQuerySet(models.QuerySet["SignIn"]):
     def end(self) -> int:
         """End these sign-ins; returns how many had not ended before."""
         return self.filter(ended_at=None).update(ended_at=timezone.now())
+
+
+class VaultQuerySet(models.QuerySet[V, V]):
+    """What users entrusted to the service."""
+
+    def visible_to(self, user: "User") -> Self:
+        """Return the user's own: nobody else sees even the names."""
+        return self.filter(owner=user)
+
+    def stamp(self) -> None:
+        """Note that a session is started with them."""
+        self.update(last_used_at=timezone.now())

@@ -19,7 +19,7 @@ from django.views.decorators.vary import vary_on_headers
 from accounts import services
 from accounts.forms import SignInForm
 from accounts.middleware import sign_in_id
-from accounts.models import ApiToken, SignIn
+from accounts.models import ApiToken, GitCredential, SignIn, UserSecret
 from accounts.requests import user_of
 from submarine_site.core.errors import DomainError
 from submarine_site.core.http import safe_path
@@ -79,13 +79,15 @@ def _account_context(request: HttpRequest) -> dict[str, Any]:
         "sign_ins": SignIn.objects.live().filter(user=user)[:20],
         "this_sign_in": sign_in_id(request),
         "token_days": services.DEFAULT_LIFE.days,
+        "secrets": UserSecret.objects.visible_to(user).defer("sealed"),
+        "git_credentials": GitCredential.objects.visible_to(user).defer("sealed"),
     }
 
 
 @login_required
 @require_GET
 def account(request: HttpRequest) -> HttpResponse:
-    """Tokens, and the browsers one is signed in on."""
+    """Tokens, secrets, git credentials, and the browsers one is signed in on."""
     return render(request, "accounts/account.html", _account_context(request))
 
 

@@ -8,4 +8,4 @@ from submarine_site.core.admin_base import CatalogueAdmin
 
 @admin.register(Environment)
 class EnvironmentAdmin(CatalogueAdmin):
-    list_display = ("display_name", "name", "image", "enabled", "position")
+    list_display = ("display_name", "name", "newest", "enabled", "position")

@@ -1,13 +1,134 @@
-"""What a session runs: the environments that operators offer."""
+"""What a session runs: environments, their versions, and what is built of these."""
 
+from django.conf import settings
 from django.db import models
+from django.utils import timezone
 
-from submarine_site.core.catalogue import CatalogueEntry, CatalogueQuerySet
+from environments.kernels import Kernel
+from environments.querysets import EnvironmentQuerySet
+from submarine_site.core.catalogue import CatalogueEntry
 
 
 class Environment(CatalogueEntry):
-    """An image to run notebook servers from. Its image is copied to a run at its start."""
+    """An entry of the catalogue. What it runs is in its versions; the newest is what it offers."""
 
+    # Versions are made by `services` alone, which sets this with them.
+    newest = models.OneToOneField(
+        "EnvironmentVersion",
+        on_delete=models.RESTRICT,
+        null=True,
+        editable=False,
+        related_name="+",
+    )
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="environments",
+        help_text="Whose it is. Nobody's: the site's.",
+    )
+    hidden = models.BooleanField(
+        default=False,
+        help_text="If set, the catalogue leaves it out; sessions that have it can be started.",
+    )
+    deprecated = models.BooleanField(
+        default=False, help_text="If set, people are told not to use it for new work."
+    )
+    deprecation = models.CharField(
+        "why deprecated", max_length=200, blank=True, help_text="What people are told then."
+    )
+    successor = models.ForeignKey(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="What to use in its place.",
+    )
+    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = EnvironmentQuerySet.as_manager()
+
+
+class Build(models.Model):
+    """One kernel, built or to be built for the programs of an image; for all who need the same."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        BUILDING = "building"
+        BUILT = "built"
+        FAILED = "failed"
+
+    digest = models.CharField(max_length=64, unique=True)
+    # `Kernel`, as JSON.
+    kernel = models.JSONField()
     image = models.CharField(max_length=255)
+    state = models.CharField(max_length=16, choices=State, default=State.QUEUED)
+    attempt = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    last_used_at = models.DateTimeField(null=True)
+    size_bytes = models.PositiveBigIntegerField(null=True)
+    # What was installed, exactly.
+    lock = models.JSONField(null=True)
+    error_code = models.CharField(max_length=40, blank=True)
+    error = models.CharField(max_length=500, blank=True)
+    log_tail = models.TextField(blank=True)
 
-    objects = CatalogueQuerySet["Environment"].as_manager()
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(state__in=["building", "built", "failed", "queued"]),
+                name="build_state_known",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["state"],
+                condition=models.Q(state__in=["building", "queued"]),
+                name="build_unfinished",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kernel['name']} {self.digest[:12]}"
+
+
+class EnvironmentVersion(models.Model):
+    """What an environment runs, as it was at some time. Written once, never changed."""
+
+    environment = models.ForeignKey(Environment, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    image = models.CharField(max_length=255)
+    # `Kernel`s, as JSON; the first is the one of new notebooks.
+    kernels = models.JSONField(default=list)
+    needs_gpu = models.BooleanField("needs a GPU", default=False)
+    smallest_cpu_milli = models.PositiveIntegerField("smallest CPU (milli)", default=0)
+    smallest_memory_mib = models.PositiveIntegerField("smallest memory (MiB)", default=0)
+    note = models.CharField(max_length=200, blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    # One for each of its kernels, made by `environments.builds.ensure`.
+    builds = models.ManyToManyField(Build, related_name="versions", editable=False)
+
+    class Meta:
+        verbose_name = "version"
+        ordering = ["-number"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["environment", "number"], name="environment_version_unique"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.environment} {self.number}"
+
+    @property
+    def declared(self) -> tuple[Kernel, ...]:
+        """Its kernels, the default one first."""
+        return tuple(Kernel.from_json(kernel) for kernel in self.kernels)

@@ -51,13 +51,20 @@ class NotebookSessionAdmin(ReadOnly, ModelAdmin):
         "state",
         "reason_code",
         "profile",
-        "environment",
+        "environment_version",
         "created_at",
         "last_activity_at",
         "deleted_at",
     )
-    list_filter = ("status", "profile", "environment", "reason_code", "created_at", "deleted_at")
-    list_select_related = ("owner", "profile", "environment")
+    list_filter = (
+        "status",
+        "profile",
+        "environment_version__environment",
+        "reason_code",
+        "created_at",
+        "deleted_at",
+    )
+    list_select_related = ("owner", "profile", "environment_version__environment")
     search_fields = ("name", "owner__username", "id")
     date_hierarchy = "created_at"
     inlines = (RunInline, EventInline)

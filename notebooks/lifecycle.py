@@ -27,6 +27,7 @@ from notebooks.backends.contract import (
 from notebooks.credentials import jupyter_token
 from notebooks.models import MAX_DETAIL, NotebookSession, Run, RunPhase
 from notebooks.runs import next_run
+from notebooks.setup import Setup
 from notebooks.states import LAUNCHED, SessionStatus
 from notebooks.wiring import backend
 from submarine_site.core.live import announce
@@ -44,6 +45,7 @@ LOG_TAIL_CHARACTERS = 64 * 1024
 
 
 def _spec(session: NotebookSession, run: Run) -> SessionSpec:
+    setup = Setup.from_json(run.setup)
     return SessionSpec(
         key=run.key,
         display_name=session.name,
@@ -54,6 +56,7 @@ def _spec(session: NotebookSession, run: Run) -> SessionSpec:
         token=jupyter_token(run.pk),
         home=session.pk,
         placement=Placement.from_json(run.placement),
+        code=setup.code,
     )
 
 

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from environments.models import Environment
+from environments.models import Build, Environment, EnvironmentVersion
 from notebooks.backends.contract import Phase, RunKey
 from notebooks.failures import Explanation, explain
 from notebooks.querysets import NotebookSessionQuerySet
@@ -21,8 +21,8 @@ MAX_DETAIL = 200
 class NotebookSession(models.Model):
     """One user's notebook server, from request to deletion. Survives stop and start.
 
-    `status` is written by `objects.transition` alone. Profile and environment are what the next
-    start uses; what a run uses is frozen on the run.
+    `status` is written by `objects.transition` alone. Profile and environment's version are what
+    the next start uses; what a run uses is frozen on the run.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -31,7 +31,11 @@ class NotebookSession(models.Model):
     )
     name = models.CharField(max_length=MAX_NAME)
     profile = models.ForeignKey(ResourceProfile, on_delete=models.PROTECT, related_name="sessions")
-    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="sessions")
+    environment_version = models.ForeignKey(
+        EnvironmentVersion, on_delete=models.PROTECT, related_name="sessions"
+    )
+    # `Setup`, as JSON.
+    setup = models.JSONField(default=dict)
     status = models.CharField(max_length=16, choices=SessionStatus, default=SessionStatus.REQUESTED)
     status_changed_at = models.DateTimeField(default=timezone.now)
     reason_code = models.CharField(max_length=40, blank=True)
@@ -76,6 +80,10 @@ class NotebookSession(models.Model):
         return self.name
 
     @property
+    def environment(self) -> Environment:
+        return self.environment_version.environment
+
+    @property
     def is_launched(self) -> bool:
         """Whether it runs or is on the way there."""
         return self.status in LAUNCHED
@@ -99,7 +107,14 @@ class Run(models.Model):
     # `Placement` of the profile, as JSON.
     placement = models.JSONField(default=dict)
     environment_name = models.CharField(max_length=80)
+    environment_number = models.PositiveIntegerField(default=1)
+    # `KernelMount`s, as JSON, the default one first; and what is to be built of them before.
+    kernels = models.JSONField(default=list)
+    builds = models.ManyToManyField(Build, related_name="runs")
     image = models.CharField(max_length=255)
+    # The session's `Setup`, as JSON; and what came of its code, `CodeOutcome`s in the same order.
+    setup = models.JSONField(default=dict)
+    code_outcomes = models.JSONField(default=list)
     # Begun by the service itself, after the run before was lost with its machine.
     is_restart = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now)

@@ -3,6 +3,7 @@
 from django.db.models import Max
 from django.utils import timezone
 
+from environments import builds
 from notebooks.backends.contract import Phase
 from notebooks.models import NotebookSession, Run, RunPhase
 
@@ -24,11 +25,14 @@ def next_run(session: NotebookSession, *, is_restart: bool = False) -> Run:
 
 def _begun(run: Run) -> Run:
     run.save(force_insert=True)
+    if run.kernels:
+        run.builds.set(builds.ensure(run.session.environment_version))
     RunPhase.objects.create(run=run, phase=Phase.QUEUED, started_at=run.created_at)
     return run
 
 
 def _frozen(session: NotebookSession, *, number: int, is_restart: bool = False) -> Run:
+    version = session.environment_version
     return Run(
         session=session,
         number=number,
@@ -38,7 +42,13 @@ def _frozen(session: NotebookSession, *, number: int, is_restart: bool = False) 
         memory_mib=session.profile.memory_mib,
         gpus=session.profile.gpus,
         placement=session.profile.placement.as_json(),
-        environment_name=session.environment.display_name,
-        image=session.environment.image,
+        environment_name=version.environment.display_name,
+        environment_number=version.number,
+        image=version.image,
+        kernels=[
+            {"digest": kernel.digest(version.image), "name": kernel.name}
+            for kernel in version.declared
+        ],
+        setup=session.setup,
         created_at=timezone.now(),
     )

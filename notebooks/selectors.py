@@ -14,7 +14,9 @@ def sessions_of(user: User) -> NotebookSessionQuerySet:
     """The sessions the user may see, with all that a row or page shows of them."""
     return (
         NotebookSession.objects.visible_to(user)
-        .select_related("owner", "profile", "environment", "current_run")
+        .select_related(
+            "owner", "profile", "environment_version__environment__newest", "current_run"
+        )
         .prefetch_related(
             Prefetch("current_run__phases", queryset=RunPhase.objects.order_by("started_at", "id"))
         )

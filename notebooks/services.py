@@ -19,11 +19,12 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from accounts.models import User
-from environments.models import Environment
+from environments.models import Environment, EnvironmentVersion
 from notebooks import tasks
 from notebooks.addresses import enter_url
 from notebooks.models import NotebookSession
 from notebooks.runs import first_run, next_run
+from notebooks.setup import NOTHING, Setup, checked
 from notebooks.states import LAUNCHED, SessionStatus
 from notebooks.tickets import Credential, Leave, issue_code
 from quotas.models import ResourceProfile
@@ -62,7 +63,13 @@ def suggest_name(user: User) -> str:
 
 
 def create_session(
-    *, owner: User, profile: str, environment: str, name: str = "", idempotency_key: str = ""
+    *,
+    owner: User,
+    profile: str,
+    environment: str,
+    name: str = "",
+    setup: Setup = NOTHING,
+    idempotency_key: str = "",
 ) -> Created:
     """Make a session and begin to start it.
 
@@ -70,20 +77,22 @@ def create_session(
     same session back. Raises `InvalidInput` for what the user may not choose or a bad name, and
     `DomainError` with `name_taken`, `idempotency_key_reused` or `session_deleted`.
     """
-    digest = _digest(name, profile, environment)
+    digest = _digest(name, profile, environment, setup.as_json())
     key = _clean_key(idempotency_key)
     if key is not None and (earlier := _by_key(owner, key, digest)):
         return Created(session=earlier, is_new=False)
     clean = clean_name(name) if name else suggest_name(owner)
     chosen_profile = _choose_profile(owner, profile)
-    chosen_environment = _choose_environment(owner, environment)
+    version = _choose_environment(owner, environment)
+    chosen_setup = checked(setup)
     try:
         with transaction.atomic():
             session = NotebookSession(
                 owner=owner,
                 name=clean,
                 profile=chosen_profile,
-                environment=chosen_environment,
+                environment_version=version,
+                setup=chosen_setup.as_json(),
                 idempotency_key=key,
                 idempotency_digest=digest if key else "",
             )
@@ -102,6 +111,7 @@ def create_session(
                 owner=owner,
                 profile=profile,
                 environment=environment,
+                setup=setup,
                 idempotency_key=idempotency_key,
             )
         raise _name_taken(clean) from None
@@ -146,7 +156,7 @@ def start_session(*, session: NotebookSession, actor: User) -> NotebookSession:
                 code="session_stopping",
             )
         _choose_profile(session.owner, session.profile.name)
-        _choose_environment(session.owner, session.environment.name)
+        session.environment_version = _pinned_version(session)
         run = next_run(session)
         NotebookSession.objects.transition(
             session.pk, SessionStatus.REQUESTED, actor=actor, current_run_id=run.pk
@@ -253,14 +263,29 @@ def _choose_profile(user: User, name: str) -> ResourceProfile:
     return profile
 
 
-def _choose_environment(user: User, name: str) -> Environment:
-    environment = Environment.objects.visible_to(user).called(name)
-    if environment is None:
+def _choose_environment(user: User, name: str) -> EnvironmentVersion:
+    """The newest version of the environment of this name, if the user may choose it."""
+    environment = Environment.objects.offered_to(user).select_related("newest").called(name)
+    if environment is None or environment.newest is None:
         raise InvalidInput.field("environment", "There is no such environment that you may use.")
-    return environment
+    environment.newest.environment = environment
+    return environment.newest
 
 
-def _digest(*inputs: str) -> str:
+def _pinned_version(session: NotebookSession) -> EnvironmentVersion:
+    """The session's own version, if its owner may still start the environment."""
+    startable = Environment.objects.startable_by(session.owner)
+    version = (
+        EnvironmentVersion.objects.select_related("environment")
+        .filter(pk=session.environment_version_id, environment__in=startable)
+        .first()
+    )
+    if version is None:
+        raise InvalidInput.field("environment", "There is no such environment that you may use.")
+    return version
+
+
+def _digest(*inputs: object) -> str:
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
 
 
@@ -276,7 +301,9 @@ def _clean_key(raw: str) -> str | None:
 
 def _by_key(owner: User, key: str, digest: str) -> NotebookSession | None:
     session = (
-        NotebookSession.objects.select_related("profile", "environment", "current_run")
+        NotebookSession.objects.select_related(
+            "profile", "environment_version__environment", "current_run"
+        )
         .filter(owner=owner, idempotency_key=key)
         .first()
     )

@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.routers import DefaultRouter
 
+from accounts import api as accounts
 from notebooks import web
 from notebooks.api import views as api
 
@@ -24,6 +25,8 @@ router.register("sessions", api.SessionViewSet, basename="session")
 router.register("profiles", api.ProfileViewSet, basename="profile")
 router.register("environments", api.EnvironmentViewSet, basename="environment")
 router.register("tokens", api.TokenViewSet, basename="token")
+router.register("secrets", accounts.SecretViewSet, basename="secret")
+router.register("git-credentials", accounts.GitCredentialViewSet, basename="git-credential")
 
 v2: list[URLPattern | URLResolver] = [
     re_path("^me/?$", api.Me.as_view(), name="me"),

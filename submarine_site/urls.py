@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from accounts import vault_views as vault
 from accounts import views as accounts
 from submarine_site.health import health
 from submarine_site.metrics import metrics
@@ -21,6 +22,15 @@ urlpatterns = [
     path("account/tokens", accounts.create_token, name="token-create"),
     path("account/tokens/<uuid:pk>/revoke", accounts.revoke_token, name="token-revoke"),
     path("account/sign-out-everywhere", accounts.sign_out_everywhere, name="sign-out-everywhere"),
+    path("account/secrets/new", vault.new_secret, name="secret-new"),
+    path("account/secrets/<uuid:pk>/replace", vault.replace_secret, name="secret-replace"),
+    path("account/secrets/<uuid:pk>/delete", vault.delete_secret, name="secret-delete"),
+    path("account/git-credentials/new", vault.new_git_credential, name="git-credential-new"),
+    path(
+        "account/git-credentials/<uuid:pk>/delete",
+        vault.delete_git_credential,
+        name="git-credential-delete",
+    ),
     path("health", health, name="health"),
     path("metrics", metrics, name="metrics"),
     path("", include("notebooks.urls")),

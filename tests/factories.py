@@ -8,7 +8,7 @@ from factory.django import DjangoModelFactory, Password
 from factory.helpers import post_generation
 
 from accounts.models import User
-from environments.models import Environment
+from environments.models import Environment, EnvironmentVersion
 from notebooks.models import NotebookSession, Run
 from notebooks.states import SessionStatus
 from quotas.models import ResourceProfile
@@ -36,12 +36,21 @@ class ProfileFactory(DjangoModelFactory[ResourceProfile]):
 
 
 class EnvironmentFactory(DjangoModelFactory[Environment]):
+    """An environment with one version, of this image and these kernels."""
+
     class Meta:
         model = Environment
+        skip_postgeneration_save = True
 
     name = Sequence(lambda n: f"env-{n}")
     display_name = LazyAttribute(lambda environment: environment.name.title())
-    image = "example/notebook:1"
+
+    @post_generation
+    def newest(self: Any, *_: Any, **version: Any) -> None:
+        self.newest = EnvironmentVersion.objects.create(
+            environment=self, **{"number": 1, "image": "example/notebook:1", **version}
+        )
+        self.save(update_fields=["newest"])
 
 
 class SessionFactory(DjangoModelFactory[NotebookSession]):
@@ -51,10 +60,13 @@ class SessionFactory(DjangoModelFactory[NotebookSession]):
         model = NotebookSession
         skip_postgeneration_save = True
 
+    class Params:
+        environment = SubFactory(EnvironmentFactory)
+
     owner = SubFactory(UserFactory)
     name = Sequence(lambda n: f"session-{n}")
     profile = SubFactory(ProfileFactory)
-    environment = SubFactory(EnvironmentFactory)
+    environment_version = LazyAttribute(lambda session: session.environment.newest)
     status = SessionStatus.REQUESTED
 
     @post_generation
@@ -70,7 +82,7 @@ class SessionFactory(DjangoModelFactory[NotebookSession]):
             memory_mib=self.profile.memory_mib,
             gpus=self.profile.gpus,
             environment_name=self.environment.display_name,
-            image=self.environment.image,
+            image=self.environment_version.image,
             address="unix:/nowhere" if running else "",
             ready_at=now if running else None,
             ended_at=now if ended else None,

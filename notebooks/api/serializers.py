@@ -22,6 +22,8 @@ class ProfileSerializer(serializers.ModelSerializer[ResourceProfile]):
 
 
 class EnvironmentSerializer(serializers.ModelSerializer[Environment]):
+    image = serializers.CharField(source="newest.image", read_only=True)
+
     class Meta:
         model = Environment
         fields = ["name", "display_name", "description", "image"]

@@ -88,7 +88,7 @@ class ProfileViewSet(CatalogueViewSet[ResourceProfile]):
 class EnvironmentViewSet(CatalogueViewSet[Environment]):
     """The environments that operators offer you."""
 
-    queryset = Environment.objects.all()
+    queryset = Environment.objects.select_related("newest")
     serializer_class = serializers.EnvironmentSerializer
 
 
@@ -102,7 +102,7 @@ class SessionFilter(django_filters.FilterSet):
         lookup_expr="icontains", help_text="A part of the name, in any case."
     )
     profile = django_filters.CharFilter(field_name="profile__name")
-    environment = django_filters.CharFilter(field_name="environment__name")
+    environment = django_filters.CharFilter(field_name="environment_version__environment__name")
 
     class Meta:
         model = NotebookSession

@@ -12,10 +12,10 @@ that a run which was stopped, and is gone, must not be begun again.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol, Self
 from uuid import UUID
 
 from submarine_site.core.placement import Placement
@@ -51,12 +51,52 @@ class RunKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CodeSource:
+    """A git repository that is in the home before the server starts, unless its folder is there.
+
+    `ref` is a branch, a tag or a commit's full id; empty: what the repository itself offers.
+    `folder` is below the home. `depth` is how many commits to fetch; 0: all. `sparse` is the one
+    folder of the repository to check out; empty: all. `credential` is the id of the owner's own.
+    """
+
+    url: str
+    ref: str = ""
+    folder: str = ""
+    depth: int = 1
+    submodules: bool = False
+    sparse: str = ""
+    credential: UUID | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """What a JSON column can hold, for `from_json`."""
+        return asdict(self) | {"credential": self.credential and str(self.credential)}
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> Self:
+        """What `as_json` gave, also where a version with fewer fields gave it."""
+        known = {each.name: kept[each.name] for each in fields(cls) if each.name in kept}
+        credential = known.pop("credential", None)
+        return cls(**known, credential=credential and UUID(credential))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitAccess:
+    """A credential for these hosts alone: a token with its user name, or else a private key."""
+
+    hosts: tuple[str, ...]
+    username: str = ""
+    token: str = field(default="", repr=False)
+    ssh_key: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionSpec:
     """All that a backend needs to start one run.
 
     `base_url` is the path Jupyter serves under, with a slash at both ends. `token` is the Jupyter
     token of this run: never put it on a command line, into a pod spec or a log. `home` is the
-    volume mounted as the home and working folder.
+    volume mounted as the home and working folder. `git_access` are the credentials that `code`
+    names: as secret as the token.
     """
 
     key: RunKey
@@ -68,6 +108,8 @@ class SessionSpec:
     token: str = field(repr=False)
     home: UUID
     placement: Placement = field(default_factory=Placement)
+    code: tuple[CodeSource, ...] = ()
+    git_access: Mapping[UUID, GitAccess] = field(default_factory=dict, repr=False)
 
 
 class RunState(StrEnum):

@@ -6,7 +6,7 @@ where inputs are.
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
@@ -14,6 +14,7 @@ from django.db import OperationalError
 from django.http import Http404
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import exceptions, serializers
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
@@ -49,6 +50,13 @@ class StrictSerializer(serializers.Serializer[Any]):
                     {name: ["There is no such field."] for name in unknown}
                 )
         return super().to_internal_value(data)
+
+
+def valid(serializer_class: type[StrictSerializer], request: Request) -> dict[str, Any]:
+    """The body of a request, checked."""
+    serializer = serializer_class(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    return cast("dict[str, Any]", serializer.validated_data)
 
 
 class Schema(AutoSchema):

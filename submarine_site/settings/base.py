@@ -20,6 +20,9 @@ env = environ.FileAwareEnv()
 
 SECRET_KEY: str = env.str("SECRET_KEY")
 DEBUG: bool = env.bool("DEBUG", default=False)
+# What users' secrets are encrypted with: the first key encrypts, each of them decrypts. The secret
+# key stands last, so that what was stored before there were others can still be read.
+VAULT_KEYS: list[str] = [*env.str("SUBMARINE_VAULT_KEYS", default="").split(), SECRET_KEY]
 
 # Where people reach the service. The gateway must be another host name than the pages': what
 # runs in a notebook may not share cookies with them, and ports do not separate cookies.
@@ -65,6 +68,17 @@ KUBERNETES: dict[str, str | None] = {
     "stop_seconds": env.str("SUBMARINE_KUBERNETES_STOP_SECONDS", default=None),
     "scheduler": env.str("SUBMARINE_KUBERNETES_SCHEDULER", default=None),
     "pod_patch": env.str("SUBMARINE_KUBERNETES_POD_PATCH", default=None),
+}
+
+# The git repositories that sessions start with: `notebooks.backends.fetcher.request.Rules`.
+CODE: dict[str, Any] = {
+    "seconds": env.int("SUBMARINE_CODE_SECONDS", default=300),
+    "mib": env.int("SUBMARINE_CODE_MIB", default=2048),
+    "files": env.int("SUBMARINE_CODE_FILES", default=50_000),
+    "allowed_networks": tuple(env.list("SUBMARINE_CODE_ALLOWED_NETWORKS", default=[])),
+    "blocked_networks": tuple(env.list("SUBMARINE_CODE_BLOCKED_NETWORKS", default=[])),
+    "known_hosts": env.str("SUBMARINE_CODE_KNOWN_HOSTS", default=""),
+    "ca_certificates": env.str("SUBMARINE_CODE_CA_CERTIFICATES", default=""),
 }
 
 # How long a session may take to answer, without progress, before it has failed.

@@ -15,8 +15,9 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from accounts.models import ApiToken, SignIn, User
+from accounts.models import ApiToken, GitCredential, SignIn, User, UserSecret
 from accounts.services import create_token
+from accounts.vault import keep_git_credential, keep_secret
 from environments.models import Environment
 from notebooks.models import NotebookSession, Run, SessionEvent
 from notebooks.states import SessionStatus as S
@@ -81,6 +82,20 @@ API = {
     "api:token-detail": Address(
         path="/api/v2/tokens/{token}", answers={"DELETE": (401, 404, 204, 404)}
     ),
+    "api:secret-list": Address(
+        path="/api/v2/secrets", answers={"GET": MINE, "POST": (401, 201, 201, 201)}
+    ),
+    "api:secret-detail": Address(
+        path="/api/v2/secrets/{secret}",
+        answers={"PUT": HIS_ALONE, "DELETE": (401, 404, 204, 404)},
+    ),
+    "api:git-credential-list": Address(
+        path="/api/v2/git-credentials", answers={"GET": MINE, "POST": (401, 201, 201, 201)}
+    ),
+    "api:git-credential-detail": Address(
+        path="/api/v2/git-credentials/{git_credential}",
+        answers={"DELETE": (401, 404, 204, 404)},
+    ),
 }
 
 PAGES = {
@@ -97,6 +112,22 @@ PAGES = {
     "token-create": Address(path="/account/tokens", answers=button(PAGE)),
     "token-revoke": Address(
         path="/account/tokens/{token}/revoke", answers={"GET": HIS_PAGE, "POST": HIS_BUTTON}
+    ),
+    "secret-new": Address(
+        path="/account/secrets/new", answers={"GET": PAGE, "POST": (302, 302, 302, 302)}
+    ),
+    "secret-replace": Address(
+        path="/account/secrets/{secret}/replace", answers={"GET": HIS_PAGE, "POST": HIS_BUTTON}
+    ),
+    "secret-delete": Address(
+        path="/account/secrets/{secret}/delete", answers={"GET": HIS_PAGE, "POST": HIS_BUTTON}
+    ),
+    "git-credential-new": Address(
+        path="/account/git-credentials/new", answers={"GET": PAGE, "POST": (302, 302, 302, 302)}
+    ),
+    "git-credential-delete": Address(
+        path="/account/git-credentials/{git_credential}/delete",
+        answers={"GET": HIS_PAGE, "POST": HIS_BUTTON},
     ),
     "home": Address(path="/", answers={"GET": PAGE}),
     "live": Address(path="/live", answers={"GET": (404, 200, 200, 200)}),
@@ -191,9 +222,15 @@ BODIES: dict[str, dict[str, object]] = {
     "api:session-list": {"profile": "small", "environment": "notebook-env", "name": "new"},
     "api:session-detail": {"name": "renamed"},
     "api:token-list": {"name": "ci"},
+    "api:secret-list": {"name": "NEW", "kind": "variable", "value": "x"},
+    "api:secret-detail": {"value": "x"},
+    "api:git-credential-list": {"name": "new", "kind": "ssh_key", "hosts": ["git.example.com"]},
     "session-new": {"profile": "small", "environment": "notebook-env", "name": "new"},
     "session-rename": {"name": "renamed"},
     "token-create": {"name": "ci"},
+    "secret-new": {"name": "NEW", "kind": "variable", "value": "x"},
+    "secret-replace": {"value": "x"},
+    "git-credential-new": {"name": "new", "kind": "new_ssh_key", "hosts": "git.example.com"},
 }
 
 
@@ -225,6 +262,10 @@ def ids(ada: User, small: ResourceProfile, plain: Environment) -> dict[str, obje
         "session": session.pk,
         "event": SessionEvent.objects.get().pk,
         "token": create_token(user=ada, name="hers").record.pk,
+        "secret": keep_secret(owner=ada, name="HERS", kind="variable", value="x").pk,
+        "git_credential": keep_git_credential(
+            owner=ada, name="hers", kind="ssh_key", hosts=["git.example.com"]
+        ).pk,
         "sign_in": SignIn.objects.create(user=ada, auth_hash="x").pk,
         "user": ada.pk,
         "group": Group.objects.create(name="physics").pk,
@@ -250,6 +291,8 @@ def hers() -> list[object]:
         list(Run.objects.filter(session__in=sessions).order_by("pk").values()),
         list(SessionEvent.objects.filter(session__in=sessions).order_by("pk").values()),
         list(ApiToken.objects.filter(user__username="ada").order_by("pk").values()),
+        list(UserSecret.objects.filter(owner__username="ada").order_by("pk").values()),
+        list(GitCredential.objects.filter(owner__username="ada").order_by("pk").values()),
         list(SignIn.objects.filter(user__username="ada", auth_hash="x").values()),
         list(User.objects.filter(username="ada").values()),
     ]
@@ -312,5 +355,8 @@ def test_who_is_no_operator_is_told_so_by_the_admin(role: str, browsers: dict[st
     assert len(response.redirect_chain) == 1
 
 
+UNGUESSABLE = ("session", "token", "secret", "git_credential", "sign_in")
+
+
 def test_ids_are_not_to_be_guessed(ids: dict[str, object]) -> None:
-    assert all(isinstance(ids[name], UUID) for name in ("session", "token", "sign_in"))
+    assert all(isinstance(ids[name], UUID) for name in UNGUESSABLE)

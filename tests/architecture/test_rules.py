@@ -124,6 +124,7 @@ def test_every_variable_is_described_for_operators() -> None:
 PRODUCTION = {
     "DJANGO_SETTINGS_MODULE": "submarine_site.settings.production",
     "SECRET_KEY": "".join(map(chr, range(35, 120))),
+    "SUBMARINE_VAULT_KEYS": "0123456789abcdef0123456789abcdef",
     "SUBMARINE_PAGES_URL": "https://submarine.example",
     "SUBMARINE_GATEWAY_URL": "https://nb.example.net",
     "SUBMARINE_LOCAL_BACKEND_ACCEPTED": "true",
@@ -150,6 +151,19 @@ def test_over_https_no_neighbouring_name_can_set_the_pages_cookies() -> None:
         "__Host-sessionid",
         "__Host-csrftoken",
     ]
+
+
+def test_production_is_warned_where_secrets_depend_on_the_secret_key() -> None:
+    done = check(SUBMARINE_VAULT_KEYS="")
+    assert done.returncode == 1
+    assert "accounts.W001" in done.stderr
+
+
+def test_a_key_of_the_vault_that_could_be_guessed_is_refused() -> None:
+    done = check(SUBMARINE_VAULT_KEYS="0123456789abcdef0123456789abcdef hunter2")
+    assert done.returncode == 1
+    assert "accounts.E001" in done.stderr
+    assert "hunter2" not in done.stderr
 
 
 def test_production_refuses_the_local_backend_until_it_is_accepted() -> None:

@@ -24,7 +24,7 @@ GONE_SECONDS = 120
 
 # A small cluster has room for few of the sizes that people work with.
 CATALOGUE = """
-from environments.models import Environment
+from environments.services import seed_environment
 from quotas.models import ResourceProfile
 ResourceProfile.objects.filter(name="small").update(
     cpu_milli=1000, memory_mib=512, cpu_overcommit=20, memory_overcommit=4
@@ -33,7 +33,7 @@ huge = {"cpu_milli": 4_000_000, "memory_mib": 512}
 ResourceProfile.objects.create(name="huge", display_name="Huge", **huge)
 for name in ("server", "broken", "stubborn", "silent", "stacks"):
     image = f"submarine/test-{name}:1"
-    Environment.objects.create(name=name, display_name=name, image=image)
+    seed_environment(name=name, display_name=name, image=image)
 """
 
 
@@ -83,8 +83,8 @@ class OnCluster:
     def add_environment(self, name: str, image: str) -> None:
         self.manage(
             *("shell", "-c"),
-            "from environments.models import Environment\n"
-            f"Environment.objects.create(name={name!r}, display_name={name!r}, image={image!r})",
+            "from environments.services import seed_environment\n"
+            f"seed_environment(name={name!r}, display_name={name!r}, image={image!r})",
         )
 
     def health(self) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def test_what_a_run_uses_is_frozen_at_its_start(
     requested: NotebookSession, backend: FakeBackend
 ) -> None:
     type(requested.profile).objects.update(cpu_milli=64_000)
-    type(requested.environment).objects.update(image="example/other:2")
+    type(requested.environment_version).objects.update(image="example/other:2")
     lifecycle.launch(key_of(requested))
     assert backend.started[0].resources == Resources(cpu_milli=1000, memory_mib=2048)
     assert backend.started[0].image == "example/notebook:1"

@@ -161,7 +161,8 @@ def test_a_name_is_given_also_when_all_the_easy_ones_are_taken(
 ) -> None:
     easy = [f"{first}-{second}" for first, second in product(services._ADJECTIVES, services._NOUNS)]
     NotebookSession.objects.bulk_create(
-        NotebookSession(owner=ada, name=name, profile=small, environment=plain) for name in easy
+        NotebookSession(owner=ada, name=name, profile=small, environment_version=plain.newest)
+        for name in easy
     )
     with django_assert_num_queries(1):
         name = services.suggest_name(ada)

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 
 from accounts.models import User
-from environments.models import Environment
+from environments.services import seed_environment
 from quotas.models import ResourceProfile
 
 IMAGE = "submarine/notebook:1"
@@ -75,7 +75,7 @@ class Command(BaseCommand):
             for profile in PROFILES:
                 ResourceProfile.objects.get_or_create(name=profile["name"], defaults=profile)
             for environment in ENVIRONMENTS:
-                Environment.objects.get_or_create(name=environment["name"], defaults=environment)
+                seed_environment(**environment)
             for person in people:
                 self._ensure_user(**person)
 

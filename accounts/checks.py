@@ -1,0 +1,37 @@
+"""What must not be overlooked about the keys of the vault, as system checks with stable ids."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error
+from django.core.checks import Warning as CheckWarning
+
+WEAK_KEY = "accounts.E001"
+NO_KEY = "accounts.W001"
+LEAST_CHARACTERS = 32
+
+
+def vault_keys_are_long(**_: Any) -> list[CheckMessage]:
+    """Refuse keys that could be guessed: they are not stretched, as passwords are."""
+    if all(len(key) >= LEAST_CHARACTERS for key in settings.VAULT_KEYS[:-1]):
+        return []
+    return [
+        Error(
+            f"A key in SUBMARINE_VAULT_KEYS has fewer than {LEAST_CHARACTERS} characters.",
+            hint="Make one with: openssl rand -base64 32",
+            id=WEAK_KEY,
+        )
+    ]
+
+
+def vault_has_its_own_key(**_: Any) -> list[CheckMessage]:
+    """Warn where users' secrets depend on the key that may be changed for other reasons."""
+    if len(settings.VAULT_KEYS) > 1:
+        return []
+    return [
+        CheckWarning(
+            "Users' secrets are encrypted under SECRET_KEY: when that changes, they are lost.",
+            hint="Set SUBMARINE_VAULT_KEYS, such as by: openssl rand -base64 32",
+            id=NO_KEY,
+        )
+    ]

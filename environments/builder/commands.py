@@ -1,0 +1,82 @@
+"""Runs a tool to its end: its output is passed on as it comes, its time is bounded."""
+
+import os
+import signal
+import subprocess
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from threading import Timer
+
+from environments.builder.errors import explain
+from environments.builder.outcome import BuildFailed, without_credentials
+
+KEPT_LINES = 200
+LINE_LIMIT = 2000
+
+
+def say(line: str) -> None:
+    print(without_credentials(line), flush=True)  # noqa: T201 - it is the log
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tools:
+    """With what environment tools run, and when their time is over (`time.monotonic`)."""
+
+    environment: Mapping[str, str]
+    deadline: float
+
+    def run(
+        self, what: str, argv: Sequence[str], *, given: str = "", quiet: bool = False
+    ) -> list[str]:
+        """Run `argv`, which reads `given`; what it said, the last lines of it unless it is `quiet`,
+        when the log has none of it. Raises `BuildFailed`.
+        """
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise _timed_out(what)
+        with subprocess.Popen(  # noqa: S603 - a list, never a shell's line
+            argv,
+            env=self.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            # So that what it starts can be ended with it.
+            start_new_session=True,
+        ) as process:
+            timer = Timer(left, _kill, [process.pid])
+            timer.start()
+            said: deque[str] = deque(maxlen=None if quiet else KEPT_LINES)
+            try:
+                assert process.stdin
+                assert process.stdout
+                with suppress(BrokenPipeError):
+                    process.stdin.write(given)
+                    process.stdin.close()
+                while line := process.stdout.readline(LINE_LIMIT):
+                    said.append(without_credentials(line.rstrip("\n")))
+                    if not quiet:
+                        say(said[-1])
+                exit_code = process.wait()
+            finally:
+                timer.cancel()
+                # Also what it left behind.
+                _kill(process.pid)
+        if time.monotonic() >= self.deadline:
+            raise _timed_out(what)
+        if exit_code:
+            raise explain(what, list(said), exit_code)
+        return list(said)
+
+
+def _kill(group: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
+
+
+def _timed_out(what: str) -> BuildFailed:
+    return BuildFailed("build_timed_out", f"{what} took longer than a build may take.")

@@ -1,0 +1,47 @@
+"""Which environments are whose, and who may do what with them."""
+
+from typing import TYPE_CHECKING, Self
+
+from django.db.models import Q
+
+from submarine_site.core.catalogue import CatalogueQuerySet
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractUser
+
+    from environments.models import Environment  # noqa: F401
+
+
+class EnvironmentQuerySet(CatalogueQuerySet["Environment"]):
+    """Environments of the site and of users.
+
+    One of the site is for everyone or for its groups; a user's for that user and its groups.
+    """
+
+    def startable_by(self, user: "AbstractUser") -> Self:
+        """Return those that a session of the user's may be started with."""
+        return self.filter(_startable_by(user)).distinct()
+
+    def offered_to(self, user: "AbstractUser") -> Self:
+        """Return those that the user may choose for a new session."""
+        return self.startable_by(user).filter(Q(hidden=False) | Q(owner=user.pk))
+
+    def managed_by(self, user: "AbstractUser") -> Self:
+        """Return those that the user may change: their own, and to operators the site's."""
+        return self.filter(_managed_by(user))
+
+    def visible_to(self, user: "AbstractUser") -> Self:
+        """Return those that the user may read: what they may start or change."""
+        return self.filter(_startable_by(user) | _managed_by(user)).distinct()
+
+
+def _startable_by(user: "AbstractUser") -> Q:
+    for_everyone = Q(owner=None, groups=None)
+    return Q(enabled=True) & (for_everyone | Q(owner=user.pk) | Q(groups__in=user.groups.all()))
+
+
+def _managed_by(user: "AbstractUser") -> Q:
+    managed = Q(owner=user.pk)
+    if user.has_perm("environments.change_environment"):
+        managed |= Q(owner=None)
+    return managed

@@ -1,0 +1,88 @@
+"""An index of wheels that tests make themselves, served on loopback."""
+
+import io
+import tarfile
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from hashlib import sha256
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from zipfile import ZipFile
+
+
+def add_wheel(
+    index: Path,
+    name: str,
+    version: str = "1.0",
+    *,
+    requires: Sequence[str] = (),
+    files: Mapping[str, str] | None = None,
+) -> None:
+    """Put a wheel into the index: one module of its own name, unless other files are given."""
+    stem = f"{name}-{version}"
+    info = f"{stem}.dist-info"
+    content = {
+        **(files or {f"{name}.py": f"VERSION = {version!r}\n"}),
+        f"{info}/METADATA": "\n".join(
+            ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
+            + [f"Requires-Dist: {each}" for each in requires]
+        ),
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    content[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in (*content, f"{info}/RECORD"))
+    with ZipFile(index / f"{stem}-py3-none-any.whl", "w") as wheel:
+        for path, text in content.items():
+            wheel.writestr(path, text)
+
+
+def add_hostile_source(index: Path, name: str, code: str, version: str = "1.0") -> None:
+    """A source distribution whose build runs `code`."""
+    stem = f"{name}-{version}"
+    files = {
+        "pyproject.toml": (
+            '[build-system]\nrequires = []\nbuild-backend = "made"\nbackend-path = ["."]\n'
+        ),
+        "made.py": code,
+        "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+    }
+    with tarfile.open(index / f"{stem}.tar.gz", "w:gz") as archive:
+        for path, text in files.items():
+            member = tarfile.TarInfo(f"{stem}/{path}")
+            member.size = len(text.encode())
+            archive.addfile(member, io.BytesIO(text.encode()))
+
+
+@contextmanager
+def served(index: Path) -> Iterator[str]:
+    """Serve the index, as PEP 503 has it; yields its address."""
+    _write_pages(index)
+    handler = partial(_Quiet, directory=str(index))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/simple/"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+def _write_pages(index: Path) -> None:
+    pages: defaultdict[str, list[str]] = defaultdict(list)
+    for path in index.glob("*-*.*"):
+        digest = sha256(path.read_bytes()).hexdigest()
+        link = f'<a href="../../{path.name}#sha256={digest}">{path.name}</a>'
+        pages[path.name.partition("-")[0]].append(link)
+    for name, links in pages.items():
+        folder = index / "simple" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "index.html").write_text("\n".join(links))

@@ -1,0 +1,235 @@
+"""Uploaded files: what is taken of them, and what is said of what is wrong, by line."""
+
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from environments.files import Declared, read_file, read_lines
+from environments.packages import Rules, pip_spec
+from submarine_site.core.errors import InvalidInput
+
+RULES = Rules(channels=("conda-forge", "bioconda"))
+
+
+def read(filename: str, text: str | bytes) -> Declared:
+    content = text if isinstance(text, bytes) else text.encode()
+    return read_file(filename, content, RULES)
+
+
+def faults(filename: str, text: str | bytes) -> list[str]:
+    with pytest.raises(InvalidInput) as refusal:
+        read(filename, text)
+    assert list(refusal.value.fields) == ["file"]
+    return refusal.value.fields["file"].splitlines()
+
+
+def test_an_environment_yml_is_read() -> None:
+    text = """\
+name: science
+channels:
+  - conda-forge
+  - nodefaults
+dependencies:
+  - python=3.12
+  - pandas >=2
+  - pip
+  - pip:
+      - rich>=13
+prefix: /home/ada/miniforge3/envs/science
+"""
+    assert read("environment.yml", text) == Declared(
+        name="science",
+        channels=("conda-forge",),
+        conda=("python 3.12.*", "pandas >=2", "pip"),
+        pip=("rich>=13",),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "The file is empty."),
+        ("# nothing\n", "The file is empty."),
+        ("just text", "line 1: names with values are expected, such as “dependencies:”."),
+        ("a: [", "line 1: did not find expected node content."),
+        ("dependencies:\n - a\n\t- b", "line 3: found a tab character that violates indentation."),
+        ("a: 1\n---\nb: 2", "line 2: but found another document."),
+        ("dependencies: pandas", "line 1: a list is expected."),
+        ("dependencies:\n - 3.10", "line 2: “3.10” is no text but of type float. Quote it."),
+        ("dependencies:\n -", "line 2: “” is no text but of type null. Quote it."),
+        ("dependencies:\n - [a]", "line 2: a text is expected."),
+        (
+            "dependencies:\n - a\n - npm: [x]",
+            "line 3: “npm” is not taken; only pip has a list of its own.",
+        ),
+        ("name: a\nname: b", "line 2: “name” is there twice."),
+        ("dependencies: [a]\nvariables:\n  A: b", "line 3: “variables” is not taken."),
+        ("dependencies: &x [a]", "line 1: anchors and aliases are not taken."),
+        ("a: 1\nb: *x", "line 2: anchors and aliases are not taken."),
+        (
+            "dependencies:\n - !!python/object/apply:os.system [id]",
+            "line 2: tags such as “tag:yaml.org,2002:python/object/apply:os.system” are not taken.",
+        ),
+        ("name: !mine x", "line 1: tags such as “!mine” are not taken."),
+        ("a: " + "[" * 100, "line 1: this is nested too deep."),
+        ("channels:\n - evil", "line 2: “evil”: channels that may be used here: conda-forge, "),
+        ("dependencies:\n - pip:\n   - -r x.txt", "line 3: “-r x.txt”: options of pip are not"),
+        ("dependencies:\n - a\n - a\0b", "line 3: a character that cannot be shown."),
+    ],
+)
+def test_what_is_wrong_with_an_environment_yml_is_said_by_line(text: str, said: str) -> None:
+    assert faults("environment.yml", text)[0].startswith(said)
+
+
+def test_all_that_is_wrong_is_said() -> None:
+    text = "channels: [evil]\ndependencies:\n - a\n - '*'\n - 3\n - pip:\n   - b>>1\n"
+    assert [line.partition(":")[0] for line in faults("e.yaml", text)] == [
+        "line 1",
+        "line 4",
+        "line 5",
+        "line 7",
+    ]
+
+
+def test_of_many_faults_the_first_are_said() -> None:
+    said = faults("requirements.txt", "-x\n" * 50)
+    assert (len(said), said[-1]) == (21, "… and 30 more.")
+
+
+def test_a_laughing_bomb_is_refused() -> None:
+    bomb = "a: &a [x, x]\n" + "".join(
+        f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("abcdef", "bcdefg", strict=True)
+    )
+    assert faults("environment.yml", bomb) == ["line 1: anchors and aliases are not taken."]
+
+
+@pytest.mark.parametrize("filename", ["environment.yml", "requirements.txt", "pyproject.toml"])
+def test_a_large_file_is_not_read(filename: str) -> None:
+    assert faults(filename, b"#" * 10 * 1024 * 1024) == [
+        "The file has 10240 KiB; 256 KiB is the most."
+    ]
+
+
+@pytest.mark.parametrize("filename", ["environment.yml", "requirements.txt", "pyproject.toml"])
+def test_what_is_no_text_is_refused(filename: str) -> None:
+    assert faults(filename, b"a\nb\n\xff\xfe") == ["line 3: this is no text in UTF-8."]
+
+
+@pytest.mark.parametrize("filename", ["setup.py", "x", "", "environment.yml.exe"])
+def test_other_files_are_refused(filename: str) -> None:
+    assert faults(filename, "") == [
+        "Upload an environment.yml, a requirements.txt or a pyproject.toml."
+    ]
+
+
+def test_a_requirements_txt_is_read() -> None:
+    text = """\
+\ufeff# What we use
+pandas >= 2  # frames
+
+rich \\
+  >=13
+tomli; python_version < "3.11"
+"""
+    assert read("requirements.txt", text) == Declared(
+        pip=("pandas>=2", "rich>=13", 'tomli; python_version < "3.11"')
+    )
+
+
+def test_what_is_wrong_with_a_requirements_txt_is_said_by_line() -> None:
+    text = """\
+pandas
+-r other.txt
+--index-url https://evil.example.com
+rich==13 \\
+  --hash=sha256:00
+./local
+numpy>>1
+"""
+    assert [line.partition(": ")[0] for line in faults("requirements.txt", text)] == [
+        "line 2",
+        "line 3",
+        "line 4",
+        "line 6",
+        "line 7",
+    ]
+
+
+def test_a_pyproject_is_read() -> None:
+    text = """\
+[project]
+name = "churn"
+dependencies = ["pandas>=2", "rich"]
+
+[project.optional-dependencies]
+dev = ["pytest"]
+"""
+    assert read("pyproject.toml", text) == Declared(name="churn", pip=("pandas>=2", "rich"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "The file has no table [project]."),
+        ("project = 3", "The file has no table [project]."),
+        ("[project]\nname = 'x'", "[project] has no dependencies."),
+        ("[project]\ndependencies = 'x'", "The dependencies of [project] are no list of texts."),
+        ("[project]\ndependencies = [3]", "The dependencies of [project] are no list of texts."),
+        ("[project", "The file is no TOML: Expected ']' at the end of a table declaration (at end"),
+        (
+            "[project]\ndependencies = [\n  'a',\n  'b @ file:///x',\n]",
+            "line 4: “b @ file:///x”: paths",
+        ),
+        ("a = " + "[" * 100_000, "The file is nested too deep."),
+        ("a = " + "9" * 5000, "The file is no TOML: Exceeds the limit"),
+        ("\na" + ".a" * 100_000 + " = 1", "line 2: this is nested too deep."),
+        ("[" + "a . " * 30_000 + "a]", "line 1: this is nested too deep."),
+        ("x = {" + "'' . " * 30_000 + "a = 1}", "line 1: this is nested too deep."),
+    ],
+)
+def test_what_is_wrong_with_a_pyproject_is_said(text: str, said: str) -> None:
+    assert faults("pyproject.toml", text)[0].startswith(said)
+
+
+HOSTILE = """
+import sys
+from environments.files import read_file
+from environments.packages import Rules
+from submarine_site.core.errors import InvalidInput
+texts = {
+    "requirements.txt": ["a\\\\\\n" * 60_000, "a" * 250_000, " #" * 100_000, " " * 250_000],
+    "pyproject.toml": [
+        ("a" + ".a" * 15 + "\\n") * 6000, "[" + "a.a." * 4 + "a]\\n" * 20_000, "a" * 250_000,
+        "'" * 250_000, '"a"' * 80_000, "a " * 120_000, "a" + " " * 250_000,
+        "".join(f"[{'a.' * 15}b{i}]\\n" for i in range(6000)),
+    ],
+    "environment.yml": ["- " * 120_000, "{" * 250_000, "? " * 120_000, "a: b\\n" * 50_000, "'" * 250_000],
+}
+for name, hostile in texts.items():
+    for text in hostile:
+        try:
+            read_file(name, text.encode(), Rules(channels=("conda-forge",)))
+        except InvalidInput:
+            pass
+"""
+
+
+@pytest.mark.timeout(60)
+def test_hostile_files_take_little_time_and_memory() -> None:
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_CPU, (20, 20))
+        resource.setrlimit(resource.RLIMIT_DATA, (600 * 2**20, 600 * 2**20))
+
+    done = subprocess.run(
+        [sys.executable, "-c", HOSTILE], preexec_fn=limited, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_is_typed_is_told_by_line_as_well() -> None:
+    assert read_lines("pandas\r\n\r\n rich \r\n", "pip", pip_spec, RULES) == ("pandas", "rich")
+    with pytest.raises(InvalidInput) as refusal:
+        read_lines("pandas\n\n-r x", "pip", pip_spec, RULES)
+    assert refusal.value.fields == {"pip": "line 3: “-r x”: options of pip are not taken."}
