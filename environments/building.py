@@ -6,6 +6,7 @@ is for the user) and `BuilderUnavailable` (try again later). Of one digest one a
 at a time; what a killed attempt left is removed before the next, and never used.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -109,3 +110,26 @@ def ended(log: str) -> BuildSeen:
         return BuildSeen(progress=BuildProgress.LOST)
     progress = BuildProgress.BUILT if outcome.is_built else BuildProgress.FAILED
     return BuildSeen(progress=progress, outcome=outcome)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """What the apps above give to builds, which know nothing of sessions."""
+
+    builder: Callable[[], Builder]
+    in_use: Callable[[], set[str]]
+    """The digests that somebody's session has, or may start with again."""
+    on_end: Callable[[], None]
+    """Called when builds have ended, well or not: who waits for them can go on."""
+
+
+_hosts: list[Host] = []
+
+
+def register(host: Host) -> None:
+    """Say who gives. Called once, when the apps are ready."""
+    _hosts[:] = [host]
+
+
+def host() -> Host:
+    return _hosts[0]

@@ -1,16 +1,57 @@
-"""What is built of a version's kernels: asked for here, done by workers."""
+"""What may be asked of builds: that there be some, that one be tried again.
 
+Each is short and makes no call to a builder; workers do the rest (`lifecycle`). It may be asked by
+twenty at once: of one digest there is one build.
+"""
+
+import logging
+
+from django.db import transaction
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from environments import tasks
 from environments.models import Build, EnvironmentVersion
+
+logger = logging.getLogger(__name__)
 
 
 def ensure(version: EnvironmentVersion) -> list[Build]:
-    """Return the builds of the version's kernels, in their order, making those that are missing."""
-    builds = [
-        Build.objects.get_or_create(
-            digest=kernel.digest(version.image),
-            defaults={"kernel": kernel.as_json(), "image": version.image},
-        )[0]
-        for kernel in version.declared
-    ]
-    version.builds.set(builds)
-    return builds
+    """Return the builds of the version's kernels, in their order: those that are missing are made,
+    those that were discarded are to be built again. Requires a transaction.
+    """
+    kernels = {kernel.digest(version.image): kernel for kernel in version.declared}
+    made = Build.objects.bulk_create(
+        [
+            Build(digest=digest, kernel=kernel.as_json(), image=version.image)
+            for digest, kernel in sorted(kernels.items())
+        ],
+        # A rival was first: it is the same build.
+        ignore_conflicts=True,
+    )
+    wanted = Build.objects.filter(digest__in=kernels)
+    # Who discards what is not used asks for these rows too: whoever comes second sees the other.
+    wanted.update(last_used_at=timezone.now())
+    wanted.queue(Build.State.DISCARDED)
+    builds = {build.digest: build for build in wanted}
+    version.builds.add(*builds.values())
+    if any(build.state == Build.State.QUEUED for build in builds.values()):
+        transaction.on_commit(_ask)
+    return [builds[build.digest] for build in sorted(made, key=lambda each: list(kernels).index(each.digest))]
+
+
+def retry(build: Build) -> bool:
+    """Have a failed build tried again; whether it had failed."""
+    queued = Build.objects.filter(pk=build.pk).queue(Build.State.FAILED)
+    if queued:
+        transaction.on_commit(_ask)
+    return queued
+
+
+def _ask() -> None:
+    try:
+        tasks.advance.delay()
+    except (OperationalError, RedisError, OSError) as error:
+        # The row says what is wanted, so the next look does it.
+        logger.warning("not enqueued: %s", error)

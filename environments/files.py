@@ -21,7 +21,7 @@ MAX_FAULTS = 20
 """How many are told of one file."""
 
 MAX_DEPTH = 8
-_COMMENT = re.compile(r"(^|\s+)#.*$")
+_COMMENT = re.compile(r"(?:^|(?<=\s))#.*$")
 _CONTROL = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\U0010ffff]")
 _STRING = "tag:yaml.org,2002:str"
 

@@ -59,6 +59,8 @@ class Build(models.Model):
         BUILDING = "building"
         BUILT = "built"
         FAILED = "failed"
+        DISCARDED = "discarded"
+        """Built once, and removed since. Built again from its lock when it is asked for."""
 
     digest = models.CharField(max_length=64, unique=True)
     # `Kernel`, as JSON.
@@ -81,7 +83,9 @@ class Build(models.Model):
         ordering = ["-created_at"]
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(state__in=["building", "built", "failed", "queued"]),
+                condition=models.Q(
+                    state__in=["building", "built", "discarded", "failed", "queued"]
+                ),
                 name="build_state_known",
             ),
         ]

@@ -6,8 +6,8 @@ from enum import StrEnum
 
 from django.conf import settings
 
-from notebooks.backends.contract import Phase
-from notebooks.models import NotebookSession, Run, RunPhase
+from notebooks.backends.contract import Phase, PhaseTime
+from notebooks.models import NotebookSession, Run
 from notebooks.states import LAUNCHED, SessionStatus
 
 _LABELS = {
@@ -53,14 +53,13 @@ def steps(session: NotebookSession) -> list[Step]:
     begun = run.steps
     shown = [_step(session, run, phase, is_last=phase is begun[-1]) for phase in begun]
     to_come = list(Phase)
-    if begun:
-        to_come = to_come[to_come.index(Phase(begun[-1].phase)) + 1 :]
+    to_come = to_come[to_come.index(begun[-1].phase) + 1 :]
     if settings.BACKEND != "kubernetes":
         to_come = [phase for phase in to_come if phase not in _IN_A_CLUSTER]
     return shown + [Step(label=_LABELS[phase], progress=Progress.TO_COME) for phase in to_come]
 
 
-def _step(session: NotebookSession, run: Run, phase: RunPhase, *, is_last: bool) -> Step:
+def _step(session: NotebookSession, run: Run, phase: PhaseTime, *, is_last: bool) -> Step:
     over = phase.finished_at is not None or run.ready_at is not None
     progress = Progress.DONE if over else Progress.NOW
     if is_last and run.ready_at is None:
@@ -71,7 +70,7 @@ def _step(session: NotebookSession, run: Run, phase: RunPhase, *, is_last: bool)
             progress = Progress.NOW
     finished = phase.finished_at or (phase.started_at if over else None)
     return Step(
-        label=_LABELS[Phase(phase.phase)],
+        label=_LABELS[phase.phase],
         progress=progress,
         started_at=phase.started_at,
         seconds=(finished - phase.started_at).total_seconds() if finished else None,

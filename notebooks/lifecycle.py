@@ -6,12 +6,13 @@ seen and mended by the reconciler.
 """
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
+from psycopg.types.json import Jsonb
 
 from notebooks.addresses import base_path
 from notebooks.backends.contract import (
@@ -19,13 +20,13 @@ from notebooks.backends.contract import (
     BackendRefused,
     BackendUnavailable,
     Observed,
-    Phase,
     PhaseTime,
     RunKey,
     SessionSpec,
 )
 from notebooks.credentials import jupyter_token
-from notebooks.models import MAX_DETAIL, NotebookSession, Run, RunPhase
+from notebooks.models import NotebookSession, Run
+from notebooks.phases import MAX_DETAIL, as_json
 from notebooks.runs import next_run
 from notebooks.setup import Setup
 from notebooks.states import LAUNCHED, SessionStatus
@@ -42,6 +43,26 @@ AT_ONCE = 8
 LOG_TAIL_LINES = 50
 LOG_TAIL_CHARACTERS = 64 * 1024
 """Lines may be of any length, and the tail goes into a row and through Redis."""
+
+# Held in one order everywhere: two that write the same rows must not wait for each other.
+_RECORD = """
+WITH news AS (
+    SELECT run.id, session.id AS session_id, session.owner_id,
+        seen.phases, seen.address, seen.ready_at
+    FROM unnest(%s::uuid[], %s::jsonb[], %s::text[], %s::timestamptz[])
+        AS seen (id, phases, address, ready_at)
+    JOIN notebooks_run AS run ON run.id = seen.id
+    JOIN notebooks_notebooksession AS session ON session.id = run.session_id
+    WHERE run.ended_at IS NULL
+    ORDER BY run.id FOR NO KEY UPDATE OF run
+)
+UPDATE notebooks_run AS run
+SET phases = run.phases || news.phases,
+    address = COALESCE(news.address, run.address),
+    ready_at = COALESCE(news.ready_at, run.ready_at)
+FROM news WHERE run.id = news.id
+RETURNING news.session_id, news.owner_id
+"""
 
 
 def _spec(session: NotebookSession, run: Run) -> SessionSpec:
@@ -210,63 +231,41 @@ def _finish(key: RunKey) -> None:
 
 def hold_up(key: RunKey, why: str) -> None:
     """Say why a run is still queued. Requires the session to be starting."""
-    RunPhase.objects.filter(run_id=key.run_id, phase=Phase.QUEUED, finished_at=None).update(
-        detail=why[:MAX_DETAIL]
-    )
+    Run.objects.filter(pk=key.run_id, ended_at=None).update(held_up=why[:MAX_DETAIL])
     _announce(key.session_id)
 
 
-def record_phases(seen: Mapping[RunKey, tuple[PhaseTime, ...]]) -> None:
-    """Keep the times of launches' phases as the backend saw them. Of runs that have ended nothing
-    is kept: their phases are over.
+def record_progress(
+    begun: Mapping[RunKey, Iterable[PhaseTime]], ready: Mapping[RunKey, Observed]
+) -> None:
+    """Keep the times of launches' phases as the backend saw them, and that these servers have
+    answered; together, so that whoever reads that a session runs reads how it came to.
+
+    Of runs that have ended nothing is kept: their phases are over.
     """
-    sessions = dict(
-        Run.objects.filter(pk__in=[key.run_id for key in seen], ended_at=None).values_list(
-            "pk", "session__owner_id"
-        )
-    )
-    RunPhase.objects.bulk_create(
-        [
-            RunPhase(
-                run_id=key.run_id,
-                phase=phase.phase,
-                started_at=phase.started_at,
-                finished_at=phase.finished_at,
-                detail=phase.detail[:MAX_DETAIL],
-            )
-            # In the same order everywhere: two that write the same rows must not wait for each
-            # other.
-            for key, phases in sorted(seen.items())
-            if key.run_id in sessions
-            for phase in phases
-        ],
-        update_conflicts=True,
-        unique_fields=["run", "phase"],
-        update_fields=["started_at", "finished_at", "detail"],
-    )
-    for key in seen:
-        if key.run_id in sessions:
-            announce(sessions[key.run_id], str(key.session_id))
-
-
-def mark_running(seen: Mapping[RunKey, Observed]) -> None:
-    """Record that these servers have answered. Requires their sessions to be starting."""
     now = timezone.now()
     with transaction.atomic():
-        moved = NotebookSession.objects.transition_runs(
-            [key.run_id for key in seen],
+        running = NotebookSession.objects.transition_runs(
+            [key.run_id for key in ready],
             SessionStatus.RUNNING,
             # From here on idleness counts, never from what an earlier run left behind.
             last_activity_at=now,
         )
-        Run.objects.bulk_update(
-            [
-                Run(pk=key.run_id, address=observed.address, ready_at=now)
-                for key, observed in seen.items()
-                if key.session_id in moved
-            ],
-            ["address", "ready_at"],
-        )
+        answered = {key.run_id: seen for key, seen in ready.items() if key.session_id in running}
+        news = [
+            (
+                key.run_id,
+                Jsonb(as_json(begun.get(key, ()))),
+                seen.address if (seen := answered.get(key.run_id)) else None,
+                now if key.run_id in answered else None,
+            )
+            for key in {**begun, **ready}
+        ]
+        with connection.cursor() as cursor:
+            cursor.execute(_RECORD, [list(column) for column in zip(*news, strict=True)])
+            changed = cursor.fetchall()
+    for session_id, owner_id in changed:
+        announce(owner_id, str(session_id))
 
 
 def adopt_address(key: RunKey, address: str) -> None:
@@ -361,7 +360,6 @@ def log_tail(key: RunKey, *, lines: int = LOG_TAIL_LINES) -> str:
 def _end_run(key: RunKey, **values: int | str | None) -> None:
     now = timezone.now()
     Run.objects.filter(pk=key.run_id, ended_at=None).update(ended_at=now, address="", **values)
-    RunPhase.objects.filter(run_id=key.run_id, finished_at=None).update(finished_at=now)
 
 
 def _announce(session_id: UUID) -> None:

@@ -1,21 +1,21 @@
-"""Sessions, their runs, the phases of a launch, and what happened."""
+"""Sessions, their runs, and what happened."""
 
 import uuid
+from dataclasses import replace
 
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
 from environments.models import Build, Environment, EnvironmentVersion
-from notebooks.backends.contract import Phase, RunKey
+from notebooks.backends.contract import Phase, PhaseTime, RunKey
 from notebooks.failures import Explanation, explain
+from notebooks.phases import MAX_DETAIL, from_json
 from notebooks.querysets import NotebookSessionQuerySet
 from notebooks.states import ACTIVE, LAUNCHED, SessionStatus
 from quotas.models import ResourceProfile
 from submarine_site.core.resources import Resources
 from submarine_site.core.text import MAX_NAME
-
-MAX_DETAIL = 200
 
 
 class NotebookSession(models.Model):
@@ -118,6 +118,10 @@ class Run(models.Model):
     # Begun by the service itself, after the run before was lost with its machine.
     is_restart = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now)
+    # Why it is still queued.
+    held_up = models.CharField(max_length=MAX_DETAIL, blank=True)
+    # What the backend has told of its launch: see the module `phases`.
+    phases = models.JSONField(default=dict)
     ready_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     address = models.CharField(max_length=255, blank=True)
@@ -144,29 +148,26 @@ class Run(models.Model):
         return Resources(cpu_milli=self.cpu_milli, memory_mib=self.memory_mib, gpus=self.gpus)
 
     @property
-    def steps(self) -> list["RunPhase"]:
-        """The phases of its launch in their order: several may have begun in the same second."""
-        order = list(Phase)
-        return sorted(self.phases.all(), key=lambda step: order.index(Phase(step.phase)))
+    def seen_phases(self) -> tuple[PhaseTime, ...]:
+        """What the backend has told of its launch."""
+        return from_json(self.phases)
 
-
-class RunPhase(models.Model):
-    """When a step of a launch began and ended."""
-
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="phases")
-    phase = models.CharField(max_length=24, choices=[(p.value, p.value) for p in Phase])
-    started_at = models.DateTimeField()
-    finished_at = models.DateTimeField(null=True)
-    detail = models.CharField(max_length=MAX_DETAIL, blank=True)
-
-    class Meta:
-        ordering = ["started_at", "id"]
-        constraints = [
-            models.UniqueConstraint(fields=["run", "phase"], name="run_phase_unique"),
+    @property
+    def steps(self) -> list[PhaseTime]:
+        """The phases of its launch: it is queued until the first that is seen, and none outlasts
+        the run.
+        """
+        seen = self.seen_phases
+        queued = PhaseTime(
+            phase=Phase.QUEUED,
+            started_at=self.created_at,
+            finished_at=seen[0].started_at if seen else self.ended_at,
+            detail="" if seen else self.held_up,
+        )
+        return [
+            queued,
+            *(replace(one, finished_at=one.finished_at or self.ended_at) for one in seen),
         ]
-
-    def __str__(self) -> str:
-        return self.phase
 
 
 class SessionEvent(models.Model):

@@ -13,7 +13,6 @@ from typing import TypeAlias
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
-from django.db import transaction
 from django.utils import timezone
 from redis.exceptions import RedisError
 
@@ -21,7 +20,6 @@ from notebooks import lifecycle
 from notebooks.backends.contract import (
     BackendError,
     Observed,
-    Phase,
     PhaseTime,
     RunKey,
     RunState,
@@ -53,6 +51,8 @@ class Row:
     key: RunKey
     status: SessionStatus
     status_changed_at: datetime
+    created_at: datetime
+    """When the run was asked for."""
     address: str = ""
     phases: frozenset[PhaseTime] = frozenset()
     is_restart: bool = False
@@ -197,7 +197,8 @@ def _plan_starting(
             ]
         return [Launch(row.key)] if waited > LAUNCH_GRACE else []
     actions: list[Action] = []
-    phases = _with_queue(row, seen.phases)
+    # A cluster tells times in whole seconds, so that its first ones may be before ours.
+    phases = tuple(_not_before(row.created_at, phase) for phase in seen.phases)
     if not row.phases.issuperset(phases):
         actions.append(RecordPhases(row.key, phases))
     match seen.state:
@@ -223,20 +224,7 @@ def _plan_starting(
     return actions
 
 
-def _with_queue(row: Row, seen: tuple[PhaseTime, ...]) -> tuple[PhaseTime, ...]:
-    """The phases that were seen, and the one that ended with the first of them."""
-    queued = next((phase for phase in row.phases if phase.phase is Phase.QUEUED), None)
-    if not seen or queued is None:
-        return seen
-    over = queued.finished_at or max(queued.started_at, seen[0].started_at)
-    return (
-        replace(queued, finished_at=over, detail=""),
-        *(_not_before(over, phase) for phase in seen),
-    )
-
-
 def _not_before(at: datetime, phase: PhaseTime) -> PhaseTime:
-    """A cluster tells times in whole seconds, so that its first ones may be before ours."""
     return replace(
         phase,
         started_at=max(at, phase.started_at),
@@ -311,17 +299,13 @@ def orphans(
     ]
 
 
-def apply(action: Action) -> None:  # noqa: C901 - a line for each action
-    """Do one thing that was planned. Guarded: it changes nothing if it is no longer due."""
+def apply(action: Slow) -> None:
+    """Do one thing that was planned and may take long. Guarded: it changes nothing if it is no
+    longer due.
+    """
     match action:
         case Launch(key):
             lifecycle.launch(key)
-        case RecordPhases(key, phases):
-            lifecycle.record_phases({key: phases})
-        case MarkRunning(key, observed):
-            lifecycle.mark_running({key: observed})
-        case AdoptAddress(key, address):
-            lifecycle.adopt_address(key, address)
         case Fail(key, code, message, exit_code):
             lifecycle.fail(key, code=code, message=message, exit_code=exit_code)
         case TryOnceMore(key, code, message):
@@ -347,7 +331,7 @@ def reconcile_session(key: RunKey) -> None:
     """Look at one run, and do what is due. Raises `BackendError` if it cannot be looked at."""
     observed_at = timezone.now()
     seen = backend().observe(key)
-    for action in _plan_runs({key: seen}, observed_at):
+    for action in _do_quick(_plan_runs({key: seen}, observed_at)):
         _try(action)
 
 
@@ -356,7 +340,7 @@ def reconcile(seen: Mapping[RunKey, Observed | None], *, observed_at: datetime) 
 
     Returns those of which something else is due, each for a look of its own.
     """
-    return _do_quick(_plan_runs(seen, observed_at))
+    return _keys(_do_quick(_plan_runs(seen, observed_at)))
 
 
 def reconcile_all() -> list[RunKey] | None:
@@ -379,7 +363,7 @@ def reconcile_all() -> list[RunKey] | None:
             observed_at=observed_at,
             start_timeout=settings.START_TIMEOUT,
         )
-        due = _do_quick(actions)
+        due = _keys(_do_quick(actions))
         unclaimed = observed.keys() - {row.key for row in rows}
         if unclaimed:
             for discard in _plan_orphans(unclaimed, now=observed_at):
@@ -397,28 +381,28 @@ def _plan_runs(seen: Mapping[RunKey, Observed | None], observed_at: datetime) ->
     )
 
 
-def _do_quick(actions: Iterable[Action]) -> list[RunKey]:
-    """Do what the database alone is needed for; return the runs of which something else is due."""
-    phases: list[RecordPhases] = []
-    running: list[MarkRunning] = []
-    slow: dict[RunKey, None] = {}
+def _do_quick(actions: Iterable[Action]) -> list[Slow]:
+    """Do what the database alone is needed for; return what else is due."""
+    begun: dict[RunKey, tuple[PhaseTime, ...]] = {}
+    ready: dict[RunKey, Observed] = {}
+    slow: list[Slow] = []
     for action in actions:
         match action:
-            case RecordPhases():
-                phases.append(action)
-            case MarkRunning():
-                running.append(action)
-            case AdoptAddress():
-                _try(action)
+            case RecordPhases(key, phases):
+                begun[key] = phases
+            case MarkRunning(key, observed):
+                ready[key] = observed
+            case AdoptAddress(key, address):
+                lifecycle.adopt_address(key, address)
             case _:
-                slow[action.key] = None
-    # Together: whoever reads of a session that it runs reads all phases of its launch.
-    with transaction.atomic():
-        if running:
-            lifecycle.mark_running({each.key: each.observed for each in running})
-        if phases:
-            lifecycle.record_phases({each.key: each.phases for each in phases})
-    return list(slow)
+                slow.append(action)
+    if begun or ready:
+        lifecycle.record_progress(begun, ready)
+    return slow
+
+
+def _keys(actions: Iterable[Slow]) -> list[RunKey]:
+    return list(dict.fromkeys(action.key for action in actions))
 
 
 def _plan_orphans(unclaimed: Collection[RunKey], *, now: datetime) -> list[Discard]:
@@ -448,30 +432,23 @@ def _first_seen(key: RunKey, now: datetime) -> datetime:
 
 
 def _rows(sessions: NotebookSessionQuerySet) -> list[Row]:
-    found = sessions.select_related("current_run").prefetch_related("current_run__phases")
+    found = sessions.select_related("current_run")
     return [
         Row(
             key=session.current_run.key,
             status=SessionStatus(session.status),
             status_changed_at=session.status_changed_at,
+            created_at=session.current_run.created_at,
             address=session.current_run.address,
             is_restart=session.current_run.is_restart,
-            phases=frozenset(
-                PhaseTime(
-                    phase=Phase(phase.phase),
-                    started_at=phase.started_at,
-                    finished_at=phase.finished_at,
-                    detail=phase.detail,
-                )
-                for phase in session.current_run.phases.all()
-            ),
+            phases=frozenset(session.current_run.seen_phases),
         )
         for session in found
         if session.current_run is not None
     ]
 
 
-def _try(action: Action) -> None:
+def _try(action: Slow) -> None:
     try:
         apply(action)
     except BackendError as error:

@@ -4,8 +4,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from environments import builds
-from notebooks.backends.contract import Phase
-from notebooks.models import NotebookSession, Run, RunPhase
+from notebooks.models import NotebookSession, Run
 
 
 def first_run(session: NotebookSession) -> Run:
@@ -14,20 +13,19 @@ def first_run(session: NotebookSession) -> Run:
     session.current_run = run
     # They refer to each other, which the database checks when it commits.
     session.save(force_insert=True)
-    return _begun(run)
+    return _saved(run)
 
 
 def next_run(session: NotebookSession, *, is_restart: bool = False) -> Run:
     """Make a session's next run. Requires the session's row to be held by this transaction."""
     last: int = session.runs.aggregate(last=Max("number"))["last"]
-    return _begun(_frozen(session, number=last + 1, is_restart=is_restart))
+    return _saved(_frozen(session, number=last + 1, is_restart=is_restart))
 
 
-def _begun(run: Run) -> Run:
+def _saved(run: Run) -> Run:
     run.save(force_insert=True)
     if run.kernels:
         run.builds.set(builds.ensure(run.session.environment_version))
-    RunPhase.objects.create(run=run, phase=Phase.QUEUED, started_at=run.created_at)
     return run
 
 

@@ -3,23 +3,15 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from django.db.models import Prefetch
-
 from accounts.models import ApiToken, SignIn, User
-from notebooks.models import NotebookSession, RunPhase
+from notebooks.models import NotebookSession
 from notebooks.querysets import NotebookSessionQuerySet
 
 
 def sessions_of(user: User) -> NotebookSessionQuerySet:
     """The sessions the user may see, with all that a row or page shows of them."""
-    return (
-        NotebookSession.objects.visible_to(user)
-        .select_related(
-            "owner", "profile", "environment_version__environment__newest", "current_run"
-        )
-        .prefetch_related(
-            Prefetch("current_run__phases", queryset=RunPhase.objects.order_by("started_at", "id"))
-        )
+    return NotebookSession.objects.visible_to(user).select_related(
+        "owner", "profile", "environment_version__environment__newest", "current_run"
     )
 
 

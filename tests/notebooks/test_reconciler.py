@@ -15,7 +15,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from notebooks import lifecycle, reconciler, services
 from notebooks.backends.contract import BackendUnavailable, Observed, RunKey, SessionSpec
 from notebooks.backends.fake import FakeBackend, UnreachableBackend, VanishingBackend
-from notebooks.models import NotebookSession, RunPhase, SessionEvent
+from notebooks.models import NotebookSession, Run, SessionEvent
 from notebooks.reconciler import (
     GIVE_UP_AFTER,
     LAUNCH_GRACE,
@@ -97,16 +97,14 @@ def test_servers_that_answer_at_the_same_time_have_each_their_own_address(
 
 def test_the_phases_of_a_launch_are_kept(starting: NotebookSession, backend: FakeBackend) -> None:
     tick()
-    phases = RunPhase.objects.filter(run=run_of(starting))
-    assert list(phases.values_list("phase", flat=True)) == [
-        "queued",
-        "preparing",
-        "starting_server",
-    ]
-    assert [phase.finished_at is None for phase in phases] == [False, False, True]
+    steps = run_of(starting).steps
+    assert [step.phase for step in steps] == ["queued", "preparing", "starting_server"]
+    assert [step.finished_at is None for step in steps] == [False, False, True]
     backend.settle()
     tick()
-    assert not phases.filter(phase="starting_server", finished_at=None).exists()
+    steps = run_of(starting).steps
+    assert [step.phase for step in steps[2:]] == ["starting_server", "ready"]
+    assert [step.finished_at is None for step in steps[2:]] == [False, True]
 
 
 def test_a_running_server_is_adopted_where_it_is(
@@ -163,7 +161,7 @@ def test_an_end_at_start_is_a_failure(starting: NotebookSession, backend: FakeBa
     starting.refresh_from_db()
     assert (starting.status, starting.reason_code) == (S.FAILED, "server_exited")
     assert run_of(starting).log_tail == "SyntaxError\n"
-    assert not RunPhase.objects.filter(run=run_of(starting), finished_at=None).exists()
+    assert all(step.finished_at for step in run_of(starting).steps)
 
 
 def test_the_first_cause_of_a_failure_stands(
@@ -183,8 +181,7 @@ def test_a_server_that_never_answers_fails_after_the_deadline(
     let_pass(starting, BEYOND_DEADLINE)
     tick()
     assert state_of(starting) == S.STARTING, "its phases have just begun"
-    began = timezone.now() - 2 * BEYOND_DEADLINE
-    RunPhase.objects.filter(run=run_of(starting)).update(started_at=began)
+    Run.objects.update(phases={})
     _age_phases(backend, key_of(starting))
     tick()
     starting.refresh_from_db()

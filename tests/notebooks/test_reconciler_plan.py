@@ -145,7 +145,7 @@ def decide(row: Row, look: Observed | None) -> list[Action]:
 
 
 def a_row(status: S, since: timedelta, **more: object) -> Row:
-    values = {"address": ADDRESS, **more}
+    values = {"address": ADDRESS, "created_at": NOW - timedelta(hours=1), **more}
     return Row(key=KEY, status=status, status_changed_at=NOW - since, **values)  # type: ignore[arg-type]
 
 
@@ -177,7 +177,7 @@ def test_a_row_that_changed_after_the_look_is_left_alone(
 
 def test_each_row_is_held_against_the_look_at_its_own_run() -> None:
     mine = a_row(S.RUNNING, TIMEOUT)
-    other = Row(key=OTHER, status=S.RUNNING, status_changed_at=NOW - TIMEOUT)
+    other = replace(mine, key=OTHER, address="")
     assert plan([mine, other], {KEY: READY}, observed_at=NOW, start_timeout=TIMEOUT) == [
         Fail(OTHER, "server_lost", "The notebook server is gone; it left no word why.")
     ]
@@ -198,9 +198,7 @@ def test_phases_that_are_new_are_recorded() -> None:
 
 
 def test_phases_that_are_known_are_not_recorded_again() -> None:
-    began = PREPARING.started_at
-    queued = PhaseTime(phase=Phase.QUEUED, started_at=began, finished_at=began)
-    row = a_row(S.STARTING, timedelta(seconds=10), phases=frozenset({queued, *PHASES}))
+    row = a_row(S.STARTING, timedelta(seconds=10), phases=frozenset(PHASES))
     assert decide(row, seen(RunState.STARTING, phases=PHASES)) == []
 
 
@@ -223,25 +221,12 @@ def test_a_run_is_begun_anew_once_only(status: S) -> None:
     assert decide(row, LOST_WITH_ITS_MACHINE) == [Fail(KEY, "node_lost", "Its machine was lost.")]
 
 
-def test_the_queue_ends_where_the_first_phase_begins() -> None:
-    queued = PhaseTime(phase=Phase.QUEUED, started_at=NOW - timedelta(seconds=300), detail="Full.")
-    row = a_row(S.STARTING, timedelta(seconds=10), phases=frozenset({queued}))
-    over = PhaseTime(
-        phase=Phase.QUEUED, started_at=queued.started_at, finished_at=PREPARING.started_at
-    )
-    assert decide(row, seen(RunState.STARTING, phases=PHASES)) == [
-        RecordPhases(KEY, (over, *PHASES))
-    ]
-
-
-def test_no_phase_begins_before_the_queue_does() -> None:
-    queued = PhaseTime(phase=Phase.QUEUED, started_at=NOW)
-    row = a_row(S.STARTING, timedelta(seconds=10), phases=frozenset({queued}))
+def test_no_phase_begins_before_its_run_was_asked_for() -> None:
+    row = replace(a_row(S.STARTING, timedelta(seconds=10)), created_at=NOW)
     assert decide(row, seen(RunState.STARTING, phases=PHASES)) == [
         RecordPhases(
             KEY,
             (
-                replace(queued, finished_at=NOW),
                 replace(PREPARING, started_at=NOW, finished_at=NOW),
                 replace(SERVER, started_at=NOW),
             ),

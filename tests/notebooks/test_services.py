@@ -13,7 +13,7 @@ from accounts.models import User
 from environments.models import Environment
 from notebooks import services, tasks
 from notebooks.backends.fake import FakeBackend
-from notebooks.models import NotebookSession, Run, RunPhase
+from notebooks.models import NotebookSession, Run
 from notebooks.states import SessionStatus as S
 from quotas.models import ResourceProfile
 from submarine_site.celery import app
@@ -46,7 +46,7 @@ def test_creating_makes_a_session_with_its_first_run(
     assert (session.name, session.status, session.owner) == ("analysis", S.REQUESTED, ada)
     assert (run.number, run.cpu_milli, run.memory_mib, run.gpus) == (1, 1000, 2048, 0)
     assert (run.profile_name, run.environment_name) == ("Small", "Notebook-Env")
-    assert list(RunPhase.objects.filter(run=run).values_list("phase", flat=True)) == ["queued"]
+    assert [step.phase for step in run.steps] == ["queued"]
     assert moves(session) == [("", S.REQUESTED, "")]
     assert actors(session) == [ada]
     assert broker.take() == [("launch", [])]
