@@ -1,9 +1,9 @@
 """What a builder is: the interface behind which kernels are built, in our words.
 
-Every call is idempotent and returns at once: none waits for a build, who wants to know looks again.
-Two errors leave a builder: `BuilderRefused` (it will not work however often it is tried; its message
-is for the user) and `BuilderUnavailable` (try again later). Of one digest one attempt is under way
-at a time; what a killed attempt left is removed before the next, and never used.
+Every call is idempotent and returns at once: none waits for a build, who wants to know looks
+again. Two errors leave a builder: `BuilderRefused` (it will not work however often it is tried; its
+message is for the user) and `BuilderUnavailable` (try again later). Of one digest one attempt is
+under way at a time; what a killed attempt left is removed before the next, and never used.
 """
 
 from collections.abc import Callable

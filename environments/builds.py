@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 
 from environments import tasks
 from environments.models import Build, EnvironmentVersion
+from environments.states import BuildState
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ def ensure(version: EnvironmentVersion) -> list[Build]:
     those that were discarded are to be built again. Requires a transaction.
     """
     kernels = {kernel.digest(version.image): kernel for kernel in version.declared}
-    made = Build.objects.bulk_create(
+    Build.objects.bulk_create(
         [
             Build(digest=digest, kernel=kernel.as_json(), image=version.image)
             for digest, kernel in sorted(kernels.items())
@@ -31,22 +32,25 @@ def ensure(version: EnvironmentVersion) -> list[Build]:
         ignore_conflicts=True,
     )
     wanted = Build.objects.filter(digest__in=kernels)
-    # Who discards what is not used asks for these rows too: whoever comes second sees the other.
+    # Whoever discards what is not used waits for these rows, or is waited for. In their order, so
+    # that of two that want the same none waits for the other.
+    list(wanted.order_by("pk").select_for_update())
+    wanted.filter(state=BuildState.DISCARDED).queue()
     wanted.update(last_used_at=timezone.now())
-    wanted.queue(Build.State.DISCARDED)
-    builds = {build.digest: build for build in wanted}
-    version.builds.add(*builds.values())
-    if any(build.state == Build.State.QUEUED for build in builds.values()):
+    found = {build.digest: build for build in wanted}
+    builds = [found[digest] for digest in kernels]
+    version.builds.add(*builds)
+    if any(build.state == BuildState.QUEUED for build in builds):
         transaction.on_commit(_ask)
-    return [builds[build.digest] for build in sorted(made, key=lambda each: list(kernels).index(each.digest))]
+    return builds
 
 
 def retry(build: Build) -> bool:
     """Have a failed build tried again; whether it had failed."""
-    queued = Build.objects.filter(pk=build.pk).queue(Build.State.FAILED)
+    queued = Build.objects.filter(pk=build.pk, state=BuildState.FAILED).queue()
     if queued:
         transaction.on_commit(_ask)
-    return queued
+    return bool(queued)
 
 
 def _ask() -> None:

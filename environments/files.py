@@ -13,7 +13,8 @@ from typing import TypeAlias
 
 import yaml
 
-from environments.packages import BadSpec, Rules, channel, conda_spec, pip_spec
+from environments.kernels import Kernel
+from environments.packages import MAX_PACKAGES, BadSpec, Rules, channel, conda_spec, pip_spec
 from submarine_site.core.errors import InvalidInput
 
 MAX_BYTES = 256 * 1024
@@ -37,6 +38,16 @@ class Declared:
     channels: tuple[str, ...] = ()
     conda: tuple[str, ...] = ()
     pip: tuple[str, ...] = ()
+
+    def kernel(self, name: str) -> Kernel:
+        """Return it as a kernel of this name."""
+        return Kernel(
+            name=name,
+            display_name=name,
+            channels=self.channels,
+            conda=self.conda,
+            pip=self.pip,
+        )
 
 
 Check: TypeAlias = Callable[[str, Rules], str]
@@ -253,13 +264,22 @@ def _read_pyproject(text: str, rules: Rules) -> Declared:
         raise _refused("[project] has no dependencies.")
     if not isinstance(asked, list) or not all(isinstance(each, str) for each in asked):
         raise _refused("The dependencies of [project] are no list of texts.")
+    if len(asked) > MAX_PACKAGES:
+        raise _refused(f"There are {len(asked)} dependencies; {MAX_PACKAGES} is the most.")
     faults = _Faults()
-    # Where it stands first: TOML's reader does not tell lines.
-    lines = [(_line_at(text, max(text.find(each), 0)), each) for each in asked]
-    pip = faults.sift(lines, pip_spec, rules)
+    pip = faults.sift(_located(text, asked), pip_spec, rules)
     faults.tell()
     name = project.get("name")
     return Declared(name=name if isinstance(name, str) else "", pip=pip)
+
+
+def _located(text: str, specs: Iterable[str]) -> Iterator[Item]:
+    """With the lines on which they stand, which TOML's reader does not tell."""
+    position = max(text.find("dependencies"), 0)
+    for spec in specs:
+        # One that is written with escapes is not found: it stands near the one before.
+        position = max(text.find(spec, position), position)
+        yield _line_at(text, position), spec
 
 
 _KINDS: Mapping[str, Callable[[str, Rules], Declared]] = {

@@ -6,12 +6,20 @@ from django.utils import timezone
 
 from environments.kernels import Kernel
 from environments.querysets import EnvironmentQuerySet
-from submarine_site.core.catalogue import CatalogueEntry
+from environments.states import UNFINISHED, BuildQuerySet, BuildState
+from submarine_site.core.catalogue import CATALOGUE_NAME, CatalogueEntry
+from submarine_site.core.resources import Resources
 
 
 class Environment(CatalogueEntry):
-    """An entry of the catalogue. What it runs is in its versions; the newest is what it offers."""
+    """An entry of the catalogue. What it runs is in its versions; the newest is what it offers.
 
+    One that is deleted stays for the runs that had it; its name is free.
+    """
+
+    name = models.CharField(
+        max_length=63, validators=[CATALOGUE_NAME], help_text="How programs call it."
+    )
     # Versions are made by `services` alone, which sets this with them.
     newest = models.OneToOneField(
         "EnvironmentVersion",
@@ -46,28 +54,40 @@ class Environment(CatalogueEntry):
         related_name="+",
         help_text="What to use in its place.",
     )
+    # Set with every change: who changes what is older meanwhile is told.
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
+    deleted_at = models.DateTimeField(null=True, editable=False)
 
     objects = EnvironmentQuerySet.as_manager()
+
+    class Meta(CatalogueEntry.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["name"],
+                condition=models.Q(deleted_at=None),
+                name="environment_name_unique",
+            ),
+        ]
+
+    @property
+    def etag(self) -> str:
+        """Names the state it is in, as HTTP wants it."""
+        return f'"{self.updated_at.timestamp():.6f}"'
 
 
 class Build(models.Model):
     """One kernel, built or to be built for the programs of an image; for all who need the same."""
 
-    class State(models.TextChoices):
-        QUEUED = "queued"
-        BUILDING = "building"
-        BUILT = "built"
-        FAILED = "failed"
-        DISCARDED = "discarded"
-        """Built once, and removed since. Built again from its lock when it is asked for."""
+    State = BuildState
 
     digest = models.CharField(max_length=64, unique=True)
     # `Kernel`, as JSON.
     kernel = models.JSONField()
     image = models.CharField(max_length=255)
-    state = models.CharField(max_length=16, choices=State, default=State.QUEUED)
+    state = models.CharField(max_length=16, choices=BuildState, default=BuildState.QUEUED)
     attempt = models.PositiveIntegerField(default=1)
+    # Attempts in a row that ended without a word why.
+    losses = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
@@ -79,20 +99,20 @@ class Build(models.Model):
     error = models.CharField(max_length=500, blank=True)
     log_tail = models.TextField(blank=True)
 
+    objects = BuildQuerySet.as_manager()
+
     class Meta:
         ordering = ["-created_at"]
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(
-                    state__in=["building", "built", "discarded", "failed", "queued"]
-                ),
+                condition=models.Q(state__in=sorted(BuildState.values)),
                 name="build_state_known",
             ),
         ]
         indexes = [
             models.Index(
                 fields=["state"],
-                condition=models.Q(state__in=["building", "queued"]),
+                condition=models.Q(state__in=sorted(UNFINISHED)),
                 name="build_unfinished",
             ),
         ]
@@ -131,6 +151,17 @@ class EnvironmentVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.environment} {self.number}"
+
+    def lacks(self, resources: Resources) -> str:
+        """Say what of its needs these resources leave unmet; nothing if they will do."""
+        if self.needs_gpu and not resources.gpus:
+            return "a GPU"
+        least = Resources(cpu_milli=self.smallest_cpu_milli, memory_mib=self.smallest_memory_mib)
+        if resources.cpu_milli < least.cpu_milli:
+            return f"{least.cpu} CPU"
+        if resources.memory_mib < least.memory_mib:
+            return f"{least.memory} of memory"
+        return ""
 
     @property
     def declared(self) -> tuple[Kernel, ...]:

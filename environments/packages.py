@@ -16,7 +16,8 @@ from submarine_site.core.errors import InvalidInput
 from submarine_site.core.text import clean_name
 
 MAX_KERNELS = 5
-_MOST = {"channels": 10, "conda": 200, "pip": 200}
+MAX_CHANNELS = 10
+MAX_PACKAGES = 200
 MAX_SPEC = 200
 """Characters of one package or channel."""
 
@@ -108,7 +109,8 @@ def kernel_name(raw: str) -> str:
 
 def clean_kernel(raw: Kernel, rules: Rules) -> Kernel:
     """Return the kernel with all in its normal form. Raises `InvalidInput`, by field."""
-    for field, limit in _MOST.items():
+    most = {"channels": MAX_CHANNELS, "conda": MAX_PACKAGES, "pip": MAX_PACKAGES}
+    for field, limit in most.items():
         count = len(getattr(raw, field))
         if count > limit:
             raise InvalidInput.field(field, f"There are {count}; {limit} is the most.")

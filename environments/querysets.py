@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Self
 
-from django.db.models import Q
+from django.db.models import Q, TextField
+from django.db.models.functions import Cast
 
 from submarine_site.core.catalogue import CatalogueQuerySet
 
@@ -12,8 +13,12 @@ if TYPE_CHECKING:
     from environments.models import Environment  # noqa: F401
 
 
+MAX_WORDS = 8
+"""Of a search: more of them find nothing new."""
+
+
 class EnvironmentQuerySet(CatalogueQuerySet["Environment"]):
-    """Environments of the site and of users.
+    """Environments of the site and of users. Those that are deleted are nobody's.
 
     One of the site is for everyone or for its groups; a user's for that user and its groups.
     """
@@ -30,6 +35,23 @@ class EnvironmentQuerySet(CatalogueQuerySet["Environment"]):
         """Return those that the user may change: their own, and to operators the site's."""
         return self.filter(_managed_by(user))
 
+    def listed_for(self, user: "AbstractUser") -> Self:
+        """Return those that stand in the user's catalogue."""
+        offered = _startable_by(user) & Q(hidden=False)
+        return self.filter(offered | _managed_by(user)).distinct()
+
+    def found_by(self, words: str) -> Self:
+        """Return those of which each word is in the name, the description or a package."""
+        found = self
+        for word in words.replace("\0", " ").split()[:MAX_WORDS]:
+            found = found.annotate(content=Cast("newest__kernels", TextField())).filter(
+                Q(name__icontains=word)
+                | Q(display_name__icontains=word)
+                | Q(description__icontains=word)
+                | Q(content__icontains=word)
+            )
+        return found
+
     def visible_to(self, user: "AbstractUser") -> Self:
         """Return those that the user may read: what they may start or change."""
         return self.filter(_startable_by(user) | _managed_by(user)).distinct()
@@ -37,11 +59,13 @@ class EnvironmentQuerySet(CatalogueQuerySet["Environment"]):
 
 def _startable_by(user: "AbstractUser") -> Q:
     for_everyone = Q(owner=None, groups=None)
-    return Q(enabled=True) & (for_everyone | Q(owner=user.pk) | Q(groups__in=user.groups.all()))
+    return Q(enabled=True, deleted_at=None) & (
+        for_everyone | Q(owner=user.pk) | Q(groups__in=user.groups.all())
+    )
 
 
 def _managed_by(user: "AbstractUser") -> Q:
     managed = Q(owner=user.pk)
     if user.has_perm("environments.change_environment"):
         managed |= Q(owner=None)
-    return managed
+    return managed & Q(deleted_at=None)

@@ -1,19 +1,341 @@
-"""What people may ask of environments. Pages, API, admin and commands all call these."""
+"""What people may ask of environments. Pages, API, admin and commands all call these.
 
-from environments.models import Environment, EnvironmentVersion
+A version is written once; what else there is of an environment changes under its row's lock.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.template.defaultfilters import pluralize
+from django.utils import timezone
+
+from accounts.models import User
+from environments import builds
+from environments.kernels import Kernel
+from environments.models import Build, Environment, EnvironmentVersion
+from environments.packages import Rules, clean_kernels
+from environments.usage import usage_of
+from submarine_site.core.catalogue import CATALOGUE_NAME
+from submarine_site.core.errors import DomainError, InvalidInput
+from submarine_site.core.responses import NOT_FOUND
+from submarine_site.core.text import clean_name
+
+MAX_OWN = 100
+"""How many environments one user may have."""
+
+MAX_LINE = 200
+MAX_CPU_MILLI = 10_000_000
+MAX_MEMORY_MIB = 100_000_000
+
+_IMAGE = re.compile(r"[A-Za-z0-9][\w.:/@+-]{0,254}", re.ASCII)
+# An address of the pages.
+_RESERVED = {"new"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What a version is to be. Its kernels are as people wrote them."""
+
+    image: str
+    kernels: tuple[Kernel, ...] = ()
+    needs_gpu: bool = False
+    smallest_cpu_milli: int = 0
+    smallest_memory_mib: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metadata:
+    """What of an environment may be changed. `groups` and `successor` are names."""
+
+    display_name: str
+    description: str = ""
+    groups: tuple[str, ...] = ()
+    enabled: bool = True
+    hidden: bool = False
+    deprecated: bool = False
+    deprecation: str = ""
+    successor: str = ""
+
+    @classmethod
+    def of(cls, environment: Environment) -> "Metadata":
+        return cls(
+            display_name=environment.display_name,
+            description=environment.description,
+            groups=tuple(environment.groups.order_by("name").values_list("name", flat=True)),
+            enabled=environment.enabled,
+            hidden=environment.hidden,
+            deprecated=environment.deprecated,
+            deprecation=environment.deprecation,
+            successor=environment.successor.name if environment.successor else "",
+        )
+
+
+def site_rules() -> Rules:
+    """What this site allows in a kernel."""
+    return Rules(
+        channels=tuple(settings.ENVIRONMENTS_CHANNELS),
+        allow_urls=settings.ENVIRONMENTS_ALLOW_URLS,
+    )
+
+
+def may_create(user: User, *, for_site: bool) -> bool:
+    """Whether the user may make environments of the site, or of their own."""
+    is_operator = user.has_perm("environments.add_environment")
+    return is_operator or (settings.ENVIRONMENTS_OF_USERS and not for_site)
+
+
+def images_for(user: User) -> dict[str, str]:
+    """Return the images that the user may build on, each with the environment that offers it."""
+    offered = Environment.objects.startable_by(user).filter(owner=None).select_related("newest")
+    images: dict[str, str] = {}
+    for environment in offered:
+        if environment.newest is not None:
+            images.setdefault(environment.newest.image, environment.display_name)
+    return images
+
+
+def create_environment(
+    *, actor: User, name: str, metadata: Metadata, draft: Draft, for_site: bool = False
+) -> Environment:
+    """Make an environment with its first version, whose kernels begin to be built.
+
+    Raises `InvalidInput`, or `DomainError` with `not_allowed`, `name_taken` or `too_many`.
+    """
+    if not may_create(actor, for_site=for_site):
+        raise DomainError(
+            "Environments of the site are made by operators."
+            if for_site
+            else "On this site, environments are made by operators.",
+            code="not_allowed",
+            status=403,
+        )
+    try:
+        CATALOGUE_NAME(name)
+    except ValidationError as error:
+        raise InvalidInput.field("name", error.messages[0]) from None
+    if name in _RESERVED:
+        raise InvalidInput.field("name", f"“{name}” cannot be a name.")
+    environment = Environment(name=name, owner=None if for_site else actor)
+    groups = _apply(environment, metadata, actor)
+    version = _clean(draft, environment, actor)
+    if not for_site and actor.environments.filter(deleted_at=None).count() >= MAX_OWN:
+        raise DomainError(
+            f"You have {MAX_OWN} environments, the most there may be. Delete one you do not need.",
+            code="too_many",
+        )
+    try:
+        with transaction.atomic():
+            environment.save(force_insert=True)
+            environment.groups.set(groups)
+            _add(environment, version, number=1)
+    except IntegrityError:
+        message = f"There is an environment named “{name}” already."
+        raise DomainError(message, code="name_taken", fields={"name": message}) from None
+    return environment
+
+
+def add_version(*, environment: Environment, actor: User, draft: Draft) -> EnvironmentVersion:
+    """Make the environment's next version, whose kernels begin to be built.
+
+    Raises `InvalidInput`, or `DomainError` with `not_found` once it is deleted.
+    """
+    version = _clean(draft, environment, actor)
+    with transaction.atomic():
+        environment = _locked(environment)
+        last = environment.versions.values_list("number", flat=True).first() or 0
+        _add(environment, version, number=last + 1)
+    return version
+
+
+def update_environment(
+    *, environment: Environment, actor: User, changes: Mapping[str, Any], expected: str = ""
+) -> Environment:
+    """Change what of `Metadata` the changes name.
+
+    `expected` is the etag of what the user saw. Raises `InvalidInput`, or `DomainError` with
+    `changed_meanwhile`, or `not_found` once it is deleted.
+    """
+    with transaction.atomic():
+        environment = _locked(environment)
+        if expected and expected != environment.etag:
+            raise DomainError(
+                "Someone has changed this environment meanwhile. Look at it as it is now, then "
+                "change it.",
+                code="changed_meanwhile",
+                status=412,
+            )
+        groups = _apply(environment, replace(Metadata.of(environment), **changes), actor)
+        environment.updated_at = timezone.now()
+        environment.save()
+        environment.groups.set(groups)
+    return environment
+
+
+def delete_environment(*, environment: Environment, actor: User) -> None:
+    """Delete the environment with its versions. Raises `DomainError` with `environment_in_use`.
+
+    Deleting it again changes nothing.
+    """
+    with transaction.atomic():
+        # A session that is being made holds the version that it pins.
+        list(environment.versions.select_for_update())
+        use = usage_of(environment, viewer=actor)
+        if use.sessions:
+            raise DomainError(
+                _in_use(use.sessions, use.people, use.mine), code="environment_in_use"
+            )
+        now = timezone.now()
+        Environment.objects.filter(pk=environment.pk, deleted_at=None).update(
+            deleted_at=now,
+            updated_at=now,
+            # What was built of it is wanted no more than that of other old versions.
+            newest=None,
+        )
+
+
+def retry_build(*, build: Build) -> None:
+    """Have a build that failed tried again; any other is left as it is."""
+    with transaction.atomic():
+        builds.retry(build)
 
 
 def seed_environment(
     *, name: str, display_name: str, image: str, description: str = "", position: int = 0
 ) -> Environment:
     """Make an environment of the site, with nothing in it but its image, unless it is there."""
-    environment, is_new = Environment.objects.get_or_create(
-        name=name,
-        defaults={"display_name": display_name, "description": description, "position": position},
-    )
-    if is_new:
-        environment.newest = EnvironmentVersion.objects.create(
-            environment=environment, number=1, image=image
+    with transaction.atomic():
+        environment, is_new = Environment.objects.get_or_create(
+            name=name,
+            deleted_at=None,
+            defaults={
+                "display_name": display_name,
+                "description": description,
+                "position": position,
+            },
         )
-        environment.save(update_fields=["newest"])
+        if is_new:
+            _add(environment, EnvironmentVersion(environment=environment, image=image), number=1)
     return environment
+
+
+def _locked(environment: Environment) -> Environment:
+    found = Environment.objects.select_for_update().filter(pk=environment.pk, deleted_at=None)
+    if (locked := found.first()) is None:
+        raise DomainError(NOT_FOUND, code="not_found", status=404)
+    return locked
+
+
+def _add(environment: Environment, version: EnvironmentVersion, *, number: int) -> None:
+    """Save the version as the newest. Requires the environment's row to be held."""
+    version.environment = environment
+    version.number = number
+    version.save(force_insert=True)
+    environment.newest = version
+    environment.updated_at = timezone.now()
+    environment.save(update_fields=["newest", "updated_at"])
+    if version.kernels:
+        builds.ensure(version)
+
+
+def _apply(environment: Environment, metadata: Metadata, actor: User) -> Collection[Group]:
+    """Put what was said into the row, unsaved; the groups that it is to be for."""
+    environment.display_name = clean_name(
+        metadata.display_name or environment.name, field="display_name"
+    )
+    environment.description = _line("description", metadata.description)
+    environment.enabled = metadata.enabled
+    environment.hidden = metadata.hidden
+    environment.deprecated = metadata.deprecated
+    environment.deprecation = _line("deprecation", metadata.deprecation)
+    environment.successor = _successor(environment, metadata.successor, actor)
+    return _groups(environment, metadata.groups, actor)
+
+
+def _successor(environment: Environment, name: str, actor: User) -> Environment | None:
+    if not name:
+        return None
+    if environment.successor is not None and environment.successor.name == name:
+        return environment.successor
+    successor = Environment.objects.visible_to(actor).called(name)
+    if successor is None or successor.pk == environment.pk:
+        raise InvalidInput.field("successor", "There is no such environment to take its place.")
+    return successor
+
+
+def _groups(environment: Environment, names: Iterable[str], actor: User) -> Collection[Group]:
+    """The groups of these names: an operator's choice, or of those that the owner is in."""
+    wanted = set(names)
+    groups = Group.objects.filter(name__in=[name for name in wanted if "\0" not in name])
+    if environment.owner_id is not None:
+        # One that it is for already stays, also when its owner is in it no more.
+        groups = groups.filter(Q(user=actor) | Q(pk__in=environment.groups.all())).distinct()
+    if missing := sorted(wanted - {group.name for group in groups}):
+        raise InvalidInput.field("groups", f"There is no group “{missing[0]}” that you may choose.")
+    return groups
+
+
+def _clean(draft: Draft, environment: Environment, actor: User) -> EnvironmentVersion:
+    """The version that was drafted, unsaved."""
+    kernels = clean_kernels(draft.kernels, site_rules())
+    for field, most in (
+        ("smallest_cpu_milli", MAX_CPU_MILLI),
+        ("smallest_memory_mib", MAX_MEMORY_MIB),
+    ):
+        if not 0 <= getattr(draft, field) <= most:
+            raise InvalidInput.field(field, f"A number from 0 to {most} is needed.")
+    return EnvironmentVersion(
+        image=_image(draft.image, environment, actor),
+        kernels=[kernel.as_json() for kernel in kernels],
+        needs_gpu=draft.needs_gpu,
+        smallest_cpu_milli=draft.smallest_cpu_milli,
+        smallest_memory_mib=draft.smallest_memory_mib,
+        note=_line("note", draft.note),
+        created_by=actor,
+    )
+
+
+def _image(raw: str, environment: Environment, actor: User) -> str:
+    """An image: operators may name any, users have those that the site's environments have."""
+    image = raw.strip()
+    if environment.owner_id is None:
+        if not _IMAGE.fullmatch(image):
+            raise InvalidInput.field("image", "This is not the name of an image.")
+        return image
+    images = images_for(actor)
+    if not images:
+        raise InvalidInput.field("image", "No image is offered to you to build on.")
+    if image and image not in images:
+        offered = ", ".join(images)
+        raise InvalidInput.field("image", f"The images that you may build on: {offered}.")
+    return image or next(iter(images))
+
+
+def _line(field: str, raw: str) -> str:
+    """A text of one line, or none."""
+    text = " ".join(raw.split())
+    if len(text) > MAX_LINE:
+        raise InvalidInput.field(
+            field, f"The text has {len(text)} characters; {MAX_LINE} is the most."
+        )
+    if not text.isprintable():
+        raise InvalidInput.field(field, "The text holds a character that cannot be shown.")
+    return text
+
+
+def _in_use(sessions: int, people: int, mine: Collection[str]) -> str:
+    """Why it cannot be deleted, and where it is in use."""
+    count = f"{sessions} session{pluralize(sessions)}"
+    people_have = f"{people} {'person has' if people == 1 else 'people have'}"
+    said = f"It is in use by {count} that {people_have}."
+    if mine:
+        names = ", ".join(f"“{name}”" for name in mine)
+        said += f" Yours: {names}."
+    return f"{said} Delete those sessions first, or hide the environment."

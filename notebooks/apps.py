@@ -1,6 +1,7 @@
 from django.apps import AppConfig
 from django.core.checks import register
 
+from environments import building
 from notebooks.checks import (
     gateway_has_its_own_host,
     kubernetes_settings_can_be_used,
@@ -12,7 +13,16 @@ class NotebooksConfig(AppConfig):
     name = "notebooks"
 
     def ready(self) -> None:
-        """Have the settings checked with everything else that is."""
+        """Have the settings checked with everything else that is, and builds find their builder."""
+        # They have rows, which are ready by now.
+        from accounts import uses  # noqa: PLC0415
+        from environments import usage  # noqa: PLC0415
+        from notebooks import selectors  # noqa: PLC0415
+        from notebooks.builds import HOST  # noqa: PLC0415
+
         register(local_backend_is_accepted)
         register(gateway_has_its_own_host)
         register(kubernetes_settings_can_be_used)
+        building.register(HOST)
+        usage.register(selectors.usage_of)
+        uses.register(selectors.uses_by)

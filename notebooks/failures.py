@@ -57,6 +57,22 @@ REASONS: dict[str, Reason] = {
         mender=Mender.USER,
         advice="It was ended from outside. Files are safe. Start it again.",
     ),
+    "environment_build_failed": Reason(
+        title="The environment could not be built",
+        mender=Mender.USER,
+        advice=(
+            "The log of the build is on the environment's page. Mend its packages in a new "
+            "version, or have the build tried again there."
+        ),
+    ),
+    "no_environment_store": Reason(
+        title="There is no store for environments",
+        mender=Mender.OPERATOR,
+        advice=(
+            "Choose an environment without packages of its own; an operator has to give the "
+            "cluster a store for the others."
+        ),
+    ),
     "start_refused": Reason(
         title="The server could not be started",
         mender=Mender.OPERATOR,
@@ -71,6 +87,23 @@ REASONS: dict[str, Reason] = {
         title="The home is in use",
         mender=Mender.NOBODY,
         advice="It is removed when what uses it has ended.",
+    ),
+    "secret_unreadable": Reason(
+        title="A secret could not be decrypted",
+        mender=Mender.USER,
+        advice=(
+            "Store its value again on your account page, or ask an operator to bring its key back."
+        ),
+    ),
+    "secrets_too_large": Reason(
+        title="The secrets are too large",
+        mender=Mender.USER,
+        advice="Store smaller values, or pick fewer secrets for a new session.",
+    ),
+    "secret_missing": Reason(
+        title="A secret is not stored any more",
+        mender=Mender.USER,
+        advice="Store a secret of this name on your account page, and start the session again.",
     ),
     "unschedulable": Reason(
         title="No machine can hold this size",

@@ -14,11 +14,14 @@ from django.db import connection, transaction
 from django.utils import timezone
 from psycopg.types.json import Jsonb
 
+from environments.models import Build
+from environments.states import UNFINISHED, BuildState
 from notebooks.addresses import base_path
 from notebooks.backends.contract import (
     BackendError,
     BackendRefused,
     BackendUnavailable,
+    KernelMount,
     Observed,
     PhaseTime,
     RunKey,
@@ -27,10 +30,12 @@ from notebooks.backends.contract import (
 from notebooks.credentials import jupyter_token
 from notebooks.models import NotebookSession, Run
 from notebooks.phases import MAX_DETAIL, as_json
+from notebooks.picked_secrets import NOTHING_GIVEN, Given, give
 from notebooks.runs import next_run
 from notebooks.setup import Setup
 from notebooks.states import LAUNCHED, SessionStatus
 from notebooks.wiring import backend
+from submarine_site.core.errors import DomainError
 from submarine_site.core.live import announce
 from submarine_site.core.locks import AdvisoryLock, try_locks
 from submarine_site.core.placement import Placement
@@ -65,7 +70,7 @@ RETURNING news.session_id, news.owner_id
 """
 
 
-def _spec(session: NotebookSession, run: Run) -> SessionSpec:
+def _spec(session: NotebookSession, run: Run, given: Given) -> SessionSpec:
     setup = Setup.from_json(run.setup)
     return SessionSpec(
         key=run.key,
@@ -77,13 +82,22 @@ def _spec(session: NotebookSession, run: Run) -> SessionSpec:
         token=jupyter_token(run.pk),
         home=session.pk,
         placement=Placement.from_json(run.placement),
+        kernels=tuple(KernelMount(**kernel) for kernel in run.kernels),
         code=setup.code,
+        # What is secret by now is not plain, whatever it was when it was chosen.
+        variables={k: v for k, v in setup.variables.items() if k not in given.variables},
+        secrets=given.variables,
+        secret_files=given.files,
     )
 
 
 def requested(*, limit: int) -> list[RunKey]:
-    """Return the runs that wait to be begun, those first that have waited longest."""
-    waiting = NotebookSession.objects.filter(status=SessionStatus.REQUESTED)
+    """Return the runs that can be begun, those first that have waited longest: not those whose
+    environment is still being built.
+    """
+    waiting = NotebookSession.objects.filter(status=SessionStatus.REQUESTED).exclude(
+        current_run__builds__state__in=sorted(UNFINISHED)
+    )
     rows = waiting.order_by("status_changed_at").values_list("pk", "current_run__pk")
     return [RunKey(session_id, run_id) for session_id, run_id in rows[:limit]]
 
@@ -105,14 +119,14 @@ def _launch(run_ids: Collection[UUID]) -> int:
         return 0
     moved = NotebookSession.objects.transition_runs(run_ids, SessionStatus.STARTING)
     current = NotebookSession.objects.filter(current_run__in=run_ids)
-    runs = [
-        (session.current_run, _spec(session, session.current_run))
-        for session in current.filter(status=SessionStatus.STARTING).select_related(
-            "owner", "current_run"
-        )
-        if session.current_run is not None
+    starting = current.filter(status=SessionStatus.STARTING).select_related("owner", "current_run")
+    runs = _with_specs(starting, moved)
+    unbuilt = _fail_unbuilt([run for run, _ in runs])
+    free = [
+        spec
+        for run, spec in runs
+        if run.pk not in unbuilt and not (run.is_restart and _is_behind_the_lost(run))
     ]
-    free = [spec for run, spec in runs if not (run.is_restart and _is_behind_the_lost(run))]
     errors = _begin_all(free)
     # Whoever watches the backend may have seen one ready before `start` has returned.
     wanted = set(current.filter(status__in=sorted(LAUNCHED)).values_list("current_run", flat=True))
@@ -127,6 +141,50 @@ def _launch(run_ids: Collection[UUID]) -> int:
             logger.warning("run %s was not begun: %s", spec.key.run_id, error)
             hold_up(spec.key, "What runs the sessions does not answer. It is tried again.")
     return len(moved)
+
+
+def _fail_unbuilt(runs: Sequence[Run]) -> set[UUID]:
+    """Fail the runs whose environment could not be built; which those are."""
+    declared = [run for run in runs if run.kernels]
+    if not declared:
+        return set()
+    failed = Build.objects.filter(runs__in=declared, state=BuildState.FAILED)
+    causes = dict(failed.values_list("runs", "error"))
+    for run in declared:
+        if run.pk in causes:
+            fail(run.key, code="environment_build_failed", message=causes[run.pk])
+    return set(causes)
+
+
+def _with_specs(
+    starting: Iterable[NotebookSession], moved: Collection[UUID]
+) -> list[tuple[Run, SessionSpec]]:
+    """What to begin, and by what; those that cannot have their secrets fail."""
+    sessions = list(starting)
+    disclosed = give(sessions)
+    found = []
+    for session in sessions:
+        run = session.current_run
+        assert run is not None
+        given = disclosed.get(session.pk, NOTHING_GIVEN)
+        if isinstance(given, DomainError):
+            fail(run.key, code=given.code, message=given.message)
+            continue
+        if session.pk in moved:
+            _note_secrets(session, given)
+        found.append((run, _spec(session, run, given)))
+    return found
+
+
+def _note_secrets(session: NotebookSession, given: Given) -> None:
+    if given.names:
+        NotebookSession.objects.note(session, f"Given the secrets: {', '.join(given.names)}.")
+    if given.missing:
+        NotebookSession.objects.note(
+            session,
+            f"Started without secrets that are no longer stored: {', '.join(given.missing)}.",
+            code="secret_missing",
+        )
 
 
 def _begin_all(specs: Sequence[SessionSpec]) -> list[BackendError | None]:

@@ -4,6 +4,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from environments import builds
+from environments.states import UNFINISHED
 from notebooks.models import NotebookSession, Run
 
 
@@ -23,9 +24,12 @@ def next_run(session: NotebookSession, *, is_restart: bool = False) -> Run:
 
 
 def _saved(run: Run) -> Run:
+    needed = builds.ensure(run.session.environment_version) if run.kernels else []
+    if any(build.state in UNFINISHED for build in needed):
+        run.held_up = "Waiting for the environment to be built."
     run.save(force_insert=True)
-    if run.kernels:
-        run.builds.set(builds.ensure(run.session.environment_version))
+    if needed:
+        run.builds.set(needed)
     return run
 
 

@@ -1,11 +1,21 @@
 """Answers that span tables, for pages, API and gateway. Reads only."""
 
+from collections import defaultdict
 from collections.abc import Collection
 from uuid import UUID
 
+from django.db.models import Count
+
 from accounts.models import ApiToken, SignIn, User
+from accounts.uses import Uses
+from environments.models import Environment
+from environments.usage import Usage
 from notebooks.models import NotebookSession
 from notebooks.querysets import NotebookSessionQuerySet
+from notebooks.setup import Setup
+
+NAMED = 10
+"""How many of something long are named."""
 
 
 def sessions_of(user: User) -> NotebookSessionQuerySet:
@@ -36,3 +46,33 @@ def usable_by(pairs: Collection[tuple[int, UUID]]) -> frozenset[tuple[int, UUID]
         owner__is_active=True,
     ).values_list("owner_id", "pk")
     return frozenset(found) & frozenset(pairs)
+
+
+def usage_of(environment: Environment, viewer: User) -> Usage:
+    """Who uses an environment. Whose the sessions are is for operators."""
+    sessions = NotebookSession.objects.filter(
+        environment_version__environment=environment, deleted_at=None
+    )
+    counts = sessions.aggregate(sessions=Count("pk"), people=Count("owner", distinct=True))
+    mine = sessions.filter(owner=viewer).order_by("name").values_list("name", flat=True)
+    owners = sessions.order_by("owner__username").values_list("owner__username", flat=True)
+    sees_people = viewer.has_perm("notebooks.view_notebooksession")
+    return Usage(
+        **counts,
+        mine=tuple(mine[:NAMED]),
+        owners=tuple(owners.distinct()[:NAMED]) if sees_people else (),
+    )
+
+
+def uses_by(owner: User) -> Uses:
+    """Which of their sessions pick which of their secrets and git credentials."""
+    secrets: defaultdict[str, list[str]] = defaultdict(list)
+    credentials: defaultdict[UUID, list[str]] = defaultdict(list)
+    sessions = NotebookSession.objects.visible_to(owner).exclude(setup={}).order_by("name")
+    for name, kept in sessions.values_list("name", "setup"):
+        setup = Setup.from_json(kept)
+        for secret in setup.secrets:
+            secrets[secret].append(name)
+        for credential in {source.credential for source in setup.code if source.credential}:
+            credentials[credential].append(name)
+    return Uses(of_secrets=secrets, of_git_credentials=credentials)

@@ -23,6 +23,7 @@ from environments.models import Environment, EnvironmentVersion
 from notebooks import tasks
 from notebooks.addresses import enter_url
 from notebooks.models import NotebookSession
+from notebooks.picked_secrets import refuse_others
 from notebooks.runs import first_run, next_run
 from notebooks.setup import NOTHING, Setup, checked
 from notebooks.states import LAUNCHED, SessionStatus
@@ -84,7 +85,9 @@ def create_session(
     clean = clean_name(name) if name else suggest_name(owner)
     chosen_profile = _choose_profile(owner, profile)
     version = _choose_environment(owner, environment)
+    _refuse_too_small(chosen_profile, version)
     chosen_setup = checked(setup)
+    refuse_others(owner, chosen_setup)
     try:
         with transaction.atomic():
             session = NotebookSession(
@@ -139,6 +142,30 @@ def rename_session(*, session: NotebookSession, name: str, actor: User) -> Noteb
     return session
 
 
+def take_newest_environment(*, session: NotebookSession, actor: User) -> NotebookSession:
+    """Have the session's next start use the newest version of its environment.
+
+    What runs goes on as it is. Raises `InvalidInput` when the environment can no longer be chosen,
+    or `DomainError` with `not_found` once the session is deleted.
+    """
+    with transaction.atomic():
+        session = _locked(session)
+        _refuse_deleted(session)
+        pinned = _pinned_version(session)
+        newest = pinned.environment.newest
+        if newest is not None and newest.pk != pinned.pk:
+            _refuse_too_small(session.profile, newest)
+            NotebookSession.objects.filter(pk=session.pk).update(environment_version=newest)
+            session.environment_version = newest
+            NotebookSession.objects.note(
+                session,
+                f"Takes version {newest.number} of its environment at the next start, after "
+                f"version {pinned.number}.",
+                actor=actor,
+            )
+    return session
+
+
 def start_session(*, session: NotebookSession, actor: User) -> NotebookSession:
     """Start a session that has stopped or failed; one that runs or starts is left as it is.
 
@@ -155,8 +182,9 @@ def start_session(*, session: NotebookSession, actor: User) -> NotebookSession:
                 "The session is stopping. Start it when it has stopped.",
                 code="session_stopping",
             )
-        _choose_profile(session.owner, session.profile.name)
+        profile = _choose_profile(session.owner, session.profile.name)
         session.environment_version = _pinned_version(session)
+        _refuse_too_small(profile, session.environment_version)
         run = next_run(session)
         NotebookSession.objects.transition(
             session.pk, SessionStatus.REQUESTED, actor=actor, current_run_id=run.pk
@@ -270,6 +298,15 @@ def _choose_environment(user: User, name: str) -> EnvironmentVersion:
         raise InvalidInput.field("environment", "There is no such environment that you may use.")
     environment.newest.environment = environment
     return environment.newest
+
+
+def _refuse_too_small(profile: ResourceProfile, version: EnvironmentVersion) -> None:
+    if lacking := version.lacks(profile.resources):
+        raise InvalidInput.field(
+            "profile",
+            f"The environment “{version.environment}” needs {lacking}; the size “{profile}” has "
+            f"{profile.resources}. Choose a larger one.",
+        )
 
 
 def _pinned_version(session: NotebookSession) -> EnvironmentVersion:

@@ -1,25 +1,27 @@
 """What a session starts with beyond its size and environment.
 
 Chosen by its owner, kept with the session for its next start, frozen with each run. It holds no
-secret: of those it has the ids alone.
+secret: of those it has the names alone.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
-from notebooks import code_sources
+from notebooks import code_sources, variables
 from notebooks.backends.contract import CodeSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
     """`opens` is the file, below the home, that the pages open when the session is ready; empty:
-    none.
+    none. `secrets` are the names of its owner's own.
     """
 
     code: tuple[CodeSource, ...] = ()
     opens: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """What a JSON column can hold, for `from_json`. Of nothing it is empty."""
@@ -28,6 +30,10 @@ class Setup:
             kept["code"] = [source.as_json() for source in self.code]
         if self.opens:
             kept["opens"] = self.opens
+        if self.variables:
+            kept["variables"] = dict(self.variables)
+        if self.secrets:
+            kept["secrets"] = list(self.secrets)
         return kept
 
     @classmethod
@@ -36,6 +42,8 @@ class Setup:
         return cls(
             code=tuple(CodeSource.from_json(source) for source in kept.get("code", ())),
             opens=kept.get("opens", ""),
+            variables=kept.get("variables", {}),
+            secrets=tuple(kept.get("secrets", ())),
         )
 
 
@@ -49,4 +57,6 @@ def checked(setup: Setup) -> Setup:
     return Setup(
         code=code_sources.checked(setup.code),
         opens=code_sources.checked_path(setup.opens, "opens"),
+        variables=variables.checked(setup.variables),
+        secrets=variables.checked_picks(setup.secrets),
     )

@@ -5,6 +5,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.routers import DefaultRouter
 
 from accounts import api as accounts
+from environments import api as environments
 from notebooks import web
 from notebooks.api import views as api
 
@@ -23,7 +24,8 @@ router = Router()
 router.APIRootView = api.Root
 router.register("sessions", api.SessionViewSet, basename="session")
 router.register("profiles", api.ProfileViewSet, basename="profile")
-router.register("environments", api.EnvironmentViewSet, basename="environment")
+router.register("environments", environments.EnvironmentViewSet, basename="environment")
+router.register("builds", environments.BuildViewSet, basename="build")
 router.register("tokens", api.TokenViewSet, basename="token")
 router.register("secrets", accounts.SecretViewSet, basename="secret")
 router.register("git-credentials", accounts.GitCredentialViewSet, basename="git-credential")

@@ -28,15 +28,17 @@ from django.views.decorators.http import require_GET, require_http_methods
 from django.views.decorators.vary import vary_on_headers
 
 from accounts.middleware import sign_in_id
-from accounts.models import User
+from accounts.models import User, UserSecret
 from accounts.requests import user_of
 from environments.models import Environment
 from notebooks import launch_view, memory, selectors, services
 from notebooks.addresses import session_url
 from notebooks.logs import log_of
 from notebooks.models import NotebookSession
+from notebooks.setup import Setup
 from notebooks.states import SessionStatus
 from notebooks.tickets import Credential
+from notebooks.variables_form import VariablesForm
 from quotas.models import ResourceProfile
 from submarine_site.core.errors import DomainError
 from submarine_site.core.live import changes
@@ -118,11 +120,15 @@ def new_session(request: HttpRequest) -> HttpResponse:
             "environment", environments[0].name if environments else ""
         ),
     }
+    variables = VariablesForm.of_post(request.POST)
     refusal: DomainError | None = None
     if request.method == "POST":
         try:
             created = services.create_session(
-                owner=user, idempotency_key=request.POST.get("key", ""), **chosen
+                owner=user,
+                idempotency_key=request.POST.get("key", ""),
+                setup=Setup(variables=variables.variables(), secrets=tuple(variables.picked)),
+                **chosen,
             )
         except DomainError as error:
             refusal = error
@@ -134,6 +140,8 @@ def new_session(request: HttpRequest) -> HttpResponse:
         "profiles": profiles,
         "environments": environments,
         "chosen": chosen,
+        "variables": variables,
+        "secrets": UserSecret.objects.visible_to(user).defer("sealed"),
         "refusal": refusal,
         # Two clicks on one form are one session.
         "key": secrets.token_urlsafe(16),

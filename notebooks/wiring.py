@@ -1,13 +1,22 @@
-"""Chooses the backend that the settings name. The only place that knows them all."""
+"""Chooses the backend that the settings name, and the builder that goes with it. The only place
+that knows them all.
+"""
 
+import os
 from functools import cache
 
 from django.conf import settings
 
+from environments.builder.request import Site
+from environments.building import Builder
 from notebooks.backends.contract import Backend
 from notebooks.backends.fake import FakeBackend
+from notebooks.backends.fake_builder import FakeBuilder
 from notebooks.backends.kubernetes.config import read_site
 from notebooks.backends.local.backend import LocalBackend
+from notebooks.backends.local.builds import LocalBuilder
+
+_PROXIES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
 
 
 @cache
@@ -31,3 +40,21 @@ def backend() -> Backend:
             return FakeBackend()
         case unknown:
             raise ValueError(f"SUBMARINE_BACKEND: there is no backend {unknown!r}")
+
+
+@cache
+def builder() -> Builder:
+    """Return this process's builder."""
+    limits = settings.BUILDS
+    site = Site(
+        indexes=limits["indexes"],
+        environment={name: os.environ[name] for name in _PROXIES if name in os.environ},
+        ca=limits["ca_certificates"],
+        seconds=limits["seconds"],
+        size_bytes=limits["size_mib"] * 1024**2,
+    )
+    match settings.BACKEND:
+        case "local":
+            return LocalBuilder(data=settings.DATA_DIR, site=site, memory_mib=limits["memory_mib"])
+        case _:
+            return FakeBuilder()

@@ -11,6 +11,7 @@ from accounts.models import User
 from environments.models import Environment
 from notebooks import wiring
 from notebooks.backends.fake import FakeBackend
+from notebooks.backends.fake_builder import FakeBuilder
 from quotas.models import ResourceProfile
 from submarine_site.core import redis
 from tests import factories
@@ -40,6 +41,16 @@ def backend() -> Iterator[FakeBackend]:
     assert isinstance(fake, FakeBackend)
     yield fake
     wiring.backend.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def builder() -> Iterator[FakeBuilder]:
+    """The builder that the service uses, empty at each test."""
+    wiring.builder.cache_clear()
+    fake = wiring.builder()
+    assert isinstance(fake, FakeBuilder)
+    yield fake
+    wiring.builder.cache_clear()
 
 
 @pytest.fixture

@@ -22,9 +22,10 @@ class Site:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One kernel. Channels are names or addresses. `lock`: what an earlier build of it had installed, to have the same again.
+    """One kernel. Channels are names or addresses.
 
-    `memory_mib` bounds each process where nothing else does; 0: it is bounded by others.
+    `lock`: what an earlier build of it had installed, to have the same again. `memory_mib` bounds
+    each process where nothing else does; 0: it is bounded by others.
     """
 
     folder: str

@@ -6,8 +6,7 @@ from rest_framework import serializers
 
 from accounts.models import ApiToken, User
 from accounts.services import DEFAULT_LIFE, LONGEST_LIFE
-from environments.models import Environment
-from notebooks.backends.contract import Phase, PhaseTime
+from notebooks.backends.contract import SECRETS_FOLDER, Phase, PhaseTime
 from notebooks.models import NotebookSession, Run, SessionEvent
 from notebooks.states import SessionStatus
 from quotas.models import ResourceProfile
@@ -19,14 +18,6 @@ class ProfileSerializer(serializers.ModelSerializer[ResourceProfile]):
     class Meta:
         model = ResourceProfile
         fields = ["name", "display_name", "description", "cpu_milli", "memory_mib", "gpus"]
-
-
-class EnvironmentSerializer(serializers.ModelSerializer[Environment]):
-    image = serializers.CharField(source="newest.image", read_only=True)
-
-    class Meta:
-        model = Environment
-        fields = ["name", "display_name", "description", "image"]
 
 
 class PhaseSerializer(serializers.Serializer[PhaseTime]):
@@ -41,6 +32,8 @@ class RunSerializer(serializers.ModelSerializer[Run]):
 
     phases = PhaseSerializer(source="steps", many=True, read_only=True)
 
+    environment_version = serializers.IntegerField(source="environment_number", read_only=True)
+
     class Meta:
         model = Run
         fields = [
@@ -51,6 +44,7 @@ class RunSerializer(serializers.ModelSerializer[Run]):
             "memory_mib",
             "gpus",
             "environment_name",
+            "environment_version",
             "image",
             "created_at",
             "ready_at",
@@ -74,8 +68,24 @@ class SessionSerializer(serializers.ModelSerializer[NotebookSession]):
     owner = serializers.CharField(source="owner.username", read_only=True)
     profile = serializers.CharField(source="profile.name", read_only=True)
     environment = serializers.CharField(source="environment.name", read_only=True)
+    environment_version = serializers.IntegerField(
+        source="environment_version.number", read_only=True
+    )
+    newest_environment_version = serializers.IntegerField(
+        source="environment.newest.number", read_only=True, allow_null=True, default=None
+    )
     status = serializers.ChoiceField(choices=SessionStatus.choices, read_only=True)
     reason = ReasonSerializer(source="explanation", read_only=True, allow_null=True)
+    variables = serializers.DictField(
+        source="setup.variables", child=serializers.CharField(), read_only=True, default=dict
+    )
+    secrets = serializers.ListField(
+        source="setup.secrets",
+        child=serializers.CharField(),
+        read_only=True,
+        default=list,
+        help_text="The names of those that were picked.",
+    )
     run = RunSerializer(source="current_run", read_only=True, allow_null=True)
 
     class Meta:
@@ -89,6 +99,10 @@ class SessionSerializer(serializers.ModelSerializer[NotebookSession]):
             "reason",
             "profile",
             "environment",
+            "environment_version",
+            "newest_environment_version",
+            "variables",
+            "secrets",
             "created_at",
             "last_activity_at",
             "run",
@@ -102,6 +116,17 @@ class SessionCreateSerializer(StrictSerializer):
     environment = serializers.CharField(max_length=63)
     name = serializers.CharField(
         required=False, trim_whitespace=False, help_text=f"At most {MAX_NAME} characters."
+    )
+    variables = serializers.DictField(
+        child=serializers.CharField(allow_blank=True, trim_whitespace=False),
+        required=False,
+        help_text="Environment variables. What must not be seen is stored as a secret.",
+    )
+    secrets = serializers.ListField(
+        child=serializers.CharField(trim_whitespace=False),
+        required=False,
+        help_text="Names of your secrets: each is there as a variable, or as a file in the folder "
+        f"`${SECRETS_FOLDER}`.",
     )
 
 

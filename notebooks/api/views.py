@@ -28,12 +28,12 @@ from accounts import services as accounts
 from accounts.middleware import sign_in_id
 from accounts.models import ApiToken, User
 from accounts.requests import user_of
-from environments.models import Environment
 from notebooks import selectors, services
 from notebooks.addresses import session_url
 from notebooks.api import serializers
 from notebooks.logs import log_of
 from notebooks.models import NotebookSession, SessionEvent
+from notebooks.setup import Setup
 from notebooks.states import SessionStatus
 from notebooks.tickets import Credential
 from quotas.models import ResourceProfile
@@ -81,17 +81,6 @@ class ProfileViewSet(CatalogueViewSet[ResourceProfile]):
     serializer_class = serializers.ProfileSerializer
 
 
-@extend_schema_view(
-    list=extend_schema(summary="List the environments you may choose"),
-    retrieve=extend_schema(summary="Read an environment"),
-)
-class EnvironmentViewSet(CatalogueViewSet[Environment]):
-    """The environments that operators offer you."""
-
-    queryset = Environment.objects.select_related("newest")
-    serializer_class = serializers.EnvironmentSerializer
-
-
 class SessionFilter(django_filters.FilterSet):
     """Which sessions to list."""
 
@@ -121,6 +110,7 @@ _TAKEN: dict[str, type[Serializer[Any]]] = {
     "partial_update": serializers.SessionUpdateSerializer,
     "start": serializers.NothingSerializer,
     "stop": serializers.NothingSerializer,
+    "update_environment": serializers.NothingSerializer,
     "open": serializers.OpenSerializer,
 }
 
@@ -165,9 +155,13 @@ class SessionViewSet(
     )
     def create(self, request: Request) -> Response:
         chosen = _valid(serializers.SessionCreateSerializer, request)
+        setup = Setup(
+            variables=chosen.pop("variables", {}), secrets=tuple(chosen.pop("secrets", ()))
+        )
         created = services.create_session(
             owner=user_of(request),
             idempotency_key=request.headers.get("Idempotency-Key", ""),
+            setup=setup,
             **chosen,
         )
         answer = serializers.SessionSerializer(
@@ -214,6 +208,18 @@ class SessionViewSet(
         _valid(serializers.NothingSerializer, request)
         services.stop_session(session=session, actor=user_of(request))
         return self._answer(session.pk, status.HTTP_202_ACCEPTED)
+
+    @extend_schema(
+        summary="Have the next start use the newest version of the environment",
+        request=None,
+        responses=serializers.SessionSerializer,
+    )
+    @action(detail=True, methods=["post"], url_path="update-environment")
+    def update_environment(self, request: Request, **_: Any) -> Response:
+        session = self.get_object()
+        _valid(serializers.NothingSerializer, request)
+        services.take_newest_environment(session=session, actor=user_of(request))
+        return self._answer(session.pk, status.HTTP_200_OK)
 
     @extend_schema(
         summary="Get an address that opens a running session in a browser",

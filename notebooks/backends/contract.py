@@ -21,6 +21,9 @@ from uuid import UUID
 from submarine_site.core.placement import Placement
 from submarine_site.core.resources import Resources
 
+SECRETS_FOLDER = "SUBMARINE_SECRETS"
+"""The variable that says where a session's secret files are."""
+
 
 class BackendError(Exception):
     """A backend did not do what it was asked. `code` is one of the catalogue in `failures`."""
@@ -90,13 +93,27 @@ class GitAccess:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KernelMount:
+    """A kernel that was built: where it is in the store, and what Jupyter calls it."""
+
+    digest: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionSpec:
     """All that a backend needs to start one run.
 
     `base_url` is the path Jupyter serves under, with a slash at both ends. `token` is the Jupyter
     token of this run: never put it on a command line, into a pod spec or a log. `home` is the
-    volume mounted as the home and working folder. `git_access` are the credentials that `code`
-    names: as secret as the token.
+    volume mounted as the home and working folder. `kernels` are beside the server's own one, the
+    first is that of new notebooks; what they are made of cannot be written to. `git_access` are
+    the credentials that `code` names: as secret as the token.
+
+    `variables` are put into the server's environment, and `secrets` likewise, as secret as the
+    token; what the backend itself sets there stays. `secret_files` are, by their names, files that
+    the server alone can read, in the folder that the variable `SECRETS_FOLDER` names, until the
+    run ends.
     """
 
     key: RunKey
@@ -108,8 +125,12 @@ class SessionSpec:
     token: str = field(repr=False)
     home: UUID
     placement: Placement = field(default_factory=Placement)
+    kernels: tuple[KernelMount, ...] = ()
     code: tuple[CodeSource, ...] = ()
     git_access: Mapping[UUID, GitAccess] = field(default_factory=dict, repr=False)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secret_files: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class RunState(StrEnum):

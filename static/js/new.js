@@ -11,6 +11,21 @@ function show() {
 
 form?.addEventListener("change", show);
 
+// More rows than the page came with. Each is like the last, and empty.
+for (const button of document.querySelectorAll("[data-add-row]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const rows = button.parentElement.querySelectorAll("[data-row]");
+    const row = rows[rows.length - 1].cloneNode(true);
+    for (const field of row.children) {
+      field.value = "";
+      field.setAttribute("aria-label", field.ariaLabel.replace(/\d+$/, rows.length + 1));
+    }
+    button.before(row);
+    row.firstElementChild.focus();
+  });
+}
+
 // A page that comes back from the browser's cache asks for another session.
 addEventListener("pageshow", (event) => {
   if (!event.persisted || !form) return;

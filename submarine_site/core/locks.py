@@ -16,6 +16,7 @@ class AdvisoryLock(IntEnum):
     TIDY = 4_801_003
     SESSION = 4_801_004
     """Of one session each."""
+    BUILDS = 4_801_005
 
 
 @contextmanager

@@ -27,6 +27,7 @@ NOTEBOOK_CONTAINER = "notebook"
 HOME_VOLUME = "home"
 SHARED_MEMORY_VOLUME = "shared-memory"
 CONFIG_VOLUME = "jupyter-config"
+SECRETS_VOLUME = "session-secrets"
 OWN_ENVIRONMENT = frozenset(
     {
         "CPU_LIMIT",
@@ -36,6 +37,7 @@ OWN_ENVIRONMENT = frozenset(
         "JUPYTER_RUNTIME_DIR",
         "JUPYTER_TOKEN",
         "MEM_LIMIT",
+        "SUBMARINE_SECRETS",
     }
 )
 """Environment variables of the notebook container that the service sets."""
@@ -200,12 +202,13 @@ _FILES = {
     "optional": flag,
     "items": items(record(required={"key": _TEXT, "path": _TEXT}, optional={"mode": _MODE})),
 }
+_OWN_VOLUMES = frozenset({HOME_VOLUME, SHARED_MEMORY_VOLUME, CONFIG_VOLUME, SECRETS_VOLUME})
 # Of the kinds of volumes that the restricted standard allows, those that need nothing of the node
 # and give no token of the cluster away.
 _VOLUME = record(
     required={
         "name": unless(
-            lambda name: name in {HOME_VOLUME, SHARED_MEMORY_VOLUME, CONFIG_VOLUME},
+            _OWN_VOLUMES.__contains__,
             "The service has a volume of this name.",
             DNS_LABEL,
         )
@@ -235,7 +238,12 @@ FOLDER = unless(
     "This folder is the system's.",
     text(rf"(/{_STEP})+", what="an absolute path such as /data/raw, without .. and colons"),
 )
-_OWN_FOLDERS = ("/etc/submarine-notebooks/", "/tmp/jupyter-runtime/", "/var/run/secrets/")  # noqa: S108
+_OWN_FOLDERS = (
+    "/etc/submarine-notebooks/",
+    "/etc/submarine-secrets/",
+    "/tmp/jupyter-runtime/",  # noqa: S108
+    "/var/run/secrets/",
+)
 _MOUNT_PATH = unless(
     lambda path: any(
         f"{path}/".startswith(own) or own.startswith(f"{path}/") for own in _OWN_FOLDERS

@@ -70,6 +70,14 @@ KUBERNETES: dict[str, str | None] = {
     "pod_patch": env.str("SUBMARINE_KUBERNETES_POD_PATCH", default=None),
 }
 
+# What environments may be of: whether users have their own, which channels of conda may be used
+# (the first where none is named), and whether pip packages may be given by URL.
+ENVIRONMENTS_OF_USERS: bool = env.bool("SUBMARINE_ENVIRONMENTS_OF_USERS", default=True)
+ENVIRONMENTS_CHANNELS: list[str] = env.list(
+    "SUBMARINE_ENVIRONMENTS_CHANNELS", default=["conda-forge"]
+)
+ENVIRONMENTS_ALLOW_URLS: bool = env.bool("SUBMARINE_ENVIRONMENTS_ALLOW_URLS", default=False)
+
 # The git repositories that sessions start with: `notebooks.backends.fetcher.request.Rules`.
 CODE: dict[str, Any] = {
     "seconds": env.int("SUBMARINE_CODE_SECONDS", default=300),
@@ -80,6 +88,17 @@ CODE: dict[str, Any] = {
     "known_hosts": env.str("SUBMARINE_CODE_KNOWN_HOSTS", default=""),
     "ca_certificates": env.str("SUBMARINE_CODE_CA_CERTIFICATES", default=""),
 }
+
+# How environments are built: where packages come from, and how far a build may go.
+BUILDS: dict[str, Any] = {
+    "indexes": tuple(env.list("SUBMARINE_BUILD_INDEXES", default=[])),
+    "ca_certificates": env.str("SUBMARINE_BUILD_CA_CERTIFICATES", default=""),
+    "seconds": env.int("SUBMARINE_BUILD_SECONDS", default=1800),
+    "size_mib": env.int("SUBMARINE_BUILD_SIZE_MIB", default=20 * 1024),
+    "memory_mib": env.int("SUBMARINE_BUILD_MEMORY_MIB", default=4096),
+}
+# How long a build is kept that no session uses and that is not of the newest version.
+BUILDS_KEPT = timedelta(days=env.int("SUBMARINE_BUILDS_KEPT_DAYS", default=30))
 
 # How long a session may take to answer, without progress, before it has failed.
 START_TIMEOUT = timedelta(seconds=env.int("SUBMARINE_START_TIMEOUT", default=120))
@@ -278,12 +297,23 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 # How often a worker looks at everything.
 POLL_INTERVAL = timedelta(seconds=5)
+# How often builds are looked at: whoever follows a log sees it so late.
+BUILDS_INTERVAL = timedelta(seconds=2)
 CELERY_BEAT_SCHEDULE = {
     "reconcile": {
         "task": "notebooks.tasks.reconcile_all",
         "schedule": POLL_INTERVAL,
         # Ticks that could not be run in time are of no use.
         "options": {"expires": POLL_INTERVAL.total_seconds()},
+    },
+    "builds": {
+        "task": "environments.tasks.advance",
+        "schedule": BUILDS_INTERVAL,
+        "options": {"expires": BUILDS_INTERVAL.total_seconds()},
+    },
+    "unused builds": {
+        "task": "environments.tasks.discard_unused",
+        "schedule": timedelta(hours=1),
     },
     "tidy": {"task": "notebooks.tasks.tidy", "schedule": timedelta(minutes=5)},
     "clean up": {"task": "accounts.tasks.clean_up", "schedule": timedelta(hours=1)},

@@ -90,7 +90,7 @@ def test_so_is_one_in_the_format_of_openssh(tmp_path: Path) -> None:
         written(ED25519)[:-80],
         written(ED25519) * 100,
         ssh_keys.generate().public,
-        written(rsa.generate_private_key(65537, 1024), PKCS1),
+        written(rsa.generate_private_key(65537, 1024), PKCS1),  # noqa: S505
         written(ec.generate_private_key(ec.SECP256K1()), PKCS8),
         written(x25519.X25519PrivateKey.generate(), PKCS8),
     ],

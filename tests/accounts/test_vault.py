@@ -1,4 +1,4 @@
-"""What users entrust: kept encrypted, for the right person and host, and opened only for a start."""
+"""What users entrust: kept encrypted, for the right person and host, opened for a start alone."""
 
 from collections.abc import Iterator
 from uuid import uuid4

@@ -128,7 +128,7 @@ def test_a_match_spec_is_taken_in_its_normal_form(written: str, normal: str) -> 
         "https://evil.example.com/x::pandas",
         "evil::pandas",
         "x" * 201,
-        "ｐandas",
+        "\uff50andas",
     ],
 )
 def test_what_is_no_match_spec_is_refused(written: str) -> None:

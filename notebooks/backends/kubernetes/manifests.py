@@ -8,7 +8,7 @@ from decimal import ROUND_UP, Decimal
 from ipaddress import ip_network
 from uuid import UUID
 
-from notebooks.backends.contract import SessionSpec
+from notebooks.backends.contract import SECRETS_FOLDER, SessionSpec
 from notebooks.backends.kubernetes import inside, names
 from notebooks.backends.kubernetes.api import Json
 from notebooks.backends.kubernetes.config import SiteConfig
@@ -18,6 +18,7 @@ from submarine_site.core.pod_shapes import (
     CONFIG_VOLUME,
     HOME_VOLUME,
     NOTEBOOK_CONTAINER,
+    SECRETS_VOLUME,
     SHARED_MEMORY_VOLUME,
 )
 
@@ -25,6 +26,7 @@ CONTAINER = NOTEBOOK_CONTAINER
 PORT = 8888
 TOKEN_KEY = "token"  # noqa: S105
 RUNTIME_DIR = "/tmp/jupyter-runtime"  # noqa: S108
+SECRETS_PATH = "/etc/submarine-secrets"
 MAX_ANNOTATION = 200
 NODE_LOST_SECONDS = 60
 """How long a pod waits for a lost node to come back."""
@@ -93,7 +95,9 @@ def pod(spec: SessionSpec, site: SiteConfig) -> Json:
         },
     }
     sidecar = {"imagePullPolicy": site.image_pull_policy, "securityContext": CONFINED}
-    return apply(made, (site.pod_patch, placement.pod_patch), sidecar=sidecar)
+    # What the user asks for gives way to what operators say, and that to what stands above.
+    patches = (_asked_for(spec), site.pod_patch, placement.pod_patch)
+    return apply(made, patches, sidecar=sidecar)
 
 
 def secret(spec: SessionSpec, site: SiteConfig) -> Json:
@@ -107,8 +111,21 @@ def secret(spec: SessionSpec, site: SiteConfig) -> Json:
         },
         "type": "Opaque",
         "immutable": True,
-        "stringData": {TOKEN_KEY: spec.token, **inside.FILES},
+        "stringData": {
+            TOKEN_KEY: spec.token,
+            **inside.FILES,
+            **{_variable_key(name): value for name, value in spec.secrets.items()},
+            **{_file_key(name): text for name, text in spec.secret_files.items()},
+        },
     }
+
+
+def _variable_key(name: str) -> str:
+    return f"variable.{name}"
+
+
+def _file_key(name: str) -> str:
+    return f"file.{name}"
 
 
 def claim(volume_id: UUID, site: SiteConfig) -> Json:
@@ -197,6 +214,33 @@ def _notebook(spec: SessionSpec, site: SiteConfig) -> Json:
             {"name": SHARED_MEMORY_VOLUME, "mountPath": "/dev/shm"},  # noqa: S108
             {"name": CONFIG_VOLUME, "mountPath": inside.FOLDER, "readOnly": True},
         ],
+    }
+
+
+def _asked_for(spec: SessionSpec) -> Json:
+    """The user's own variables and files, in the form of a patch."""
+    own = names.run_name(spec.key)
+    # `$(NAME)` in a value would stand for that variable.
+    env: list[Json] = [
+        {"name": name, "value": value.replace("$", "$$")} for name, value in spec.variables.items()
+    ]
+    env += [
+        {"name": name, "valueFrom": {"secretKeyRef": {"name": own, "key": _variable_key(name)}}}
+        for name in spec.secrets
+    ]
+    if not spec.secret_files:
+        return {"env": env}
+    items = [{"key": _file_key(name), "path": name} for name in spec.secret_files]
+    return {
+        "env": [*env, {"name": SECRETS_FOLDER, "value": SECRETS_PATH}],
+        "volumes": [
+            {
+                "name": SECRETS_VOLUME,
+                # In memory on the node.
+                "secret": {"secretName": own, "items": items, "defaultMode": 0o400},
+            }
+        ],
+        "volumeMounts": [{"name": SECRETS_VOLUME, "mountPath": SECRETS_PATH, "readOnly": True}],
     }
 
 

@@ -28,6 +28,7 @@ from notebooks.backends.contract import (
     SessionSpec,
 )
 from notebooks.backends.local import jupyter, processes, shim
+from notebooks.backends.local.builds import store
 from notebooks.backends.local.homes import Homes
 from notebooks.backends.local.logs import tail
 from notebooks.backends.local.runs import Request, Run, Runs, State, locked, private_folder
@@ -66,6 +67,7 @@ class LocalBackend:
         self._jupyter = jupyter.absolute()
         self._runs = Runs(data=data.absolute(), runtime=runtime.absolute())
         self._homes = Homes(data=data.absolute())
+        self._store = store(data.absolute())
         self._watch = runtime.absolute() / "watch.sock"
 
     def start(self, spec: SessionSpec) -> None:
@@ -156,10 +158,18 @@ class LocalBackend:
                     grace=STOP_GRACE,
                 ),
             )
+            run.write_secrets(spec.secret_files)
             _spawn_shim(
                 run,
                 lock,
-                jupyter.environment(self._jupyter, spec, home=home, runtime=run.sockets),
+                jupyter.environment(
+                    self._jupyter,
+                    spec,
+                    home=home,
+                    runtime=run.sockets,
+                    secrets=run.secrets,
+                    store=self._store,
+                ),
             )
 
     def _is_in_use(self, home: Path) -> bool:

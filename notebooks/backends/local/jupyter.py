@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from notebooks.backends.contract import SessionSpec
+from notebooks.backends.contract import SECRETS_FOLDER, SessionSpec
 from notebooks.backends.local.processes import MARK
 
 # What a session may know of the service's own environment.
@@ -32,7 +32,7 @@ INHERITED = frozenset(
 
 def command(jupyter: Path, spec: SessionSpec, *, home: Path, socket: Path) -> list[str]:
     """The command line. It wins over configuration files; the token is not in it."""
-    options = {
+    options: dict[str, object] = {
         "ServerApp.sock": socket,
         "ServerApp.base_url": spec.base_url,
         "ServerApp.root_dir": home,
@@ -49,10 +49,14 @@ def command(jupyter: Path, spec: SessionSpec, *, home: Path, socket: Path) -> li
         "LabApp.news_url": None,
         "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
     }
+    if spec.kernels:
+        options["MultiKernelManager.default_kernel_name"] = spec.kernels[0].name
     return [str(jupyter), *(f"--{name}={value}" for name, value in options.items())]
 
 
-def environment(jupyter: Path, spec: SessionSpec, *, home: Path, runtime: Path) -> dict[str, str]:
+def environment(
+    jupyter: Path, spec: SessionSpec, *, home: Path, runtime: Path, secrets: Path, store: Path
+) -> dict[str, str]:
     inherited = {
         name: value
         for name, value in os.environ.items()
@@ -61,10 +65,16 @@ def environment(jupyter: Path, spec: SessionSpec, *, home: Path, runtime: Path) 
     # The service's own tools come before the system's in its path, and are not for users.
     service = Path(sys.prefix, "bin")
     path = [folder for folder in os.get_exec_path() if Path(folder) != service]
-    return inherited | {
+    own = {
         "HOME": str(home),
         "PATH": os.pathsep.join([str(jupyter.parent), *path]),
         "JUPYTER_RUNTIME_DIR": str(runtime),
         "JUPYTER_TOKEN": spec.token,
         MARK: str(spec.key.run_id),
     }
+    if spec.kernels:
+        folders = [str(store / kernel.digest / "share/jupyter") for kernel in spec.kernels]
+        own["JUPYTER_PATH"] = os.pathsep.join(folders)
+    if spec.secret_files:
+        own[SECRETS_FOLDER] = str(secrets)
+    return {**inherited, **spec.variables, **spec.secrets, **own}

@@ -1,4 +1,6 @@
-"""Processes of a run that outlived its shim, found by the mark in their environment."""
+"""Processes of a run or a build that outlived who looked after them, found by the mark in their
+environment.
+"""
 
 from contextlib import suppress
 from uuid import UUID
@@ -8,12 +10,12 @@ import psutil
 MARK = "SUBMARINE_RUN_ID"
 
 
-def leftovers(run_id: UUID) -> list[psutil.Process]:
+def leftovers(of: UUID | str) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         # Another user's, or ended meanwhile.
         with suppress(psutil.Error, OSError):
-            if process.environ().get(MARK) == str(run_id):
+            if process.environ().get(MARK) == str(of):
                 found.append(process)
     return found
 

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -83,6 +83,19 @@ class Run:
     @property
     def socket(self) -> Path:
         return self.sockets / "jupyter.sock"
+
+    @property
+    def secrets(self) -> Path:
+        """Where its secret files are: removed with the sockets."""
+        return self.sockets / "secrets"
+
+    def write_secrets(self, files: Mapping[str, str]) -> None:
+        """Write files that this user alone can read. Another try writes them again."""
+        for name, text in files.items():
+            private_folder(self.secrets)
+            file = os.open(self.secrets / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(file, "w", encoding="utf-8", newline="") as opened:
+                opened.write(text)
 
     def request(self) -> Request | None:
         return Request.read(self.folder / shim.RUN)

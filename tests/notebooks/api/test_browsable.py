@@ -19,7 +19,12 @@ def offered(browser: Client, address: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("address", "fields"),
-    [("sessions", ["profile", "environment", "name"]), ("tokens", ["name", "expires_in_days"])],
+    [
+        ("sessions", ["profile", "environment", "name", "variables", "secrets"]),
+        ("tokens", ["name", "expires_in_days"]),
+        ("secrets", ["name", "kind", "value"]),
+        ("git-credentials", ["name", "kind", "hosts", "username", "secret"]),
+    ],
 )
 def test_the_form_to_create_has_the_fields_that_are_taken(
     browser: Client, address: str, fields: list[str]

@@ -50,6 +50,8 @@ def test_a_session_is_created(api: APIClient, ada: User) -> None:
         "reason": None,
         "profile": "small",
         "environment": "notebook-env",
+        "variables": {},
+        "secrets": [],
         "created_at": time(session.created_at),
         "last_activity_at": None,
         "run": {

@@ -1,0 +1,173 @@
+"""What a worker does to builds: begin, look, record, discard.
+
+Level-triggered: each look takes every build a step further by what is seen of it, so that a lost
+message, a killed worker or a killed build costs a look. One process at a time is at it.
+"""
+
+import logging
+
+from django.conf import settings
+from django.db.models import Exists, F, OuterRef, Q
+from django.utils import timezone
+
+from environments.building import (
+    BuilderError,
+    BuilderRefused,
+    BuildProgress,
+    BuildSeen,
+    BuildSpec,
+    host,
+)
+from environments.kernels import Kernel
+from environments.models import Build, Environment
+from environments.states import BuildQuerySet, BuildState
+from submarine_site.core.locks import AdvisoryLock, try_lock
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 4
+"""How many are built at the same time; others wait in the queue."""
+
+MAX_LOSSES = 3
+"""How often an attempt may end without a word why before the build is given up."""
+
+LOG_LINES = 500
+LOG_CHARACTERS = 64 * 1024
+"""Of a log that is kept: lines may be of any length."""
+
+MAX_ERROR = 500
+
+
+def advance() -> None:
+    """Take every unfinished build a step further, and remove what was discarded."""
+    with try_lock(AdvisoryLock.BUILDS) as held:
+        if not held:
+            return
+        building = list(Build.objects.filter(state=BuildState.BUILDING))
+        free = max(0, AT_ONCE - len(building))
+        queued = Build.objects.filter(state=BuildState.QUEUED).order_by("created_at")[:free]
+        # All of them: one that has ended must not be passed over because another one did.
+        ended = [_step(build) for build in (*building, *queued)]
+        for build in Build.objects.filter(state=BuildState.DISCARDED, size_bytes__isnull=False):
+            _remove(build)
+    if any(ended):
+        host().on_end()
+
+
+def discard_unused() -> None:
+    """Discard what was built and nobody has used for long, nor could use without being asked."""
+    old = Q(state=BuildState.BUILT, last_used_at__lt=timezone.now() - settings.BUILDS_KEPT)
+    offered = Environment.objects.filter(newest__builds=OuterRef("pk"))
+    unused = Build.objects.filter(old).exclude(Exists(offered)).exclude(digest__in=host().in_use())
+    # On condition that it is still so: whoever begins to use one says so first.
+    rows = Build.objects.filter(old, pk__in=list(unused.values_list("pk", flat=True)))
+    if rows.transition(BuildState.DISCARDED):
+        advance()
+
+
+def _step(build: Build) -> bool:
+    """Do what is due; whether the build has ended by it."""
+    try:
+        return _looked_at(build)
+    except BuilderRefused as refusal:
+        return _fail(build, refusal.code, refusal.message)
+    except BuilderError as error:
+        # The next look meets it again.
+        logger.warning("build %s: %s", build, error)
+        return False
+
+
+def _looked_at(build: Build) -> bool:
+    builder = host().builder()
+    if build.state == BuildState.QUEUED:
+        _this(build).transition(BuildState.BUILDING, started_at=timezone.now())
+    seen = builder.observe(build.digest, build.attempt)
+    if seen is None:
+        builder.begin(_spec(build))
+        return False
+    _keep_log(build)
+    match seen.progress:
+        case BuildProgress.UNDER_WAY:
+            return False
+        case BuildProgress.LOST:
+            return _lost(build)
+        case BuildProgress.BUILT | BuildProgress.FAILED:
+            return _record(build, seen)
+
+
+def _record(build: Build, seen: BuildSeen) -> bool:
+    assert seen.outcome is not None
+    if seen.progress is BuildProgress.FAILED:
+        ended = _fail(build, seen.outcome.code, seen.outcome.message)
+    else:
+        ended = bool(
+            _this(build).transition(
+                BuildState.BUILT,
+                finished_at=timezone.now(),
+                size_bytes=seen.outcome.size_bytes,
+                lock=seen.outcome.lock,
+            )
+        )
+    host().builder().clear(build.digest)
+    return ended
+
+
+def _lost(build: Build) -> bool:
+    """Try once more, as a new attempt; or give it up."""
+    if build.losses + 1 >= MAX_LOSSES:
+        host().builder().clear(build.digest)
+        return _fail(
+            build,
+            "build_failed",
+            f"The build was ended from outside {MAX_LOSSES} times, the last time without a word.",
+        )
+    _this(build).update(attempt=F("attempt") + 1, losses=F("losses") + 1)
+    build.refresh_from_db(fields=["attempt", "losses"])
+    host().builder().begin(_spec(build))
+    return False
+
+
+def _fail(build: Build, code: str, message: str) -> bool:
+    return bool(
+        _this(build).transition(
+            BuildState.FAILED,
+            finished_at=timezone.now(),
+            error_code=code,
+            error=message.replace("\0", "")[:MAX_ERROR],
+        )
+    )
+
+
+def _keep_log(build: Build) -> None:
+    """Keep what it has said so far: whoever follows it reads the row."""
+    said = host().builder().log(build.digest, build.attempt, lines=LOG_LINES)
+    # PostgreSQL's text cannot hold a NUL.
+    tail = said.replace("\0", "")[-LOG_CHARACTERS:]
+    if tail and tail != build.log_tail:
+        _this(build).update(log_tail=tail)
+
+
+def _remove(build: Build) -> None:
+    try:
+        host().builder().discard(build.digest)
+    except BuilderError as error:
+        logger.warning("build %s is not removed yet: %s", build, error)
+        return
+    Build.objects.filter(pk=build.pk, state=BuildState.DISCARDED).update(size_bytes=None)
+
+
+def _this(build: Build) -> BuildQuerySet:
+    """The build, for as long as it is at the attempt that was looked at."""
+    return Build.objects.filter(pk=build.pk, attempt=build.attempt)
+
+
+def _spec(build: Build) -> BuildSpec:
+    kernel = Kernel.from_json(build.kernel)
+    return BuildSpec(
+        digest=build.digest,
+        attempt=build.attempt,
+        image=build.image,
+        kernel=kernel,
+        channels=kernel.channels,
+        lock=build.lock,
+    )

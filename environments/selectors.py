@@ -1,0 +1,48 @@
+"""Answers about environments for pages and API. Reads only."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+
+from accounts.models import User
+from environments.models import Build, Environment, EnvironmentVersion
+from environments.querysets import EnvironmentQuerySet
+from submarine_site.core.errors import DomainError
+
+
+def shown(environments: EnvironmentQuerySet) -> EnvironmentQuerySet:
+    """Return them with all that is shown of them."""
+    return environments.select_related("owner", "successor", "newest__created_by").prefetch_related(
+        "groups", "newest__builds"
+    )
+
+
+def managed(environment: Environment, user: User) -> Environment:
+    """Return the environment, which the user sees. Raises `DomainError` with `not_allowed`."""
+    if not Environment.objects.managed_by(user).filter(pk=environment.pk).exists():
+        whose = "an operator" if environment.owner_id is None else "its owner"
+        raise DomainError(
+            f"This environment is changed by {whose}.", code="not_allowed", status=403
+        )
+    return environment
+
+
+def versions_of(environment: Environment) -> QuerySet[EnvironmentVersion]:
+    """Return its versions, newest first, with all that is shown of them."""
+    return environment.versions.select_related("created_by").prefetch_related("builds")
+
+
+def builds_of(user: User) -> QuerySet[Build]:
+    """Return the builds of the environments that the user sees."""
+    visible = Environment.objects.visible_to(user)
+    return Build.objects.filter(pk__in=visible.values("versions__builds"))
+
+
+def lock_of(build: Build) -> Any:
+    """Return what was installed. Raises `DomainError` with `not_built` before it is known."""
+    if build.lock is None:
+        raise DomainError(
+            f"The build is {build.state}. What it installed is known when it is built.",
+            code="not_built",
+        )
+    return build.lock

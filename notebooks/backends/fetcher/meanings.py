@@ -1,0 +1,119 @@
+"""What git, ssh and servers mean by what they say.
+
+Part of the program that fetches code: Python 3.8 or later, and its standard library.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from notebooks.backends.fetcher import connect
+from notebooks.backends.fetcher.git import GitError
+from notebooks.backends.fetcher.outcome import Failure
+
+
+@dataclass(frozen=True)
+class _Meaning:
+    """`signs` are expressions, in small letters, of which one is found in what was said."""
+
+    code: str
+    message: str
+    signs: tuple[str, ...]
+
+
+# In the order in which they count.
+_MEANINGS = (
+    _Meaning(
+        "code_refused",
+        "The network address of {host} is not one that code may come from.",
+        (connect.REFUSED,),
+    ),
+    _Meaning(
+        "code_host_unknown",
+        "There is no host of the name {host}.",
+        (connect.UNREACHABLE, "could not resolve host"),
+    ),
+    _Meaning(
+        "code_host_unknown",
+        "The SSH host key of {host} is not the one that the site knows, or it knows none.",
+        ("host key verification failed", "remote host identification has changed"),
+    ),
+    _Meaning(
+        "code_host_unknown",
+        "The certificate of {host} is not trusted here.",
+        ("certificate", "ssl_error"),
+    ),
+    _Meaning(
+        "code_refused",
+        "{host} leads on to what is no repository by https or ssh.",
+        (r"transport '\w*' not allowed", "protocol .* not (supported|allowed|enabled|disabled)"),
+    ),
+    _Meaning(
+        "code_no_such_ref",
+        "It has no branch or tag “{ref}”. A commit is named by all of its 40 characters.",
+        (
+            "remote branch .* not found",
+            "couldn't find remote ref",
+            "not our ref",
+            "unadvertised object",
+            "not a valid sha1",
+        ),
+    ),
+    _Meaning(
+        "code_no_access",
+        "{host} gives it to nobody without the right credential, or there is no such repository.",
+        (
+            "could not read (username|password)",
+            "authentication failed",
+            "returned error: 40[13]",
+            "permission denied",
+            "access denied",
+            "access rights",
+        ),
+    ),
+    _Meaning(
+        "code_not_found",
+        "{host} has no such repository.",
+        (
+            "not found",
+            "does not exist",
+            "does not appear to be a git repository",
+            "returned error: 4(04|10)",
+        ),
+    ),
+    _Meaning(
+        "code_too_large",
+        "It is larger than the limit of {mib} MiB, or than the room in the home.",
+        ("file too large", "no space left", "disk quota exceeded"),
+    ),
+    _Meaning(
+        "code_refused",
+        "It holds what git takes for an attack.",
+        ("fsck error", "error in object", "invalid path", "refusing", "suspicious"),
+    ),
+    _Meaning(
+        "code_host_unknown",
+        "{host} does not answer.",
+        (
+            "connection (refused|timed out|reset|closed)",
+            "could not connect",
+            "failed to connect",
+            "timed out",
+            "no route to host",
+            "network is unreachable",
+            "connect tunnel failed",
+        ),
+    ),
+)
+
+
+def meaning(error: GitError, *, host: str, ref: str, mib: int) -> Failure:
+    """Say what an error of git's means: of fetching `ref` from `host`, with a limit of `mib`."""
+    said = error.said.lower()
+    for each in _MEANINGS:
+        if any(re.search(sign, said) for sign in each.signs):
+            return Failure(each.code, each.message.format(host=host, ref=ref, mib=mib))
+    lines = [line.strip() for line in error.said.splitlines() if line.strip()]
+    last = "".join(char for char in (lines or ["nothing"])[-1] if char.isprintable())
+    return Failure("code_failed", f"git ended with code {error.code} and said: {last}")

@@ -1,0 +1,105 @@
+"""An https proxy on loopback through which git makes every connection, redirects too.
+
+It looks a name up once and connects to an address that it has judged, so that no name can lead
+elsewhere the second time. What passes is encrypted from end to end.
+
+Part of the program that fetches code: Python 3.8 or later, and its standard library.
+"""
+
+from __future__ import annotations
+
+import selectors
+import socket
+from contextlib import suppress
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from threading import Thread
+from typing import Any
+
+from notebooks.backends.fetcher.addresses import Networks, Refused
+
+CONNECT_SECONDS = 15
+CHUNK = 256 * 1024
+LONGEST_LINE = 4096
+_POLL_SECONDS = 0.02
+"""How long its end may be waited for."""
+
+
+class Relay(ThreadingTCPServer):
+    """In use within `with`. `refused` and `unreachable` name the host of the last such try."""
+
+    daemon_threads = True
+    request_queue_size = 32
+
+    def __init__(self, networks: Networks) -> None:
+        super().__init__(("127.0.0.1", 0), _Tunnel)
+        self.networks = networks
+        self.refused = ""
+        self.unreachable = ""
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def __enter__(self) -> Relay:  # noqa: PYI034 - Self is not in Python 3.8
+        Thread(target=self.serve_forever, args=[_POLL_SECONDS], daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A connection that broke is git's to report."""
+
+
+class _Tunnel(StreamRequestHandler):
+    server: Relay
+    connection: socket.socket
+
+    def handle(self) -> None:
+        method, _, rest = (
+            self.rfile.readline(LONGEST_LINE).decode("ascii", "replace").partition(" ")
+        )
+        while self.rfile.readline(LONGEST_LINE).strip():
+            """Headers: nothing in them matters."""
+        host, _, port = rest.partition(" ")[0].rpartition(":")
+        if method != "CONNECT" or not port.isdigit():
+            self._answer("400 Bad Request")
+            return
+        if there := self._connect(host.strip("[]"), int(port)):
+            with there:
+                self._answer("200 Connected")
+                _join(self.connection, there)
+
+    def _connect(self, host: str, port: int) -> socket.socket | None:
+        try:
+            for address in self.server.networks.resolve(host, port):
+                with suppress(OSError):
+                    return socket.create_connection(address, CONNECT_SECONDS)
+        except Refused:
+            self.server.refused = host
+            self._answer("403 Forbidden")
+            return None
+        except (OSError, UnicodeError):
+            """Nobody knows that name."""
+        self.server.unreachable = host
+        self._answer("502 Bad Gateway")
+        return None
+
+    def _answer(self, status: str) -> None:
+        self.wfile.write(f"HTTP/1.1 {status}\r\n\r\n".encode())
+
+
+def _join(one: socket.socket, other: socket.socket) -> None:
+    """Pass on what comes from either, until one of them ends."""
+    with selectors.DefaultSelector() as selector:
+        for here, there in ((one, other), (other, one)):
+            here.settimeout(None)
+            selector.register(here, selectors.EVENT_READ, there)
+        while True:
+            for ready, _ in selector.select():
+                assert isinstance(ready.fileobj, socket.socket)
+                data = ready.fileobj.recv(CHUNK)
+                if not data:
+                    return
+                ready.data.sendall(data)

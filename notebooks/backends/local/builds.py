@@ -1,0 +1,178 @@
+"""Builds kernels as processes of this machine, into `environments` of the data folder.
+
+    environments/<digest>/          what was built; the program says what is in there
+    builds/<digest>.<attempt>/      `request.json`, `log`, `lock`: held while the build lives
+
+A build needs no other process of the service, as a run does not: whoever looks next finds it.
+"""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from environments.builder.build import clear
+from environments.builder.outcome import read_outcome
+from environments.builder.request import Site
+from environments.building import (
+    BuilderUnavailable,
+    BuildProgress,
+    BuildSeen,
+    BuildSpec,
+    ended,
+    request,
+)
+from notebooks.backends.local import detach, processes
+from notebooks.backends.local.jupyter import INHERITED
+from notebooks.backends.local.runs import locked, private_folder
+
+CHECKOUT = Path(__file__).parents[3]
+SPAWN_TIMEOUT = 30.0
+LOG_LIMIT = 4 * 1024 * 1024
+"""Of a log that is read: the outcome, with its lock, is in its last line."""
+
+
+def store(data: Path) -> Path:
+    """The folder of all that was built."""
+    return data / "environments"
+
+
+class LocalBuilder:
+    def __init__(self, *, data: Path, site: Site, memory_mib: int) -> None:
+        self._store = store(data.absolute())
+        self._builds = data.absolute() / "builds"
+        self._site = site
+        self._memory_mib = memory_mib
+
+    def begin(self, spec: BuildSpec) -> None:
+        with _errors():
+            private_folder(self._builds)
+            private_folder(self._store)
+            with locked(self._builds):
+                attempt = self._attempt(spec.digest, spec.attempt)
+                if (attempt / "log").exists():
+                    return
+                if not self._end_others(spec.digest):
+                    raise BuilderUnavailable("An earlier build of it is still being ended.")
+                self._spawn(attempt, spec)
+
+    def observe(self, digest: str, attempt: int) -> BuildSeen | None:
+        folder = self._attempt(digest, attempt)
+        with _errors():
+            if not (folder / "log").exists():
+                return None
+            if _is_alive(folder):
+                return BuildSeen(progress=BuildProgress.UNDER_WAY)
+            return ended(_read(folder))
+
+    def log(self, digest: str, attempt: int, *, lines: int) -> str:
+        with _errors():
+            said, _ = read_outcome(_read(self._attempt(digest, attempt)))
+        return "".join(said.splitlines(keepends=True)[-lines:])
+
+    def clear(self, digest: str) -> None:
+        with _errors():
+            private_folder(self._builds)
+            with locked(self._builds):
+                if not self._end_others(digest):
+                    raise BuilderUnavailable("The build is still being ended.")
+                for folder in self._attempts(digest):
+                    shutil.rmtree(folder)
+
+    def discard(self, digest: str) -> None:
+        self.clear(digest)
+        folder = self._store / digest
+        with _errors():
+            if folder.is_dir():
+                clear(folder)
+                folder.rmdir()
+
+    def _attempt(self, digest: str, attempt: int) -> Path:
+        return self._builds / f"{digest}.{attempt}"
+
+    def _attempts(self, digest: str) -> list[Path]:
+        return list(self._builds.glob(f"{digest}.*"))
+
+    def _end_others(self, digest: str) -> bool:
+        """Kill what is at this digest; whether nothing of it is left."""
+        left = processes.leftovers(digest)
+        processes.kill(left)
+        return not left and not any(map(_is_alive, self._attempts(digest)))
+
+    def _spawn(self, attempt: Path, spec: BuildSpec) -> None:
+        """Start the program, which takes over the lock and is nobody's child."""
+        private_folder(attempt)
+        asked = request(
+            spec,
+            site=self._site,
+            folder=str(self._store / spec.digest),
+            memory_mib=self._memory_mib,
+        )
+        path = attempt / "request.json"
+        path.touch(mode=0o600)
+        path.write_text(asked.as_text())
+        lock = os.open(attempt / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with (attempt / "log").open("ab") as log:
+                subprocess.run(  # noqa: S603
+                    [
+                        *(sys.executable, "-I", "-S", detach.__file__, str(lock)),
+                        *(sys.executable, "-m", "environments.builder", str(path)),
+                    ],
+                    cwd=CHECKOUT,
+                    env=_environment(spec.digest),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=[lock],
+                    start_new_session=True,
+                    timeout=SPAWN_TIMEOUT,
+                    check=True,
+                )
+        except subprocess.SubprocessError as error:
+            raise BuilderUnavailable("The build did not start.") from error
+        finally:
+            os.close(lock)
+
+
+def _environment(digest: str) -> Mapping[str, str]:
+    """Nothing of the service's secrets, and a mark by which all that it starts is found."""
+    inherited = {name: value for name, value in os.environ.items() if name.upper() in INHERITED}
+    return inherited | {"PATH": os.defpath, processes.MARK: digest}
+
+
+def _is_alive(folder: Path) -> bool:
+    try:
+        lock = os.open(folder / "lock", os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        return False
+    finally:
+        os.close(lock)
+
+
+def _read(folder: Path) -> str:
+    """The end of a log."""
+    with (folder / "log").open("rb") as log:
+        log.seek(max(0, log.seek(0, os.SEEK_END) - LOG_LIMIT))
+        return log.read().decode(errors="replace")
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise BuilderUnavailable(f"This machine did not do it: {reason}.") from error
