@@ -34,28 +34,22 @@ class PhaseSerializer(serializers.Serializer[PhaseTime]):
     detail = serializers.CharField(allow_blank=True)
 
 
-class RunSerializer(serializers.ModelSerializer[Run]):
+class RunSerializer(serializers.Serializer[Run]):
     """The present or last run, with what it was started with."""
 
-    phases = PhaseSerializer(source="steps", many=True, read_only=True)
-
-    class Meta:
-        model = Run
-        fields = [
-            "id",
-            "number",
-            "profile_name",
-            "cpu_milli",
-            "memory_mib",
-            "gpus",
-            "environment_name",
-            "image",
-            "created_at",
-            "ready_at",
-            "ended_at",
-            "exit_code",
-            "phases",
-        ]
+    id = serializers.UUIDField()
+    number = serializers.IntegerField()
+    profile_name = serializers.CharField()
+    cpu_milli = serializers.IntegerField()
+    memory_mib = serializers.IntegerField()
+    gpus = serializers.IntegerField()
+    environment_name = serializers.CharField()
+    image = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    ready_at = serializers.DateTimeField(allow_null=True)
+    ended_at = serializers.DateTimeField(allow_null=True)
+    exit_code = serializers.IntegerField(allow_null=True)
+    phases = PhaseSerializer(source="steps", many=True)
 
 
 class ReasonSerializer(serializers.Serializer[Any]):
@@ -68,29 +62,20 @@ class ReasonSerializer(serializers.Serializer[Any]):
     advice = serializers.CharField()
 
 
-class SessionSerializer(serializers.ModelSerializer[NotebookSession]):
-    owner = serializers.CharField(source="owner.username", read_only=True)
-    profile = serializers.CharField(source="profile.name", read_only=True)
-    environment = serializers.CharField(source="environment.name", read_only=True)
-    status = serializers.ChoiceField(choices=SessionStatus.choices, read_only=True)
-    reason = ReasonSerializer(source="explanation", read_only=True, allow_null=True)
-    run = RunSerializer(source="current_run", read_only=True, allow_null=True)
-
-    class Meta:
-        model = NotebookSession
-        fields = [
-            "id",
-            "name",
-            "owner",
-            "status",
-            "status_changed_at",
-            "reason",
-            "profile",
-            "environment",
-            "created_at",
-            "last_activity_at",
-            "run",
-        ]
+# These are spelled out: a model's serializer makes its fields anew for each answer, which takes
+# longer than the answer itself.
+class SessionSerializer(serializers.Serializer[NotebookSession]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    owner = serializers.CharField(source="owner.username")
+    status = serializers.ChoiceField(choices=SessionStatus.choices)
+    status_changed_at = serializers.DateTimeField()
+    reason = ReasonSerializer(source="explanation", allow_null=True)
+    profile = serializers.CharField(source="profile.name")
+    environment = serializers.CharField(source="environment.name")
+    created_at = serializers.DateTimeField()
+    last_activity_at = serializers.DateTimeField(allow_null=True)
+    run = RunSerializer(source="current_run", allow_null=True)
 
 
 class SessionCreateSerializer(StrictSerializer):
