@@ -56,7 +56,10 @@ def find_token(secret: str) -> ApiToken | None:
     """The live token with this secret, with its user."""
     if not secret.startswith(TOKEN_PREFIX):
         return None
-    return ApiToken.objects.live().select_related("user").filter(digest=digest(secret)).first()
+    try:
+        return ApiToken.objects.live().select_related("user").get(digest=digest(secret))
+    except ApiToken.DoesNotExist:
+        return None
 
 
 def revoke_token(*, token: ApiToken) -> None:

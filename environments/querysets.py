@@ -25,7 +25,7 @@ class EnvironmentQuerySet(CatalogueQuerySet["Environment"]):
 
     def startable_by(self, user: "AbstractUser") -> Self:
         """Return those that a session of the user's may be started with."""
-        return self.filter(_startable_by(user)).distinct()
+        return self.filter(self._startable_by(user))
 
     def offered_to(self, user: "AbstractUser") -> Self:
         """Return those that the user may choose for a new session."""
@@ -37,8 +37,8 @@ class EnvironmentQuerySet(CatalogueQuerySet["Environment"]):
 
     def listed_for(self, user: "AbstractUser") -> Self:
         """Return those that stand in the user's catalogue."""
-        offered = _startable_by(user) & Q(hidden=False)
-        return self.filter(offered | _managed_by(user)).distinct()
+        offered = self._startable_by(user) & Q(hidden=False)
+        return self.filter(offered | _managed_by(user))
 
     def found_by(self, words: str) -> Self:
         """Return those of which each word is in the name, the description or a package."""
@@ -54,14 +54,11 @@ class EnvironmentQuerySet(CatalogueQuerySet["Environment"]):
 
     def visible_to(self, user: "AbstractUser") -> Self:
         """Return those that the user may read: what they may start or change."""
-        return self.filter(_startable_by(user) | _managed_by(user)).distinct()
+        return self.filter(self._startable_by(user) | _managed_by(user))
 
-
-def _startable_by(user: "AbstractUser") -> Q:
-    for_everyone = Q(owner=None, groups=None)
-    return Q(enabled=True, deleted_at=None) & (
-        for_everyone | Q(owner=user.pk) | Q(groups__in=user.groups.all())
-    )
+    def _startable_by(self, user: "AbstractUser") -> Q:
+        granted = self.granted_to(user, else_if=Q(owner=None))
+        return Q(enabled=True, deleted_at=None) & (Q(owner=user.pk) | Q(granted))
 
 
 def _managed_by(user: "AbstractUser") -> Q:

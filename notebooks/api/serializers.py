@@ -27,31 +27,23 @@ class PhaseSerializer(serializers.Serializer[PhaseTime]):
     detail = serializers.CharField(allow_blank=True)
 
 
-class RunSerializer(serializers.ModelSerializer[Run]):
+class RunSerializer(serializers.Serializer[Run]):
     """The present or last run, with what it was started with."""
 
-    phases = PhaseSerializer(source="steps", many=True, read_only=True)
-
-    environment_version = serializers.IntegerField(source="environment_number", read_only=True)
-
-    class Meta:
-        model = Run
-        fields = [
-            "id",
-            "number",
-            "profile_name",
-            "cpu_milli",
-            "memory_mib",
-            "gpus",
-            "environment_name",
-            "environment_version",
-            "image",
-            "created_at",
-            "ready_at",
-            "ended_at",
-            "exit_code",
-            "phases",
-        ]
+    id = serializers.UUIDField()
+    number = serializers.IntegerField()
+    profile_name = serializers.CharField()
+    cpu_milli = serializers.IntegerField()
+    memory_mib = serializers.IntegerField()
+    gpus = serializers.IntegerField()
+    environment_name = serializers.CharField()
+    environment_version = serializers.IntegerField(source="environment_number")
+    image = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    ready_at = serializers.DateTimeField(allow_null=True)
+    ended_at = serializers.DateTimeField(allow_null=True)
+    exit_code = serializers.IntegerField(allow_null=True)
+    phases = PhaseSerializer(source="steps", many=True)
 
 
 class ReasonSerializer(serializers.Serializer[Any]):
@@ -64,49 +56,33 @@ class ReasonSerializer(serializers.Serializer[Any]):
     advice = serializers.CharField()
 
 
-class SessionSerializer(serializers.ModelSerializer[NotebookSession]):
-    owner = serializers.CharField(source="owner.username", read_only=True)
-    profile = serializers.CharField(source="profile.name", read_only=True)
-    environment = serializers.CharField(source="environment.name", read_only=True)
-    environment_version = serializers.IntegerField(
-        source="environment_version.number", read_only=True
-    )
+# These are spelled out: a model's serializer makes its fields anew for each answer, which takes
+# longer than the answer itself.
+class SessionSerializer(serializers.Serializer[NotebookSession]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    owner = serializers.CharField(source="owner.username")
+    status = serializers.ChoiceField(choices=SessionStatus.choices)
+    status_changed_at = serializers.DateTimeField()
+    reason = ReasonSerializer(source="explanation", allow_null=True)
+    profile = serializers.CharField(source="profile.name")
+    environment = serializers.CharField(source="environment.name")
+    environment_version = serializers.IntegerField(source="environment_version.number")
     newest_environment_version = serializers.IntegerField(
-        source="environment.newest.number", read_only=True, allow_null=True, default=None
+        source="environment.newest.number", allow_null=True, default=None
     )
-    status = serializers.ChoiceField(choices=SessionStatus.choices, read_only=True)
-    reason = ReasonSerializer(source="explanation", read_only=True, allow_null=True)
     variables = serializers.DictField(
-        source="setup.variables", child=serializers.CharField(), read_only=True, default=dict
+        source="setup.variables", child=serializers.CharField(), default=dict
     )
     secrets = serializers.ListField(
         source="setup.secrets",
         child=serializers.CharField(),
-        read_only=True,
         default=list,
         help_text="The names of those that were picked.",
     )
-    run = RunSerializer(source="current_run", read_only=True, allow_null=True)
-
-    class Meta:
-        model = NotebookSession
-        fields = [
-            "id",
-            "name",
-            "owner",
-            "status",
-            "status_changed_at",
-            "reason",
-            "profile",
-            "environment",
-            "environment_version",
-            "newest_environment_version",
-            "variables",
-            "secrets",
-            "created_at",
-            "last_activity_at",
-            "run",
-        ]
+    created_at = serializers.DateTimeField()
+    last_activity_at = serializers.DateTimeField(allow_null=True)
+    run = RunSerializer(source="current_run", allow_null=True)
 
 
 class SessionCreateSerializer(StrictSerializer):

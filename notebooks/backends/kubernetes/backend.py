@@ -10,12 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from threading import Lock
 from uuid import UUID
 
 from notebooks.backends.contract import (
     BackendRefused,
-    BackendUnavailable,
     Observed,
     RunKey,
     RunState,
@@ -25,17 +23,15 @@ from notebooks.backends.kubernetes import manifests
 from notebooks.backends.kubernetes.api import Api, ApiError, Json
 from notebooks.backends.kubernetes.config import SiteConfig
 from notebooks.backends.kubernetes.names import (
-    INSTALLATION,
     RUN,
     VOLUME,
     claim_name,
     pod_key,
-    policy_name,
     run_name,
     selector,
 )
+from notebooks.backends.kubernetes.objects import Objects
 from notebooks.backends.kubernetes.observer import Observer
-from notebooks.backends.kubernetes.refusals import refusal
 from notebooks.backends.kubernetes.watch import Watch
 
 logger = logging.getLogger(__name__)
@@ -58,25 +54,22 @@ class KubernetesBackend:
         self._site = site
         self._api = api
         self._observer = Observer(api)
-        self._policy_lock = Lock()
-        self._has_policy = False
+        self._objects = Objects(site, api)
 
     def start(self, spec: SessionSpec) -> None:
-        with self._policy_lock:
-            # No session runs without it. Later on, `tidy` keeps it there.
-            if not self._has_policy:
-                self._keep_policy()
+        # No session runs without it. Later on, `tidy` keeps it there.
+        self._objects.require_policy()
         name = run_name(spec.key)
-        self._create("secrets", manifests.secret(spec, self._site))
+        self._objects.create("secrets", manifests.secret(spec, self._site))
         try:
-            self._create("pods", manifests.pod(spec, self._site))
+            self._objects.create("pods", manifests.pod(spec, self._site))
         except BackendRefused:
             self._api.delete(f"secrets/{name}")
             raise
 
     def stop(self, key: RunKey) -> None:
         name = run_name(key)
-        if pod := self._ours(f"pods/{name}", RUN, key.run_id):
+        if pod := self._objects.ours(f"pods/{name}", RUN, key.run_id):
             self._remove(pod)
         ours = f"{selector(self._site.installation)},{RUN}={key.run_id}"
         for secret in self._api.get_metadata(
@@ -86,7 +79,7 @@ class KubernetesBackend:
 
     def observe(self, key: RunKey) -> Observed | None:
         name = run_name(key)
-        pod = self._ours(f"pods/{name}", RUN, key.run_id)
+        pod = self._objects.ours(f"pods/{name}", RUN, key.run_id)
         if pod is None:
             return None
         # By its name: not every controller says the uid.
@@ -132,7 +125,7 @@ class KubernetesBackend:
         """Nothing is kept: a log goes with its pod."""
 
     def tidy(self) -> None:
-        self._keep_policy()
+        self._objects.keep_policy()
         ours = selector(self._site.installation)
         # The Secrets first: of one that is listed the pod has been made by now, if there is one.
         secrets = self._api.get_metadata("secrets", labelSelector=ours)
@@ -145,7 +138,7 @@ class KubernetesBackend:
 
     def ensure_volume(self, volume_id: UUID) -> None:
         if self._site.keeps_homes:
-            self._create("persistentvolumeclaims", manifests.claim(volume_id, self._site))
+            self._objects.create("persistentvolumeclaims", manifests.claim(volume_id, self._site))
 
     def delete_volume(self, volume_id: UUID) -> None:
         if not self._site.keeps_homes:
@@ -155,29 +148,8 @@ class KubernetesBackend:
         if self._api.get_metadata("pods", labelSelector=users):
             raise BackendRefused("A session uses this volume.", code="volume_in_use")
         path = f"persistentvolumeclaims/{claim_name(volume_id)}"
-        if claim := self._ours(path, VOLUME, volume_id):
+        if claim := self._objects.ours(path, VOLUME, volume_id):
             self._api.delete(path, uid=claim["metadata"]["uid"])
-
-    def _create(self, resource: str, body: Json) -> None:
-        """Make an object, or leave the one of ours that is there already."""
-        try:
-            self._api.create(resource, body)
-        except ApiError as error:
-            exists = error.reason == "AlreadyExists"
-            # A quota is asked before the name is looked up: what is there may be called too much.
-            if exists or error.status == HTTPStatus.FORBIDDEN:
-                there = self._read(f"{resource}/{body['metadata']['name']}")
-                if exists or there:
-                    _adopt(there, body)
-                    return
-            if error.status == HTTPStatus.CONFLICT:
-                # Of a quota that many pods are counted against at once.
-                raise BackendUnavailable(f"The cluster was busy: {error.said}") from error
-            logger.warning("%s: %s", body["metadata"]["name"], error)
-            code, sentence = refusal(error.status, error.reason, error.said)
-            if resource == "persistentvolumeclaims":
-                code = "volume_refused"
-            raise BackendRefused(sentence, code=code) from error
 
     def _remove(self, pod: Json) -> None:
         metadata = pod["metadata"]
@@ -187,39 +159,6 @@ class KubernetesBackend:
         elif _has_ended(pod) or self._is_overdue(metadata["deletionTimestamp"]):
             # Where all has ended it is the record alone that is left, for up to ten seconds more.
             self._api.delete(path, uid=metadata["uid"], grace_seconds=0)
-
-    def _ours(self, path: str, label: str, of: UUID) -> Json | None:
-        """Read an object; None if there is none, or one that is not ours."""
-        found = self._read(path)
-        if found is None:
-            return None
-        labels = found["metadata"].get("labels", {})
-        ours = {INSTALLATION: self._site.installation, label: str(of)}
-        return found if ours.items() <= labels.items() else None
-
-    def _read(self, path: str) -> Json | None:
-        try:
-            return self._api.get(path)
-        except ApiError as error:
-            if error.status == HTTPStatus.NOT_FOUND:
-                return None
-            raise
-
-    def _keep_policy(self) -> None:
-        wanted = manifests.network_policy(self._site)
-        path = f"networkpolicies/{policy_name(self._site.installation)}"
-        try:
-            there = self._read(path)
-            if there is None:
-                self._api.create("networkpolicies", wanted)
-            elif there["spec"] != wanted["spec"]:
-                _adopt(there, wanted)
-                self._api.replace(path, wanted)
-        except ApiError as error:
-            # Another process was first.
-            if error.status != HTTPStatus.CONFLICT:
-                raise
-        self._has_policy = True
 
     def _is_unclear(self, pod: Json, seen: Observed) -> bool:
         """Whether its events matter. Of a young start the watcher tells, and in a rush of them
@@ -234,19 +173,6 @@ class KubernetesBackend:
 
     def _age(self, of: Json) -> timedelta:
         return self._api.now() - _time(of["metadata"]["creationTimestamp"])
-
-
-def _adopt(there: Json | None, body: Json) -> None:
-    """Take what is there for what was to be made; refuse if it is another's."""
-    wanted = body["metadata"]
-    if there is None or "deletionTimestamp" in there["metadata"]:
-        raise BackendUnavailable("What was there before is still being removed.")
-    labels = there["metadata"].get("labels", {})
-    if not wanted["labels"].items() <= labels.items():
-        raise BackendRefused(
-            f"There is something of another's in the cluster under the name {wanted['name']}.",
-            code="start_refused",
-        )
 
 
 def _has_ended(pod: Json) -> bool:

@@ -1,0 +1,99 @@
+"""The cluster's objects of one installation: made once, and never another's."""
+
+import logging
+from http import HTTPStatus
+from threading import Lock
+from uuid import UUID
+
+from notebooks.backends.contract import BackendRefused, BackendUnavailable
+from notebooks.backends.kubernetes import manifests
+from notebooks.backends.kubernetes.api import Api, ApiError, Json
+from notebooks.backends.kubernetes.config import SiteConfig
+from notebooks.backends.kubernetes.names import INSTALLATION, policy_name
+from notebooks.backends.kubernetes.refusals import refusal
+
+logger = logging.getLogger(__name__)
+
+
+class Objects:
+    """Threads may share it."""
+
+    def __init__(self, site: SiteConfig, api: Api) -> None:
+        self._site = site
+        self._api = api
+        self._policy_lock = Lock()
+        self._has_policy = False
+
+    def create(self, resource: str, body: Json) -> None:
+        """Make an object, or leave the one of ours that is there already."""
+        try:
+            self._api.create(resource, body)
+        except ApiError as error:
+            exists = error.reason == "AlreadyExists"
+            # A quota is asked before the name is looked up: what is there may be called too much.
+            if exists or error.status == HTTPStatus.FORBIDDEN:
+                there = self.read(f"{resource}/{body['metadata']['name']}")
+                if exists or there:
+                    _adopt(there, body)
+                    return
+            if error.status == HTTPStatus.CONFLICT:
+                # Of a quota that many pods are counted against at once.
+                raise BackendUnavailable(f"The cluster was busy: {error.said}") from error
+            logger.warning("%s: %s", body["metadata"]["name"], error)
+            code, sentence = refusal(error.status, error.reason, error.said)
+            if resource == "persistentvolumeclaims":
+                code = "volume_refused"
+            raise BackendRefused(sentence, code=code) from error
+
+    def ours(self, path: str, label: str, of: UUID) -> Json | None:
+        """Read an object; None if there is none, or one that is not ours."""
+        found = self.read(path)
+        if found is None:
+            return None
+        labels = found["metadata"].get("labels", {})
+        ours = {INSTALLATION: self._site.installation, label: str(of)}
+        return found if ours.items() <= labels.items() else None
+
+    def read(self, path: str) -> Json | None:
+        try:
+            return self._api.get(path)
+        except ApiError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
+    def require_policy(self) -> None:
+        """See the NetworkPolicy of all pods there, before the first one that this process makes."""
+        with self._policy_lock:
+            if not self._has_policy:
+                self.keep_policy()
+
+    def keep_policy(self) -> None:
+        """Make the NetworkPolicy, or make it what it is to be."""
+        wanted = manifests.network_policy(self._site)
+        path = f"networkpolicies/{policy_name(self._site.installation)}"
+        try:
+            there = self.read(path)
+            if there is None:
+                self._api.create("networkpolicies", wanted)
+            elif there["spec"] != wanted["spec"]:
+                _adopt(there, wanted)
+                self._api.replace(path, wanted)
+        except ApiError as error:
+            # Another process was first.
+            if error.status != HTTPStatus.CONFLICT:
+                raise
+        self._has_policy = True
+
+
+def _adopt(there: Json | None, body: Json) -> None:
+    """Take what is there for what was to be made; refuse if it is another's."""
+    wanted = body["metadata"]
+    if there is None or "deletionTimestamp" in there["metadata"]:
+        raise BackendUnavailable("What was there before is still being removed.")
+    labels = there["metadata"].get("labels", {})
+    if not wanted["labels"].items() <= labels.items():
+        raise BackendRefused(
+            f"There is something of another's in the cluster under the name {wanted['name']}.",
+            code="start_refused",
+        )
