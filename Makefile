@@ -62,6 +62,7 @@ lock: .venv/.uv ## Choose the newest versions that fit, for every environment an
 	$(compile) --constraints requirements.lock --output-file docker/requirements.lock pyproject.toml
 	$(compile) $(slow) --output-file $(notebook)/requirements.lock $(notebook)/requirements.in
 	$(compile) --constraints $(notebook)/requirements.lock --output-file $(notebook)/kernel.lock $(notebook)/kernel.in
+	$(compile) --constraints requirements.lock --output-file $(notebook)/builder.lock $(notebook)/builder.in
 
 notebook = docker/notebook
 

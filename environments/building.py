@@ -84,8 +84,10 @@ class Builder(Protocol):
     def clear(self, digest: str) -> None:
         """Remove what is left of attempts, ending what is under way. What was built stays."""
 
-    def discard(self, digest: str) -> None:
-        """Do that, and remove from the store what was built. Perhaps later."""
+    def discard(self, digest: str, *, image: str) -> None:
+        """Do that, and remove from the store what was built with this image. Unavailable while it
+        is being removed.
+        """
 
 
 def request(spec: BuildSpec, *, site: Site, folder: str, memory_mib: int = 0) -> Request:

@@ -149,7 +149,7 @@ def _keep_log(build: Build) -> None:
 
 def _remove(build: Build) -> None:
     try:
-        host().builder().discard(build.digest)
+        host().builder().discard(build.digest, image=build.image)
     except BuilderError as error:
         logger.warning("build %s is not removed yet: %s", build, error)
         return

@@ -24,7 +24,7 @@ _NOT_IN_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{")
 
 
 @cache
-def rules() -> Rules:
+def code_rules() -> Rules:
     """The site's."""
     return Rules(**settings.CODE)
 
@@ -68,7 +68,7 @@ def _checked(source: CodeSource, field: str) -> CodeSource:
         remote = parse(url)
     except BadUrl as bad:
         raise InvalidInput.field(f"{field}.url", str(bad)) from None
-    networks = Networks.of(allowed=rules().allowed_networks, blocked=rules().blocked_networks)
+    networks = Networks.of(allowed=code_rules().allowed_networks, blocked=code_rules().blocked_networks)
     if not networks.allow_host(remote.host):
         raise InvalidInput.field(
             f"{field}.url", f"Code may not be fetched from {remote.host}: the site forbids it."

@@ -33,6 +33,7 @@ urlpatterns = [
     ),
     path("health", health, name="health"),
     path("metrics", metrics, name="metrics"),
+    path("", include("environments.urls")),
     path("", include("notebooks.urls")),
 ]
 

@@ -7,3 +7,23 @@ It needs Python 3.10 or later, `uv` and `py-rattler`, and runs where the kernel 
 stdout as it goes; the last line is the outcome (`outcome`). The folder is complete when it holds
 `complete.json`, which is written last; what a killed build has left is removed by the next.
 """
+
+from importlib.resources import files
+
+MODULES = (
+    "__init__",
+    "__main__",
+    "build",
+    "commands",
+    "conda",
+    "discard",
+    "errors",
+    "outcome",
+    "pip",
+    "request",
+)
+
+
+def sources() -> dict[str, str]:
+    """The program's own files, by their names, for where the service is not installed."""
+    return {f"{name}.py": files(__name__).joinpath(f"{name}.py").read_text() for name in MODULES}

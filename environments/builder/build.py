@@ -85,6 +85,13 @@ def clear(folder: Path) -> None:
             _remove(each)
 
 
+def discard(folder: Path) -> None:
+    """Remove the folder, if it is there."""
+    if folder.is_dir():
+        clear(folder)
+        folder.rmdir()
+
+
 def _install(request: Request, tools: Tools, prefix: Path, work: Path) -> dict[str, Any]:
     uv = find_uv_bin()
     conda: list[dict[str, Any]] = []

@@ -92,6 +92,24 @@ class GitAccess:
     ssh_key: str = field(default="", repr=False)
 
 
+class CodeStatus(StrEnum):
+    """What came of a code source at a start."""
+
+    FETCHED = "fetched"
+    KEPT = "kept"
+    """Its folder was there already, and is as it was."""
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeOutcome:
+    """`code` and `message` say why one failed; one that did not may have a message too."""
+
+    status: CodeStatus
+    code: str = ""
+    message: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KernelMount:
     """A kernel that was built: where it is in the store, and what Jupyter calls it."""
@@ -184,6 +202,9 @@ class Observed:
     from READY on. `exit_code` is set when EXITED: negative is the number of the signal that ended
     the server, as in `subprocess`. `failure_code` is the backend's own word for why it ended or
     cannot start, from the catalogue in `failures`, where it knows better than the exit code.
+
+    `code` is what came of the spec's, in its order, set from READY on; None: there is none. Where
+    it is shorter, nothing is known of the rest.
     """
 
     key: RunKey
@@ -194,6 +215,7 @@ class Observed:
     failure_code: str = ""
     failure_detail: str = ""
     waits: bool = False
+    code: tuple[CodeOutcome, ...] | None = None
 
 
 class Backend(Protocol):

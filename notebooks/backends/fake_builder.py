@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from threading import RLock
+from typing import Any
 
 from environments.builder.outcome import BuildFailed, Outcome
 from environments.building import (
@@ -60,17 +61,19 @@ class FakeBuilder:
             for key in [key for key in self._attempts if key[0] == digest]:
                 del self._attempts[key]
 
-    def discard(self, digest: str) -> None:
+    def discard(self, digest: str, *, image: str) -> None:  # noqa: ARG002
         with self._reached():
             self.clear(digest)
             self.store.pop(digest, None)
 
     # What a test makes happen.
 
-    def finish(self, digest: str, *, size_bytes: int = 4096) -> None:
+    def finish(
+        self, digest: str, *, size_bytes: int = 4096, lock: dict[str, Any] | None = None
+    ) -> None:
         """Let the build come to its end."""
         with self._lock:
-            lock = {"conda": [], "pip": [{"name": "pandas", "version": "2.0", "hashes": []}]}
+            lock = lock or {"conda": [], "pip": []}
             built = Outcome(outcome="built", size_bytes=size_bytes, lock=lock)
             self.store[digest] = built
             self._end(digest, BuildProgress.BUILT, built)

@@ -24,16 +24,20 @@ from submarine_site.core.shapes import (
 )
 
 NOTEBOOK_CONTAINER = "notebook"
+CODE_CONTAINER = "code"
 HOME_VOLUME = "home"
 SHARED_MEMORY_VOLUME = "shared-memory"
 CONFIG_VOLUME = "jupyter-config"
 SECRETS_VOLUME = "session-secrets"
+STORE_VOLUME = "environments"
+CODE_VOLUME = "code"
 OWN_ENVIRONMENT = frozenset(
     {
         "CPU_LIMIT",
         "HOME",
         "JUPYTER_CONFIG_PATH",
         "JUPYTER_NO_CONFIG",
+        "JUPYTER_PATH",
         "JUPYTER_RUNTIME_DIR",
         "JUPYTER_TOKEN",
         "MEM_LIMIT",
@@ -202,7 +206,9 @@ _FILES = {
     "optional": flag,
     "items": items(record(required={"key": _TEXT, "path": _TEXT}, optional={"mode": _MODE})),
 }
-_OWN_VOLUMES = frozenset({HOME_VOLUME, SHARED_MEMORY_VOLUME, CONFIG_VOLUME, SECRETS_VOLUME})
+_OWN_VOLUMES = frozenset(
+    {HOME_VOLUME, SHARED_MEMORY_VOLUME, CONFIG_VOLUME, SECRETS_VOLUME, STORE_VOLUME, CODE_VOLUME}
+)
 # Of the kinds of volumes that the restricted standard allows, those that need nothing of the node
 # and give no token of the cluster away.
 _VOLUME = record(
@@ -266,7 +272,9 @@ _AMOUNTS = mapping(keys=LABEL_KEY, values=QUANTITY)
 _SIDECAR = record(
     required={
         "name": unless(
-            lambda name: name == NOTEBOOK_CONTAINER, "The service has this container.", DNS_LABEL
+            {NOTEBOOK_CONTAINER, CODE_CONTAINER}.__contains__,
+            "The service has this container.",
+            DNS_LABEL,
         ),
         "image": text(r"\S+", what="the name of an image"),
     },

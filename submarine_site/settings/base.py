@@ -67,6 +67,11 @@ KUBERNETES: dict[str, str | None] = {
     "blocked_networks": env.str("SUBMARINE_KUBERNETES_BLOCKED_NETWORKS", default=None),
     "stop_seconds": env.str("SUBMARINE_KUBERNETES_STOP_SECONDS", default=None),
     "scheduler": env.str("SUBMARINE_KUBERNETES_SCHEDULER", default=None),
+    "store_size": env.str("SUBMARINE_KUBERNETES_STORE_SIZE", default=None),
+    "store_class": env.str("SUBMARINE_KUBERNETES_STORE_CLASS", default=None),
+    "store_access_mode": env.str("SUBMARINE_KUBERNETES_STORE_ACCESS_MODE", default=None),
+    "builder_image": env.str("SUBMARINE_KUBERNETES_BUILDER_IMAGE", default=None),
+    "code_image": env.str("SUBMARINE_KUBERNETES_CODE_IMAGE", default=None),
     "pod_patch": env.str("SUBMARINE_KUBERNETES_POD_PATCH", default=None),
 }
 

@@ -28,6 +28,9 @@ class Rules:
     ca_certificates: str = ""
 
 
+USUAL_RULES = Rules()
+
+
 @dataclass(frozen=True)
 class Access:
     """A credential for these hosts alone: a token with its user name, or else a private key."""

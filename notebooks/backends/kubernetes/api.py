@@ -38,7 +38,7 @@ CONNECTIONS = 32
 CLOCK_TOLERANCE = timedelta(seconds=2)
 
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-_ROOTS = {"networkpolicies": "/apis/networking.k8s.io/v1"}
+_ROOTS = {"jobs": "/apis/batch/v1", "networkpolicies": "/apis/networking.k8s.io/v1"}
 _WITHOUT_NAMESPACE = {"nodes"}
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _LATER = {HTTPStatus.UNAUTHORIZED, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}

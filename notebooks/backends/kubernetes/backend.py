@@ -57,6 +57,11 @@ class KubernetesBackend:
         self._objects = Objects(site, api)
 
     def start(self, spec: SessionSpec) -> None:
+        if spec.kernels and not self._site.has_store:
+            raise BackendRefused(
+                "This cluster has no store for environments with packages of their own.",
+                code="no_environment_store",
+            )
         # No session runs without it. Later on, `tidy` keeps it there.
         self._objects.require_policy()
         name = run_name(spec.key)

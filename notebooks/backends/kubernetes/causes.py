@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
+from notebooks.backends.code import FETCHING
 from notebooks.backends.kubernetes.hindrances import (
     DEFINITE,
     Hindrance,
@@ -20,6 +21,7 @@ from notebooks.backends.kubernetes.nodes import NodeCapacity
 from notebooks.backends.kubernetes.places import placing
 from notebooks.backends.kubernetes.pulls import is_pulling, pulling
 from notebooks.backends.kubernetes.reading import Container, Pod
+from submarine_site.core.pod_shapes import CODE_CONTAINER
 
 _MACHINE = timedelta(seconds=60)
 
@@ -33,6 +35,9 @@ def hindrance(pod: Pod, nodes: Sequence[NodeCapacity] | None) -> Hindrance | Non
     placed = pod.conditions.get("PodScheduled")
     if placed and not placed.is_true:
         return placing(pod, placed, nodes)
+    if any(each.name == CODE_CONTAINER and each.is_running for each in pod.init_containers):
+        # It keeps its own time, and ends in any case.
+        return Hindrance(waiting=FETCHING)
     container = next((each for each in pod.containers if each.is_waiting), None)
     if container is None:
         return None

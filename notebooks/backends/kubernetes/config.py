@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from notebooks.backends.fetcher.request import USUAL_RULES, Rules
 from submarine_site.core.pod_shapes import (
     BLOCKED_NETWORK,
     DNS_LABEL,
@@ -35,7 +36,10 @@ class SiteConfig:
 
     `namespace` empty: the one of the kubeconfig or of the service's own pod. `home_size` empty:
     a home goes with its pod. `storage_class` and `scheduler` empty: the cluster's own choice.
-    `gateway_peers` are NetworkPolicyPeers in the words of Kubernetes.
+    `gateway_peers` are NetworkPolicyPeers in the words of Kubernetes. `store_size` empty: there is
+    no store, and no environment with packages of its own. `builder_image` empty: each environment's
+    image has what builds it. `code_image` has Python and git, and fetches code; empty: the
+    session's own.
     """
 
     installation: str = "default"
@@ -52,7 +56,17 @@ class SiteConfig:
     blocked_networks: tuple[str, ...] = ()
     stop_seconds: int = 30
     scheduler: str = ""
+    store_size: str = ""
+    store_class: str = ""
+    store_access_mode: str = "ReadWriteMany"
+    builder_image: str = ""
+    code_image: str = ""
+    code_rules: Rules = USUAL_RULES
     pod_patch: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def has_store(self) -> bool:
+        return bool(self.store_size)
 
     @property
     def keeps_homes(self) -> bool:
@@ -144,5 +158,10 @@ _READERS: Mapping[str, Reader] = {
     "blocked_networks": _list(_text(BLOCKED_NETWORK)),
     "stop_seconds": _number(least=1, most=3600),
     "scheduler": _text_or_nothing(DNS_SUBDOMAIN),
+    "store_size": _text_or_nothing(QUANTITY),
+    "store_class": _text_or_nothing(DNS_SUBDOMAIN),
+    "store_access_mode": _text(choice("ReadWriteMany", "ReadWriteOnce")),
+    "builder_image": str,
+    "code_image": str,
     "pod_patch": _json(POD_PATCH, empty={}),
 }

@@ -4,12 +4,13 @@ Pods pass the `restricted` Pod Security Standard, whatever image and patches the
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from decimal import ROUND_UP, Decimal
 from ipaddress import ip_network
 from uuid import UUID
 
 from notebooks.backends.contract import SECRETS_FOLDER, SessionSpec
-from notebooks.backends.kubernetes import inside, names
+from notebooks.backends.kubernetes import code_step, inside, names
 from notebooks.backends.kubernetes.api import Json
 from notebooks.backends.kubernetes.config import SiteConfig
 from notebooks.backends.kubernetes.patch import apply
@@ -20,6 +21,7 @@ from submarine_site.core.pod_shapes import (
     NOTEBOOK_CONTAINER,
     SECRETS_VOLUME,
     SHARED_MEMORY_VOLUME,
+    STORE_VOLUME,
 )
 
 CONTAINER = NOTEBOOK_CONTAINER
@@ -87,7 +89,8 @@ def pod(spec: SessionSpec, site: SiteConfig) -> Json:
             # Else the namespace's Services stand in the environment, by names of their own choice.
             "enableServiceLinks": False,
             "automountServiceAccountToken": bool(placement.service_account),
-            "securityContext": _pod_security(site),
+            "securityContext": pod_security(site),
+            **({"initContainers": [_code_step(spec, site)]} if spec.code else {}),
             "containers": [_notebook(spec, site)],
             "volumes": _volumes(spec, site),
             "imagePullSecrets": [{"name": name} for name in site.image_pull_secrets],
@@ -116,6 +119,7 @@ def secret(spec: SessionSpec, site: SiteConfig) -> Json:
             **inside.FILES,
             **{_variable_key(name): value for name, value in spec.secrets.items()},
             **{_file_key(name): text for name, text in spec.secret_files.items()},
+            **(code_step.secret_files(spec, site) if spec.code else {}),
         },
     }
 
@@ -203,6 +207,7 @@ def _notebook(spec: SessionSpec, site: SiteConfig) -> Json:
                 "name": "JUPYTER_TOKEN",
                 "valueFrom": {"secretKeyRef": {"name": names.run_name(spec.key), "key": TOKEN_KEY}},
             },
+            *_kernel_path(spec),
         ],
         "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
         "resources": _resources(spec),
@@ -213,7 +218,34 @@ def _notebook(spec: SessionSpec, site: SiteConfig) -> Json:
             {"name": HOME_VOLUME, "mountPath": site.home_path},
             {"name": SHARED_MEMORY_VOLUME, "mountPath": "/dev/shm"},  # noqa: S108
             {"name": CONFIG_VOLUME, "mountPath": inside.FOLDER, "readOnly": True},
+            *(
+                # Of the store what is its own: the others may hold what others alone may see.
+                {
+                    "name": STORE_VOLUME,
+                    "mountPath": f"{STORE_PATH}/{kernel.digest}",
+                    "subPath": kernel.digest,
+                    "readOnly": True,
+                }
+                for kernel in spec.kernels
+            ),
         ],
+    }
+
+
+def _kernel_path(spec: SessionSpec) -> list[Json]:
+    """Where Jupyter looks for kernels before it looks elsewhere."""
+    folders = [f"{STORE_PATH}/{kernel.digest}/share/jupyter" for kernel in spec.kernels]
+    return [{"name": "JUPYTER_PATH", "value": ":".join(folders)}] if folders else []
+
+
+def _code_step(spec: SessionSpec, site: SiteConfig) -> Json:
+    # No more than the server itself, so that it asks for nothing beyond.
+    without_gpus = replace(spec, resources=replace(spec.resources, gpus=0))
+    return {
+        **code_step.container(spec, site),
+        "imagePullPolicy": site.image_pull_policy,
+        "resources": _resources(without_gpus),
+        "securityContext": CONFINED,
     }
 
 
@@ -245,7 +277,7 @@ def _asked_for(spec: SessionSpec) -> Json:
 
 
 def _command(spec: SessionSpec, site: SiteConfig) -> list[str]:
-    options = {
+    options: dict[str, object] = {
         # All addresses of both families that the pod has.
         "ServerApp.ip": "*",
         "ServerApp.port": PORT,
@@ -261,6 +293,8 @@ def _command(spec: SessionSpec, site: SiteConfig) -> list[str]:
         "LabApp.news_url": None,
         "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
     }
+    if spec.kernels:
+        options["MultiKernelManager.default_kernel_name"] = spec.kernels[0].name
     return ["jupyter", "lab", *(f"--{name}={value}" for name, value in options.items())]
 
 
@@ -297,10 +331,17 @@ def _volumes(spec: SessionSpec, site: SiteConfig) -> list[Json]:
                 "items": [{"key": name, "path": name} for name in inside.FILES],
             },
         },
+        *([code_step.volume(spec)] if spec.code else []),
+        *([_store(site)] if spec.kernels else []),
     ]
 
 
-def _pod_security(site: SiteConfig) -> Json:
+def _store(site: SiteConfig) -> Json:
+    claim = {"claimName": names.store_name(site.installation)}
+    return {"name": STORE_VOLUME, "persistentVolumeClaim": claim}
+
+
+def pod_security(site: SiteConfig) -> Json:
     return {
         "runAsNonRoot": True,
         "runAsUser": site.user_id,

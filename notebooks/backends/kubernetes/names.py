@@ -10,6 +10,9 @@ INSTALLATION = "submarine-notebooks/installation"
 SESSION = "submarine-notebooks/session"
 RUN = "submarine-notebooks/run"
 VOLUME = "submarine-notebooks/volume"
+BUILD = "submarine-notebooks/build"
+BUILDS_OF = "submarine-notebooks/builds-of"
+"""Of a build's own objects, in place of `INSTALLATION`: they go by other rules than sessions'."""
 
 DISPLAY_NAME = "submarine-notebooks/name"
 OWNER = "submarine-notebooks/owner"
@@ -26,8 +29,37 @@ def claim_name(volume_id: UUID) -> str:
     return f"home-{volume_id}"
 
 
+def store_name(installation: str) -> str:
+    """The name of the PersistentVolumeClaim of all that is built."""
+    return f"{installation}-environments"
+
+
+def build_name(digest: str, attempt: int) -> str:
+    """The name of an attempt's Job, and of its Secret."""
+    return f"build-{_short(digest)}-{attempt}"
+
+
+def discard_name(digest: str) -> str:
+    """The name of the Job that removes what was built."""
+    return f"discard-{_short(digest)}"
+
+
+def build_labels(digest: str, installation: str) -> dict[str, str]:
+    return {
+        "app.kubernetes.io/name": "submarine-notebooks",
+        "app.kubernetes.io/component": "build",
+        BUILDS_OF: installation,
+        BUILD: _short(digest),
+    }
+
+
+def _short(digest: str) -> str:
+    """As much of a digest as a label can hold with ease, and more than enough to tell by."""
+    return digest[:40]
+
+
 def policy_name(installation: str) -> str:
-    """The name of the NetworkPolicy of all session pods."""
+    """The name of the NetworkPolicy of all pods, of sessions and of builds."""
     return f"{installation}-sessions"
 
 

@@ -42,6 +42,10 @@ class Container:
     exit_code: int | None = None
     is_past_startup: bool = False
 
+    @property
+    def is_running(self) -> bool:
+        return self.started_at is not None and self.finished_at is None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from notebooks.backends.contract import Observed, RunState
+from notebooks.backends.code import outcomes
+from notebooks.backends.contract import CodeOutcome, Observed, RunState
 from notebooks.backends.kubernetes.api import Json
 from notebooks.backends.kubernetes.causes import hindrance
 from notebooks.backends.kubernetes.endings import Ending, ending, taken_away
@@ -11,6 +12,7 @@ from notebooks.backends.kubernetes.manifests import PORT
 from notebooks.backends.kubernetes.nodes import NodeCapacity
 from notebooks.backends.kubernetes.phases import phases
 from notebooks.backends.kubernetes.reading import Pod, has_condition
+from submarine_site.core.pod_shapes import CODE_CONTAINER
 
 
 def is_unschedulable(pod: Json) -> bool:
@@ -65,7 +67,13 @@ def _ready(pod: Pod, now: datetime) -> Observed:
         state=RunState.READY,
         address=f"http://{host}:{PORT}",
         phases=phases(pod, ready_at=_ready_at(pod, now), ended_at=None, detail=""),
+        code=_code(pod),
     )
+
+
+def _code(pod: Pod) -> tuple[CodeOutcome, ...] | None:
+    step = next((each for each in pod.init_containers if each.name == CODE_CONTAINER), None)
+    return None if step is None else outcomes(step.message)
 
 
 def _ended(pod: Pod, end: Ending, now: datetime) -> Observed:

@@ -12,11 +12,13 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import rmtree
 from uuid import UUID
 
+from notebooks.backends.code import FETCHING, code_request, fetching_first
 from notebooks.backends.contract import (
     BackendRefused,
     BackendUnavailable,
@@ -27,11 +29,20 @@ from notebooks.backends.contract import (
     RunState,
     SessionSpec,
 )
+from notebooks.backends.fetcher.request import USUAL_RULES, Rules
 from notebooks.backends.local import jupyter, processes, shim
 from notebooks.backends.local.builds import store
 from notebooks.backends.local.homes import Homes
 from notebooks.backends.local.logs import tail
-from notebooks.backends.local.runs import Request, Run, Runs, State, locked, private_folder
+from notebooks.backends.local.runs import (
+    Request,
+    Run,
+    Runs,
+    State,
+    locked,
+    private_folder,
+    write_private,
+)
 from notebooks.backends.local.watch import watch
 
 # How long a server may take to shut its kernels down before it is killed.
@@ -60,7 +71,9 @@ SOCKET_NAME_LENGTH = len("/012345678901/kernel-01234567-0123-0123-0123-012345678
 
 
 class LocalBackend:
-    def __init__(self, *, data: Path, runtime: Path, jupyter: Path) -> None:
+    def __init__(
+        self, *, data: Path, runtime: Path, jupyter: Path, code_rules: Rules = USUAL_RULES
+    ) -> None:
         """`runtime` holds sockets, so that its path has to be short; `jupyter` is `jupyter-lab`."""
         if len(os.fsencode(runtime.absolute())) > SOCKET_PATH_LIMIT - SOCKET_NAME_LENGTH:
             raise ValueError(f"The path of the runtime folder is too long for sockets: {runtime}")
@@ -68,6 +81,7 @@ class LocalBackend:
         self._runs = Runs(data=data.absolute(), runtime=runtime.absolute())
         self._homes = Homes(data=data.absolute())
         self._store = store(data.absolute())
+        self._code_rules = code_rules
         self._watch = runtime.absolute() / "watch.sock"
 
     def start(self, spec: SessionSpec) -> None:
@@ -144,20 +158,30 @@ class LocalBackend:
         with run.lock() as lock:
             if lock is None:
                 return
+            command = jupyter.command(self._jupyter, spec, home=home, socket=run.socket)
+            if spec.code:
+                command = fetching_first(
+                    command, request=run.code_request, outcome=run.code_outcome
+                )
             self._runs.begin(
                 run,
                 Request(
                     session_id=str(spec.key.session_id),
                     run_id=str(spec.key.run_id),
                     requested_at=time.time(),
-                    argv=jupyter.command(self._jupyter, spec, home=home, socket=run.socket),
+                    argv=command,
                     home=str(home),
                     base_url=spec.base_url,
                     socket=str(run.socket),
                     watch=str(self._watch),
                     grace=STOP_GRACE,
+                    has_code=bool(spec.code),
                 ),
             )
+            if spec.code:
+                write_private(
+                    run.code_request, code_request(spec, self._code_rules, home=str(home))
+                )
             run.write_secrets(spec.secret_files)
             _spawn_shim(
                 run,
@@ -218,15 +242,26 @@ def _look(run: Run) -> Observed | None:
 
 def _observed(run: Run, state: RunState, facts: State) -> Observed:
     request = run.request()
+    has_code = request is not None and request.has_code
+    fetched = run.fetched() if has_code else None
+    is_fetching = has_code and fetched is None and facts.ready is None
+    if fetched or is_fetching:
+        # The shim's child becomes the server when it is done with the code.
+        facts = replace(facts, starting_server=fetched and fetched.at)
+    phases = tuple(_phases(request.requested_at, facts)) if request else ()
+    if is_fetching:
+        phases = (*phases[:-1], replace(phases[-1], detail=FETCHING))
     lost = state is RunState.EXITED and facts.ended is None
     return Observed(
         key=run.key,
         state=state,
         address=f"unix:{run.socket}" if state is RunState.READY else "",
-        phases=tuple(_phases(request.requested_at, facts)) if request else (),
+        phases=phases,
         exit_code=facts.exit_code,
         failure_code="server_lost" if lost else "",
         failure_detail="The process that looked after the server was killed." if lost else "",
+        waits=is_fetching,
+        code=fetched.outcomes if fetched else () if has_code and facts.ready else None,
     )
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from environments.builder.build import clear
+from environments.builder.build import discard
 from environments.builder.outcome import read_outcome
 from environments.builder.request import Site
 from environments.building import (
@@ -83,13 +83,10 @@ class LocalBuilder:
                 for folder in self._attempts(digest):
                     shutil.rmtree(folder)
 
-    def discard(self, digest: str) -> None:
+    def discard(self, digest: str, *, image: str) -> None:  # noqa: ARG002
         self.clear(digest)
-        folder = self._store / digest
         with _errors():
-            if folder.is_dir():
-                clear(folder)
-                folder.rmdir()
+            discard(self._store / digest)
 
     def _attempt(self, digest: str, attempt: int) -> Path:
         return self._builds / f"{digest}.{attempt}"

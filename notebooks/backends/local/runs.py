@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Self
 from uuid import UUID
 
-from notebooks.backends.contract import RunKey
+from notebooks.backends.code import outcomes
+from notebooks.backends.contract import CodeOutcome, RunKey
 from notebooks.backends.local import shim
 
 # Random in every version of UUID in use, unlike the beginning; short for a socket's path.
@@ -61,6 +62,7 @@ class Request:
     socket: str
     watch: str
     grace: float
+    has_code: bool = False
 
     @classmethod
     def read(cls, path: Path) -> Self | None:
@@ -69,6 +71,14 @@ class Request:
             return cls(**json.loads(path.read_bytes()))
         except (FileNotFoundError, ValueError, TypeError):
             return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """What came of a run's code, and since when that is known, in seconds since the epoch."""
+
+    outcomes: tuple[CodeOutcome, ...]
+    at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +103,27 @@ class Run:
         """Write files that this user alone can read. Another try writes them again."""
         for name, text in files.items():
             private_folder(self.secrets)
-            file = os.open(self.secrets / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(file, "w", encoding="utf-8", newline="") as opened:
-                opened.write(text)
+            write_private(self.secrets / name, text)
+
+    @property
+    def code_request(self) -> Path:
+        """What the program that fetches code is asked. It removes it: there are secrets in it."""
+        return self.sockets / "code-request.json"
+
+    @property
+    def code_outcome(self) -> Path:
+        """What it answered, when it was done."""
+        return self.folder / "code.json"
+
+    def fetched(self) -> Fetched | None:
+        """What came of its code; None: it is under way."""
+        try:
+            return Fetched(
+                outcomes=outcomes(self.code_outcome.read_text()),
+                at=self.code_outcome.stat().st_mtime,
+            )
+        except FileNotFoundError:
+            return None
 
     def request(self) -> Request | None:
         return Request.read(self.folder / shim.RUN)
@@ -185,6 +213,13 @@ def locked(folder: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
         # For the same reason as in `is_alive`.
         fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that this user alone can read."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(file, "w", encoding="utf-8", newline="") as opened:
+        opened.write(text)
 
 
 def private_folder(path: Path) -> None:

@@ -19,12 +19,12 @@ def add_wheel(
     version: str = "1.0",
     *,
     requires: Sequence[str] = (),
-    files: Mapping[str, str] | None = None,
+    files: Mapping[str, str | bytes] | None = None,
 ) -> None:
     """Put a wheel into the index: one module of its own name, unless other files are given."""
     stem = f"{name}-{version}"
     info = f"{stem}.dist-info"
-    content = {
+    content: dict[str, str | bytes] = {
         **(files or {f"{name}.py": f"VERSION = {version!r}\n"}),
         f"{info}/METADATA": "\n".join(
             ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
@@ -86,3 +86,17 @@ def _write_pages(index: Path) -> None:
         folder = index / "simple" / name
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "index.html").write_text("\n".join(links))
+
+
+@contextmanager
+def an_index(folder: Path) -> Iterator[str]:
+    """An index of what the tests of builders install, and of what they fail at."""
+    add_wheel(folder, "ipykernel")
+    add_wheel(folder, "tiny")
+    add_wheel(folder, "tiny", "2.0")
+    add_wheel(folder, "one", requires=["tiny==1.0"])
+    add_wheel(folder, "two", requires=["tiny==2.0"])
+    add_hostile_source(folder, "eater", "eaten = bytearray(8 * 1024**3)")
+    add_hostile_source(folder, "sleeper", "import signal\nsignal.pause()")
+    with served(folder) as url:
+        yield url

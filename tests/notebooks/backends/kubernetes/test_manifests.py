@@ -414,3 +414,76 @@ def test_the_standard_is_told_from_less() -> None:
         "Seccomp",
         "Volume Types",
     ]
+
+
+ENTRUSTED = replace(
+    SPEC,
+    variables={"MODE": "fast", "TRICK": "$(JUPYTER_TOKEN) $$ $HOME"},
+    secrets={"API_KEY": "hunter2-hunter2"},
+    secret_files={"key.json": "a file's text"},
+)
+
+
+def test_variables_stand_in_the_pod_and_secrets_in_the_runs_secret() -> None:
+    pod = manifests.pod(ENTRUSTED, SITE)
+    added = notebook(pod)["env"][len(notebook(manifests.pod(SPEC, SITE))["env"]) :]
+    assert added == [
+        {"name": "MODE", "value": "fast"},
+        # What the cluster makes of it is `$(JUPYTER_TOKEN) $$ $HOME` again.
+        {"name": "TRICK", "value": "$$(JUPYTER_TOKEN) $$$$ $$HOME"},
+        {
+            "name": "API_KEY",
+            "valueFrom": {"secretKeyRef": {"name": f"nb-{RUN}", "key": "variable.API_KEY"}},
+        },
+        {"name": "SUBMARINE_SECRETS", "value": "/etc/submarine-secrets"},
+    ]
+    assert pod["spec"]["volumes"][-1] == {
+        "name": "session-secrets",
+        "secret": {
+            "secretName": f"nb-{RUN}",
+            "items": [{"key": "file.key.json", "path": "key.json"}],
+            "defaultMode": 0o400,
+        },
+    }
+    assert notebook(pod)["volumeMounts"][-1] == {
+        "name": "session-secrets",
+        "mountPath": "/etc/submarine-secrets",
+        "readOnly": True,
+    }
+    assert violations(pod) == []
+    assert "hunter2" not in str(pod)
+    assert "a file's text" not in str(pod)
+    data = manifests.secret(ENTRUSTED, SITE)["stringData"]
+    assert data == {
+        "token": "s3cret",
+        **inside.FILES,
+        "variable.API_KEY": "hunter2-hunter2",
+        "file.key.json": "a file's text",
+    }
+
+
+def test_variables_give_way_to_what_operators_say_and_that_to_the_service() -> None:
+    spec = replace(
+        ENTRUSTED,
+        variables={"HOME": "/evil", "JUPYTER_TOKEN": "x", "PIP_INDEX_URL": "mine", "MODE": "mine"},
+        secrets={"TIER": "mine"},
+        placement=Placement(pod_patch={"env": [{"name": "TIER", "value": "profile's"}]}),
+    )
+    site = SiteConfig(pod_patch={"env": [{"name": "PIP_INDEX_URL", "value": "site's"}]})
+    listed = notebook(manifests.pod(spec, site))["env"]
+    env = {each["name"]: each.get("value") for each in listed}
+    assert len(env) == len(listed)
+    assert (env["HOME"], env["JUPYTER_TOKEN"]) == ("/home/jovyan", None)
+    assert (env["PIP_INDEX_URL"], env["TIER"], env["MODE"]) == ("site's", "profile's", "mine")
+
+
+def test_an_operator_cannot_take_the_place_of_the_secrets() -> None:
+    for patch in (
+        {"volumes": [{"name": "session-secrets", "emptyDir": {}}]},
+        {"env": [{"name": "SUBMARINE_SECRETS", "value": "/tmp"}]},  # noqa: S108
+        {
+            "volumes": [{"name": "a", "emptyDir": {}}],
+            "volumeMounts": [{"name": "a", "mountPath": "/etc/submarine-secrets"}],
+        },
+    ):
+        assert list(POD_PATCH(patch, "")), patch
