@@ -51,13 +51,15 @@ class KernelForm:
 
     @classmethod
     def posted(cls, index: int, request: HttpRequest) -> Self:
-        prefix = f"kernel-{index}-"
-        texts = ("name", "display_name", "channels", "conda", "pip")
-        return cls(
-            index,
-            **{each: request.POST.get(prefix + each, "") for each in texts},
-            file=request.FILES.get(f"{prefix}file"),
-        )
+        form = cls(index)
+        for each in ("name", "display_name", *_CHECKS):
+            setattr(form, each, request.POST.get(f"{form.prefix}{each}", ""))
+        form.file = request.FILES.get(f"{form.prefix}file")
+        return form
+
+    @property
+    def prefix(self) -> str:
+        return f"kernel-{self.index}-"
 
     @property
     def is_blank(self) -> bool:

@@ -152,15 +152,19 @@ class EnvironmentVersion(models.Model):
     def __str__(self) -> str:
         return f"{self.environment} {self.number}"
 
+    @property
+    def least(self) -> Resources:
+        """The smallest size that will do, beside a GPU where one is needed."""
+        return Resources(cpu_milli=self.smallest_cpu_milli, memory_mib=self.smallest_memory_mib)
+
     def lacks(self, resources: Resources) -> str:
         """Say what of its needs these resources leave unmet; nothing if they will do."""
         if self.needs_gpu and not resources.gpus:
             return "a GPU"
-        least = Resources(cpu_milli=self.smallest_cpu_milli, memory_mib=self.smallest_memory_mib)
-        if resources.cpu_milli < least.cpu_milli:
-            return f"{least.cpu} CPU"
-        if resources.memory_mib < least.memory_mib:
-            return f"{least.memory} of memory"
+        if resources.cpu_milli < self.least.cpu_milli:
+            return f"{self.least.cpu} CPU"
+        if resources.memory_mib < self.least.memory_mib:
+            return f"{self.least.memory} of memory"
         return ""
 
     @property

@@ -63,6 +63,6 @@ class EnvironmentQuerySet(CatalogueQuerySet["Environment"]):
 
 def _managed_by(user: "AbstractUser") -> Q:
     managed = Q(owner=user.pk)
-    if user.has_perm("environments.change_environment"):
+    if user.is_staff and user.has_perm("environments.change_environment"):
         managed |= Q(owner=None)
     return managed & Q(deleted_at=None)

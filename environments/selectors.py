@@ -1,10 +1,12 @@
 """Answers about environments for pages and API. Reads only."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
 
 from accounts.models import User
+from environments.kernels import Kernel
 from environments.models import Build, Environment, EnvironmentVersion
 from environments.querysets import EnvironmentQuerySet
 from submarine_site.core.errors import DomainError
@@ -30,6 +32,23 @@ def managed(environment: Environment, user: User) -> Environment:
 def versions_of(environment: Environment) -> QuerySet[EnvironmentVersion]:
     """Return its versions, newest first, with all that is shown of them."""
     return environment.versions.select_related("created_by").prefetch_related("builds")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A kernel of a version, and what is built of it."""
+
+    kernel: Kernel
+    build: Build | None
+
+
+def parts_of(version: EnvironmentVersion) -> list[Part]:
+    """Return its kernels, the default one first, each with its build."""
+    builds = {build.digest: build for build in version.builds.all()}
+    return [
+        Part(kernel=kernel, build=builds.get(kernel.digest(version.image)))
+        for kernel in version.declared
+    ]
 
 
 def builds_of(user: User) -> QuerySet[Build]:

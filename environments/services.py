@@ -88,7 +88,7 @@ def site_rules() -> Rules:
 
 def may_create(user: User, *, for_site: bool) -> bool:
     """Whether the user may make environments of the site, or of their own."""
-    is_operator = user.has_perm("environments.add_environment")
+    is_operator = user.is_staff and user.has_perm("environments.add_environment")
     return is_operator or (settings.ENVIRONMENTS_OF_USERS and not for_site)
 
 

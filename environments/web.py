@@ -68,7 +68,7 @@ def environment_page(request: HttpRequest, name: str) -> HttpResponse:
     context = {
         "environment": environment,
         "version": version,
-        "builds": version.builds.all(),
+        "parts": selectors.parts_of(version),
         "seen": _seen(version),
         "is_unfinished": _is_unfinished(version),
         "versions": selectors.versions_of(environment)[:VERSIONS_SHOWN],
@@ -91,7 +91,7 @@ def version_builds(request: HttpRequest, name: str, number: int) -> HttpResponse
     context = {
         "environment": environment,
         "version": version,
-        "builds": version.builds.all(),
+        "parts": selectors.parts_of(version),
         "seen": seen,
         "is_unfinished": _is_unfinished(version),
     }

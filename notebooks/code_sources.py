@@ -12,6 +12,7 @@ from notebooks.backends.fetcher.addresses import Networks
 from notebooks.backends.fetcher.request import Rules
 from notebooks.backends.fetcher.urls import BadUrl, Remote, parse
 from submarine_site.core.errors import InvalidInput
+from submarine_site.core.networks import CLOUD_METADATA, NOT_OF_THE_INTERNET
 
 MAX_SOURCES = 10
 MAX_REF = 200
@@ -26,7 +27,15 @@ _NOT_IN_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{")
 @cache
 def code_rules() -> Rules:
     """The site's."""
-    return Rules(**settings.CODE)
+    rules = Rules(**settings.CODE)
+    never = (*CLOUD_METADATA, *NOT_OF_THE_INTERNET)
+    return replace(rules, blocked_networks=(*never, *rules.blocked_networks))
+
+
+@cache
+def _networks() -> Networks:
+    rules = code_rules()
+    return Networks.of(allowed=rules.allowed_networks, blocked=rules.blocked_networks)
 
 
 def checked(sources: Iterable[CodeSource]) -> tuple[CodeSource, ...]:
@@ -68,14 +77,13 @@ def _checked(source: CodeSource, field: str) -> CodeSource:
         remote = parse(url)
     except BadUrl as bad:
         raise InvalidInput.field(f"{field}.url", str(bad)) from None
-    networks = Networks.of(allowed=code_rules().allowed_networks, blocked=code_rules().blocked_networks)
-    if not networks.allow_host(remote.host):
+    if not _networks().allow_host(remote.host):
         raise InvalidInput.field(
             f"{field}.url", f"Code may not be fetched from {remote.host}: the site forbids it."
         )
     if not 0 <= source.depth <= MAX_DEPTH:
         raise InvalidInput.field(f"{field}.depth", f"A number from 0 (all) to {MAX_DEPTH}.")
-    folder = checked_path(source.folder.strip() or _name_of(remote), f"{field}.folder")
+    folder = checked_path(source.folder.strip() or default_folder(remote), f"{field}.folder")
     if any(part.startswith(".") for part in folder.split("/")):
         # .git, and the user's own .jupyter, .ssh, .local and .config.
         raise InvalidInput.field(
@@ -105,7 +113,7 @@ def _checked_ref(ref: str, field: str) -> str:
     return ref
 
 
-def _name_of(remote: Remote) -> str:
+def default_folder(remote: Remote) -> str:
     """The folder that git would choose, as far as it will do."""
     name = remote.path.rstrip("/").rpartition("/")[2].rpartition(":")[2].removesuffix(".git")
     return re.sub(r"[^A-Za-z0-9._-]", "-", name).strip(".-") or "code"

@@ -222,6 +222,46 @@ REASONS: dict[str, Reason] = {
         mender=Mender.OPERATOR,
         advice="Start it again in a while; if that does not help, tell an operator.",
     ),
+    "code_not_found": Reason(
+        title="The repository does not exist",
+        mender=Mender.USER,
+        advice="Look at its URL, and at what of it you asked for.",
+    ),
+    "code_no_access": Reason(
+        title="The repository is not for everyone",
+        mender=Mender.USER,
+        advice="Choose a git credential for it; your account page keeps them.",
+    ),
+    "code_no_such_ref": Reason(
+        title="The repository has no such branch, tag or commit",
+        mender=Mender.USER,
+        advice="Look at how it is called there now.",
+    ),
+    "code_too_large": Reason(
+        title="The repository is too large",
+        mender=Mender.USER,
+        advice="Ask for one folder of it or for fewer commits, or make room in the home.",
+    ),
+    "code_host_unknown": Reason(
+        title="The code's host cannot be reached or trusted",
+        mender=Mender.USER,
+        advice="Look at the host in its URL; its SSH key or certificate is an operator's to add.",
+    ),
+    "code_timed_out": Reason(
+        title="The repository took too long",
+        mender=Mender.USER,
+        advice="Ask for one folder of it or for fewer commits, or try again later.",
+    ),
+    "code_refused": Reason(
+        title="The repository was refused",
+        mender=Mender.USER,
+        advice="The message says what is in the way. Where code may come from is the site's word.",
+    ),
+    "code_failed": Reason(
+        title="The repository could not be fetched",
+        mender=Mender.OPERATOR,
+        advice="Try again; if that does not help, show the message to an operator.",
+    ),
     "service_stopped": Reason(
         title="Stopped with the service",
         mender=Mender.NOBODY,

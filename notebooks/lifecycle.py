@@ -8,6 +8,7 @@ seen and mended by the reconciler.
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -21,12 +22,15 @@ from notebooks.backends.contract import (
     BackendError,
     BackendRefused,
     BackendUnavailable,
+    CodeOutcome,
+    CodeStatus,
     KernelMount,
     Observed,
     PhaseTime,
     RunKey,
     SessionSpec,
 )
+from notebooks.code_access import git_access
 from notebooks.credentials import jupyter_token
 from notebooks.models import NotebookSession, Run
 from notebooks.phases import MAX_DETAIL, as_json
@@ -70,6 +74,13 @@ RETURNING news.session_id, news.owner_id
 """
 
 
+_NO_WORD = CodeOutcome(
+    status=CodeStatus.FAILED,
+    code="code_failed",
+    message="What fetches code ended without a word.",
+)
+
+
 def _spec(session: NotebookSession, run: Run, given: Given) -> SessionSpec:
     setup = Setup.from_json(run.setup)
     return SessionSpec(
@@ -84,6 +95,7 @@ def _spec(session: NotebookSession, run: Run, given: Given) -> SessionSpec:
         placement=Placement.from_json(run.placement),
         kernels=tuple(KernelMount(**kernel) for kernel in run.kernels),
         code=setup.code,
+        git_access=git_access(session.owner, setup.code),
         # What is secret by now is not plain, whatever it was when it was chosen.
         variables={k: v for k, v in setup.variables.items() if k not in given.variables},
         secrets=given.variables,
@@ -322,8 +334,28 @@ def record_progress(
         with connection.cursor() as cursor:
             cursor.execute(_RECORD, [list(column) for column in zip(*news, strict=True)])
             changed = cursor.fetchall()
+        _record_code({pk: seen.code for pk, seen in answered.items() if seen.code is not None})
     for session_id, owner_id in changed:
         announce(owner_id, str(session_id))
+
+
+def _record_code(seen: Mapping[UUID, Sequence[CodeOutcome]]) -> None:
+    """Keep what came of the code of these runs, and note what they started without."""
+    if not seen:
+        return
+    for run in Run.objects.filter(pk__in=seen).select_related("session"):
+        sources = Setup.from_json(run.setup).code
+        # What fetches code may have been ended before it said anything.
+        known = [*seen[run.pk], *[_NO_WORD] * len(sources)][: len(sources)]
+        run.code_outcomes = [asdict(outcome) for outcome in known]
+        run.save(update_fields=["code_outcomes"])
+        for source, outcome in zip(sources, known, strict=True):
+            if outcome.status is CodeStatus.FAILED:
+                NotebookSession.objects.note(
+                    run.session,
+                    f"Started without {source.url}: {outcome.message}",
+                    code=outcome.code,
+                )
 
 
 def adopt_address(key: RunKey, address: str) -> None:

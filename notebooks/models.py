@@ -11,7 +11,7 @@ from environments.models import Build, Environment, EnvironmentVersion
 from notebooks.backends.contract import Phase, PhaseTime, RunKey
 from notebooks.failures import Explanation, explain
 from notebooks.phases import MAX_DETAIL, from_json
-from notebooks.querysets import NotebookSessionQuerySet
+from notebooks.querysets import BookmarkQuerySet, NotebookSessionQuerySet
 from notebooks.states import ACTIVE, LAUNCHED, SessionStatus
 from quotas.models import ResourceProfile
 from submarine_site.core.resources import Resources
@@ -206,3 +206,28 @@ class SessionEvent(models.Model):
     def explanation(self) -> Explanation:
         """What the catalogue says of it. Requires that it has a code."""
         return explain(self.code, self.message)
+
+
+class Bookmark(models.Model):
+    """What a user starts sessions with time and again: names from the catalogues, and a `Setup`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="bookmarks"
+    )
+    name = models.CharField(max_length=MAX_NAME)
+    profile = models.CharField(max_length=63)
+    environment = models.CharField(max_length=63)
+    setup = models.JSONField(default=dict)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = BookmarkQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "name"], name="bookmark_name_unique")
+        ]
+
+    def __str__(self) -> str:
+        return self.name

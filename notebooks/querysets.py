@@ -16,7 +16,7 @@ from submarine_site.core.live import announce
 
 if TYPE_CHECKING:
     from accounts.models import User
-    from notebooks.models import NotebookSession
+    from notebooks.models import Bookmark, NotebookSession
 
 MAX_MESSAGE = 500
 
@@ -107,6 +107,12 @@ class NotebookSessionQuerySet(models.QuerySet["NotebookSession"]):
     def _record(self, **event: Any) -> None:
         # By name, because the model's module imports this one.
         apps.get_model("notebooks", "SessionEvent").objects.create(**event)
+
+
+class BookmarkQuerySet(models.QuerySet["Bookmark"]):
+    def visible_to(self, user: "User") -> Self:
+        """Return the user's own."""
+        return self.filter(owner=user)
 
 
 def _move(

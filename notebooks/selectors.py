@@ -56,7 +56,7 @@ def usage_of(environment: Environment, viewer: User) -> Usage:
     counts = sessions.aggregate(sessions=Count("pk"), people=Count("owner", distinct=True))
     mine = sessions.filter(owner=viewer).order_by("name").values_list("name", flat=True)
     owners = sessions.order_by("owner__username").values_list("owner__username", flat=True)
-    sees_people = viewer.has_perm("notebooks.view_notebooksession")
+    sees_people = viewer.is_staff and viewer.has_perm("notebooks.view_notebooksession")
     return Usage(
         **counts,
         mine=tuple(mine[:NAMED]),

@@ -22,6 +22,7 @@ from accounts.models import User
 from environments.models import Environment, EnvironmentVersion
 from notebooks import tasks
 from notebooks.addresses import enter_url
+from notebooks.code_access import refuse_other_credentials
 from notebooks.models import NotebookSession
 from notebooks.picked_secrets import refuse_others
 from notebooks.runs import first_run, next_run
@@ -88,6 +89,7 @@ def create_session(
     _refuse_too_small(chosen_profile, version)
     chosen_setup = checked(setup)
     refuse_others(owner, chosen_setup)
+    refuse_other_credentials(owner, chosen_setup.code)
     try:
         with transaction.atomic():
             session = NotebookSession(

@@ -26,6 +26,7 @@ router.register("sessions", api.SessionViewSet, basename="session")
 router.register("profiles", api.ProfileViewSet, basename="profile")
 router.register("environments", environments.EnvironmentViewSet, basename="environment")
 router.register("builds", environments.BuildViewSet, basename="build")
+router.register("bookmarks", api.BookmarkViewSet, basename="bookmark")
 router.register("tokens", api.TokenViewSet, basename="token")
 router.register("secrets", accounts.SecretViewSet, basename="secret")
 router.register("git-credentials", accounts.GitCredentialViewSet, basename="git-credential")
@@ -43,12 +44,18 @@ urlpatterns = [
     path("live", web.live, name="live"),
     path("sessions/rows", web.rows, name="session-rows"),
     path("sessions/new", web.new_session, name="session-new"),
+    path("bookmarks/<uuid:pk>/delete", web.delete_bookmark, name="bookmark-delete"),
     path("sessions/<uuid:pk>", web.session_page, name="session"),
     path("sessions/<uuid:pk>/state", web.session_state, name="session-state"),
     path("sessions/<uuid:pk>/log", web.session_log, name="session-log"),
     path("sessions/<uuid:pk>/open", web.open_session, name="session-open"),
     path("sessions/<uuid:pk>/start", web.start_session, name="session-start"),
     path("sessions/<uuid:pk>/stop", web.stop_session, name="session-stop"),
+    path(
+        "sessions/<uuid:pk>/update-environment",
+        web.update_environment,
+        name="session-update-environment",
+    ),
     path("sessions/<uuid:pk>/rename", web.rename_session, name="session-rename"),
     path("sessions/<uuid:pk>/delete", web.delete_session, name="session-delete"),
 ]

@@ -31,6 +31,7 @@ from accounts.middleware import sign_in_id
 from accounts.models import User, UserSecret
 from accounts.requests import user_of
 from environments.models import Environment
+from environments.selectors import shown
 from notebooks import launch_view, memory, selectors, services
 from notebooks.addresses import session_url
 from notebooks.logs import log_of
@@ -112,7 +113,7 @@ def new_session(request: HttpRequest) -> HttpResponse:
     """Choose a size and an environment, and launch. What was chosen survives an error."""
     user = user_of(request)
     profiles = list(ResourceProfile.objects.visible_to(user))
-    environments = list(Environment.objects.visible_to(user))
+    environments = list(shown(Environment.objects.offered_to(user)))
     chosen = {
         "name": request.POST.get("name", ""),
         "profile": request.POST.get("profile", profiles[0].name if profiles else ""),
@@ -162,6 +163,9 @@ def _session_context(request: HttpRequest, session: NotebookSession) -> dict[str
         "events": session.events.select_related("actor")[:EVENTS_SHOWN],
         "runs": session.runs.all()[:RUNS_SHOWN],
         "address": session_url(session.pk),
+        # As pairs: of a dict a template would take one named “items” for its method.
+        "variables": list(session.setup.get("variables", {}).items()),
+        "picked_secrets": session.setup.get("secrets", []),
         # The notebook opens by itself in the tab that launched it.
         "launched": "launched" in request.GET,
     }
@@ -227,6 +231,12 @@ def start_session(request: HttpRequest, pk: UUID) -> HttpResponse:
     if request.POST.get("from") == "home":
         return _back(request, pk)
     return redirect(_launched_url(pk))
+
+
+@verb
+def update_environment(request: HttpRequest, pk: UUID) -> HttpResponse:
+    services.take_newest_environment(session=_own(request, pk), actor=user_of(request))
+    return _back(request, pk)
 
 
 @verb

@@ -8,7 +8,8 @@ from factory.django import DjangoModelFactory, Password
 from factory.helpers import post_generation
 
 from accounts.models import User
-from environments.models import Environment, EnvironmentVersion
+from environments.kernels import Kernel
+from environments.models import Build, Environment, EnvironmentVersion
 from notebooks.models import NotebookSession, Run
 from notebooks.states import SessionStatus
 from quotas.models import ResourceProfile
@@ -51,6 +52,20 @@ class EnvironmentFactory(DjangoModelFactory[Environment]):
             environment=self, **{"number": 1, "image": "example/notebook:1", **version}
         )
         self.save(update_fields=["newest"])
+
+
+class BuildFactory(DjangoModelFactory[Build]):
+    """What is built of a kernel with one package."""
+
+    class Meta:
+        model = Build
+
+    class Params:
+        of = Kernel(name="science", display_name="Science", pip=("pandas",))
+
+    image = "example/notebook:1"
+    digest = LazyAttribute(lambda build: build.of.digest(build.image))
+    kernel = LazyAttribute(lambda build: build.of.as_json())
 
 
 class SessionFactory(DjangoModelFactory[NotebookSession]):

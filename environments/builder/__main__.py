@@ -5,7 +5,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from environments.builder.build import build, clear
+from environments.builder.build import build, discard
 from environments.builder.commands import say
 from environments.builder.errors import of_system
 from environments.builder.outcome import BuildFailed, Outcome
@@ -30,9 +30,8 @@ def main() -> None:
 def _failed(request: Request, failure: BuildFailed) -> Outcome:
     """Leave nothing in the store: what failed takes room there and is of no use."""
     with suppress(OSError):
-        clear(Path(request.folder))
-        # Not where it is mounted by itself.
-        Path(request.folder).rmdir()
+        # The folder itself stays where it is mounted by itself.
+        discard(Path(request.folder))
     return Outcome.of_failure(failure)
 
 

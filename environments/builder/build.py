@@ -6,6 +6,7 @@
 <folder>/complete.json                  the outcome; its presence says that all of it is there
 """
 
+import fcntl
 import json
 import math
 import os
@@ -27,6 +28,7 @@ from environments.builder.outcome import BuildFailed, Outcome
 from environments.builder.request import Request, Site
 
 COMPLETE = "complete.json"
+LOCK = ".lock"
 WORK = ".work"
 ENVIRONMENT = "env"
 KERNELS = "share/jupyter/kernels"
@@ -37,11 +39,19 @@ _NAME = re.compile(r"^(?:[^:\s]+::)?([A-Za-z0-9._-]+)")
 def build(request: Request) -> Outcome:
     """Build, unless it is built. Raises `BuildFailed`."""
     folder = Path(request.folder)
-    with suppress(FileNotFoundError):
-        return Outcome(**json.loads((folder / COMPLETE).read_text()))
+    folder.mkdir(exist_ok=True)
+    with (folder / LOCK).open("w") as lock:
+        # Another may still be at it: a cluster puts a new pod in the place of one that it ends.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with suppress(FileNotFoundError):
+            return Outcome(**json.loads((folder / COMPLETE).read_text()))
+        return _build(request, folder)
+
+
+def _build(request: Request, folder: Path) -> Outcome:
     clear(folder)
     work = folder / WORK
-    work.mkdir(parents=True)
+    work.mkdir()
     tools = Tools(
         environment=_environment(request.site, work),
         deadline=time.monotonic() + request.site.seconds,
@@ -78,10 +88,10 @@ def build(request: Request) -> Outcome:
 
 
 def clear(folder: Path) -> None:
-    """Remove what the folder holds, its marker first, and leave the folder itself."""
+    """Remove what the folder holds, its marker first, but for the lock."""
     (folder / COMPLETE).unlink(missing_ok=True)
-    if folder.is_dir():
-        for each in folder.iterdir():
+    for each in folder.iterdir():
+        if each.name != LOCK:
             _remove(each)
 
 
@@ -89,6 +99,7 @@ def discard(folder: Path) -> None:
     """Remove the folder, if it is there."""
     if folder.is_dir():
         clear(folder)
+        (folder / LOCK).unlink(missing_ok=True)
         folder.rmdir()
 
 

@@ -56,6 +56,51 @@ class ReasonSerializer(serializers.Serializer[Any]):
     advice = serializers.CharField()
 
 
+class CodeSourceSerializer(StrictSerializer):
+    """A git repository to start with."""
+
+    url = serializers.CharField(
+        help_text="`https://host/path`, `ssh://user@host/path` or `user@host:path`."
+    )
+    ref = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        help_text="A branch, a tag, or a commit by all of its characters. Without one it is what "
+        "the repository itself offers.",
+    )
+    folder = serializers.CharField(
+        required=False, allow_blank=True, help_text="Below the home; named after the repository."
+    )
+    depth = serializers.IntegerField(
+        required=False, min_value=0, help_text="How many commits to fetch; 0: all. 1 if not given."
+    )
+    submodules = serializers.BooleanField(required=False)
+    sparse = serializers.CharField(
+        required=False, allow_blank=True, help_text="The one folder of the repository to have."
+    )
+    credential = serializers.UUIDField(
+        required=False, allow_null=True, help_text="The id of one of your git credentials."
+    )
+
+
+class CodeSerializer(serializers.Serializer[CodeShown]):
+    """A repository of the present or last run, and what came of it."""
+
+    url = serializers.CharField(source="source.url")
+    ref = serializers.CharField(source="source.ref")
+    folder = serializers.CharField(source="source.folder")
+    depth = serializers.IntegerField(source="source.depth")
+    submodules = serializers.BooleanField(source="source.submodules")
+    sparse = serializers.CharField(source="source.sparse")
+    credential = serializers.UUIDField(source="source.credential", allow_null=True)
+    status = serializers.ChoiceField(
+        choices=[WAITING, *CodeStatus],
+        help_text="`kept`: its folder was there already, and is as it was.",
+    )
+    code = serializers.CharField(help_text="Why it failed; empty if it did not.")
+    message = serializers.CharField()
+
+
 # These are spelled out: a model's serializer makes its fields anew for each answer, which takes
 # longer than the answer itself.
 class SessionSerializer(serializers.Serializer[NotebookSession]):
@@ -80,9 +125,19 @@ class SessionSerializer(serializers.Serializer[NotebookSession]):
         default=list,
         help_text="The names of those that were picked.",
     )
+    code = serializers.SerializerMethodField()
+    opens = serializers.CharField(
+        source="setup.opens",
+        default="",
+        help_text="The file below the home that the pages open when the session is ready.",
+    )
     created_at = serializers.DateTimeField()
     last_activity_at = serializers.DateTimeField(allow_null=True)
     run = RunSerializer(source="current_run", allow_null=True)
+
+    @extend_schema_field(CodeSerializer(many=True))
+    def get_code(self, session: NotebookSession) -> Any:
+        return CodeSerializer(code_of(session), many=True).data
 
 
 class SessionCreateSerializer(StrictSerializer):
@@ -92,6 +147,12 @@ class SessionCreateSerializer(StrictSerializer):
     environment = serializers.CharField(max_length=63)
     name = serializers.CharField(
         required=False, trim_whitespace=False, help_text=f"At most {MAX_NAME} characters."
+    )
+    code = CodeSourceSerializer(many=True, required=False)
+    opens = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        help_text="The file below the home that the pages open when the session is ready.",
     )
     variables = serializers.DictField(
         child=serializers.CharField(allow_blank=True, trim_whitespace=False),
@@ -104,6 +165,22 @@ class SessionCreateSerializer(StrictSerializer):
         help_text="Names of your secrets: each is there as a variable, or as a file in the folder "
         f"`${SECRETS_FOLDER}`.",
     )
+
+
+class BookmarkSerializer(serializers.ModelSerializer[Bookmark]):
+    """`setup` is what else of a new session it fills in: code, opens, variables, secrets."""
+
+    setup = serializers.JSONField()
+
+    class Meta:
+        model = Bookmark
+        fields = ["id", "name", "profile", "environment", "setup", "created_at"]
+
+
+class BookmarkCreateSerializer(SessionCreateSerializer):
+    """As for a session; a name is needed."""
+
+    name = serializers.CharField(trim_whitespace=False, help_text=f"At most {MAX_NAME} characters.")
 
 
 class SessionUpdateSerializer(StrictSerializer):

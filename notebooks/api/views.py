@@ -155,9 +155,7 @@ class SessionViewSet(
     )
     def create(self, request: Request) -> Response:
         chosen = _valid(serializers.SessionCreateSerializer, request)
-        setup = Setup(
-            variables=chosen.pop("variables", {}), secrets=tuple(chosen.pop("secrets", ()))
-        )
+        setup = _setup(chosen)
         created = services.create_session(
             owner=user_of(request),
             idempotency_key=request.headers.get("Idempotency-Key", ""),
@@ -261,6 +259,39 @@ class SessionViewSet(
         return Response({"run": str(run.pk), "text": log_of(run)})
 
 
+@extend_schema_view(
+    list=extend_schema(summary="List your bookmarks"),
+    retrieve=extend_schema(summary="Read a bookmark"),
+    destroy=extend_schema(summary="Delete a bookmark"),
+)
+class BookmarkViewSet(mixins.DestroyModelMixin, ReadOnlyModelViewSet[Bookmark]):
+    """What you start sessions with time and again."""
+
+    queryset = Bookmark.objects.none()
+    lookup_value_regex = _UUID
+    pagination_class = None
+
+    def get_serializer_class(self) -> type[Serializer[Any]]:
+        """What is taken, for the form of the browsable API."""
+        if self.action == "create":
+            return serializers.BookmarkCreateSerializer
+        return serializers.BookmarkSerializer
+
+    def get_queryset(self) -> QuerySet[Bookmark]:
+        return Bookmark.objects.visible_to(user_of(self.request))
+
+    @extend_schema(
+        summary="Keep a bookmark",
+        request=serializers.BookmarkCreateSerializer,
+        responses={201: serializers.BookmarkSerializer},
+    )
+    def create(self, request: Request) -> Response:
+        chosen = _valid(serializers.BookmarkCreateSerializer, request)
+        setup = _setup(chosen)
+        kept = bookmarks.keep_bookmark(owner=user_of(request), setup=setup, **chosen)
+        return Response(serializers.BookmarkSerializer(kept).data, status=status.HTTP_201_CREATED)
+
+
 @extend_schema_view(list=extend_schema(summary="List your API tokens"))
 class TokenViewSet(mixins.ListModelMixin, GenericViewSet[ApiToken]):
     """Your API tokens."""
@@ -300,6 +331,16 @@ class TokenViewSet(mixins.ListModelMixin, GenericViewSet[ApiToken]):
     def destroy(self, request: Request, **_: Any) -> Response:  # noqa: ARG002
         accounts.revoke_token(token=self.get_object())
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _setup(chosen: dict[str, Any]) -> Setup:
+    """Take out of the input what is part of a setup."""
+    return Setup(
+        code=tuple(CodeSource(**source) for source in chosen.pop("code", ())),
+        opens=chosen.pop("opens", ""),
+        variables=chosen.pop("variables", {}),
+        secrets=tuple(chosen.pop("secrets", ())),
+    )
 
 
 def _valid(serializer_class: type[Any], request: Request) -> dict[str, Any]:

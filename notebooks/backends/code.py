@@ -1,4 +1,4 @@
-"""What backends need to have code fetched: the program's files, what it is asked, what it answers."""
+"""What backends need to have code fetched: the program, what it is asked, what it answers."""
 
 import json
 import sys
@@ -10,6 +10,7 @@ from notebooks.backends import fetcher
 from notebooks.backends.contract import CodeOutcome, CodeSource, CodeStatus, GitAccess, SessionSpec
 from notebooks.backends.fetcher.outcome import MAX_MESSAGE
 from notebooks.backends.fetcher.request import Access, Request, Rules, Source
+from notebooks.failures import REASONS
 
 PROGRAM = "notebooks/backends/fetcher"
 """Where its files have to be, below any folder."""
@@ -43,13 +44,19 @@ def outcomes(written: str) -> tuple[CodeOutcome, ...]:
         return tuple(
             CodeOutcome(
                 status=CodeStatus(each["status"]),
-                code=str(each["code"]),
+                code=_known(each["code"]),
                 message=_shown(each["message"]),
             )
             for each in json.loads(written)
         )
     except (ValueError, TypeError, KeyError, RecursionError):
         return ()
+
+
+def _known(code: object) -> str:
+    if code and code not in REASONS:
+        raise ValueError(code)
+    return str(code)
 
 
 def _shown(message: object) -> str:

@@ -1,4 +1,4 @@
-"""A builder in memory, for tests: it obeys the contract, and no build ends unless the test says so."""
+"""A builder in memory, for tests: it obeys the contract, and nothing ends unless it is told to."""
 
 from dataclasses import dataclass, field
 from threading import RLock
@@ -12,7 +12,6 @@ from environments.building import (
     BuildSeen,
     BuildSpec,
 )
-
 
 _UNDER_WAY = BuildSeen(progress=BuildProgress.UNDER_WAY)
 

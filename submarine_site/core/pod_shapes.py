@@ -245,6 +245,7 @@ FOLDER = unless(
     text(rf"(/{_STEP})+", what="an absolute path such as /data/raw, without .. and colons"),
 )
 _OWN_FOLDERS = (
+    "/etc/submarine-code/",
     "/etc/submarine-notebooks/",
     "/etc/submarine-secrets/",
     "/tmp/jupyter-runtime/",  # noqa: S108

@@ -154,16 +154,12 @@ def test_a_credential_is_deleted(browser: Client, ada: User) -> None:
     assert not GitCredential.objects.exists()
 
 
-def test_the_account_page_asks_little_of_the_database(
-    browser: Client, ada: User, django_assert_max_num_queries
+def test_the_account_page_asks_as_much_of_the_database_however_much_there_is(
+    browser: Client, ada: User, django_assert_num_queries
 ) -> None:
-    def queries() -> int:
-        with django_assert_max_num_queries(12) as asked:
-            browser.get("/account")
-        return len(asked)
-
-    before = queries()
+    browser.get("/account")
     for number in range(5):
         vault.keep_secret(owner=ada, name=f"A{number}", kind="variable", value="x")
         vault.keep_git_credential(owner=ada, name=f"k{number}", kind="ssh_key", hosts=["a.example"])
-    assert queries() == before
+    with django_assert_num_queries(7):
+        browser.get("/account")

@@ -18,12 +18,12 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from accounts.models import ApiToken, GitCredential, SignIn, User, UserSecret
 from accounts.services import create_token
 from accounts.vault import keep_git_credential, keep_secret
-from environments.models import Environment
+from environments.models import Build, Environment, EnvironmentVersion
 from notebooks.models import NotebookSession, Run, SessionEvent
 from notebooks.states import SessionStatus as S
 from quotas.models import ResourceProfile
 from tests.conftest import browser_of
-from tests.factories import SessionFactory
+from tests.factories import BuildFactory, EnvironmentFactory, SessionFactory
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ROLES = ("anonymous", "stranger", "owner", "operator")
@@ -72,9 +72,28 @@ API = {
     "api:session-logs": Address(path=f"{SESSION}/logs", answers={"GET": HIS_ALONE}),
     "api:profile-list": Address(path="/api/v2/profiles", answers={"GET": MINE}),
     "api:profile-detail": Address(path="/api/v2/profiles/small", answers={"GET": MINE}),
-    "api:environment-list": Address(path="/api/v2/environments", answers={"GET": MINE}),
+    "api:session-update-environment": Address(
+        path=f"{SESSION}/update-environment", answers={"POST": HIS_ALONE}
+    ),
+    "api:environment-list": Address(
+        path="/api/v2/environments", answers={"GET": MINE, "POST": (401, 201, 201, 201)}
+    ),
     "api:environment-detail": Address(
-        path="/api/v2/environments/notebook-env", answers={"GET": MINE}
+        path="/api/v2/environments/hers",
+        answers={"GET": HIS_ALONE, "PATCH": HIS_ALONE, "DELETE": (401, 404, 204, 404)},
+    ),
+    "api:environment-versions": Address(
+        path="/api/v2/environments/hers/versions",
+        answers={"GET": HIS_ALONE, "POST": (401, 404, 201, 404)},
+    ),
+    "api:environment-version": Address(
+        path="/api/v2/environments/hers/versions/1", answers={"GET": HIS_ALONE}
+    ),
+    "api:build-detail": Address(path="/api/v2/builds/{build}", answers={"GET": HIS_ALONE}),
+    "api:build-build-log": Address(path="/api/v2/builds/{build}/log", answers={"GET": HIS_ALONE}),
+    "api:build-lock": Address(path="/api/v2/builds/{build}/lock", answers={"GET": HIS_ALONE}),
+    "api:build-retry": Address(
+        path="/api/v2/builds/{build}/retry", answers={"POST": (401, 404, 202, 404)}
     ),
     "api:token-list": Address(
         path="/api/v2/tokens", answers={"GET": MINE, "POST": (401, 201, 201, 201)}
@@ -141,6 +160,28 @@ PAGES = {
     "session-open": Address(path="/sessions/{session}/open", answers={"GET": HIS_BUTTON}),
     "session-start": Address(path="/sessions/{session}/start", answers=button(HIS_BUTTON)),
     "session-stop": Address(path="/sessions/{session}/stop", answers=button(HIS_BUTTON)),
+    "session-update-environment": Address(
+        path="/sessions/{session}/update-environment", answers=button(HIS_BUTTON)
+    ),
+    "environments": Address(path="/environments", answers={"GET": PAGE}),
+    "environment-new": Address(
+        path="/environments/new", answers={"GET": PAGE, "POST": (302, 302, 302, 302)}
+    ),
+    "environment": Address(path="/environments/hers", answers={"GET": HIS_PAGE}),
+    "environment-edit": Address(
+        path="/environments/hers/edit", answers={"GET": HIS_PAGE, "POST": HIS_BUTTON}
+    ),
+    "environment-delete": Address(
+        path="/environments/hers/delete", answers={"GET": HIS_PAGE, "POST": HIS_BUTTON}
+    ),
+    "environment-version-new": Address(
+        path="/environments/hers/versions/new", answers={"GET": HIS_PAGE, "POST": HIS_BUTTON}
+    ),
+    "environment-builds": Address(
+        path="/environments/hers/versions/1/builds", answers={"GET": HIS_PAGE}
+    ),
+    "build-retry": Address(path="/builds/{build}/retry", answers=button(HIS_BUTTON)),
+    "build-lock": Address(path="/builds/{build}/lock", answers={"GET": HIS_PAGE}),
     "session-rename": Address(
         path="/sessions/{session}/rename", answers={"GET": HIS_PAGE, "POST": HIS_BUTTON}
     ),
@@ -222,6 +263,11 @@ BODIES: dict[str, dict[str, object]] = {
     "api:session-list": {"profile": "small", "environment": "notebook-env", "name": "new"},
     "api:session-detail": {"name": "renamed"},
     "api:token-list": {"name": "ci"},
+    "api:environment-list": {"name": "new-one"},
+    "api:environment-detail": {"description": "Changed."},
+    "environment-new": {"name": "new-one"},
+    "environment-edit": {"display_name": "Changed"},
+    "build-retry": {"environment": "hers"},
     "api:secret-list": {"name": "NEW", "kind": "variable", "value": "x"},
     "api:secret-detail": {"value": "x"},
     "api:git-credential-list": {"name": "new", "kind": "ssh_key", "hosts": ["git.example.com"]},
@@ -258,6 +304,8 @@ def ids(ada: User, small: ResourceProfile, plain: Environment) -> dict[str, obje
     """What the table's addresses speak of: Ada's, with a run that has ended."""
     session = SessionFactory.create(owner=ada, status=S.STOPPED, profile=small, environment=plain)
     NotebookSession.objects.note(session, "Something happened.")
+    build = BuildFactory.create(state="failed", lock={"pip": []})
+    EnvironmentFactory.create(name="hers", owner=ada).newest.builds.add(build)
     return {
         "session": session.pk,
         "event": SessionEvent.objects.get().pk,
@@ -271,6 +319,7 @@ def ids(ada: User, small: ResourceProfile, plain: Environment) -> dict[str, obje
         "group": Group.objects.create(name="physics").pk,
         "profile": small.pk,
         "environment": plain.pk,
+        "build": build.digest,
     }
 
 
@@ -295,6 +344,9 @@ def hers() -> list[object]:
         list(GitCredential.objects.filter(owner__username="ada").order_by("pk").values()),
         list(SignIn.objects.filter(user__username="ada", auth_hash="x").values()),
         list(User.objects.filter(username="ada").values()),
+        list(Environment.objects.filter(owner__username="ada").values()),
+        list(EnvironmentVersion.objects.filter(environment__name="hers").values()),
+        list(Build.objects.values()),
     ]
 
 

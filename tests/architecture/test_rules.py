@@ -70,6 +70,10 @@ _REASON_OF: dict[str, str | int] = {
     "Refusal": "code",
     "replace": "failure_code",
     "_errors": "refusing",
+    "Failure": 0,
+    "_Meaning": 0,
+    "Outcome": 1,
+    "CodeOutcome": "code",
 }
 
 

@@ -66,15 +66,14 @@ def _fetch(source: Source, request: Request, until: float) -> Outcome:
     except Failure as failure:
         return failure.outcome
     except TimeoutError:
-        code, message = "code_timed_out", f"It took longer than {request.rules.seconds} s."
+        message = f"It took longer than {request.rules.seconds} s."
+        return Outcome("failed", "code_timed_out", message)
     except OSError as error:
         if error.errno in FULL:
-            code, message = "code_too_large", "There is no room for it in the home."
-        else:
-            code, message = "code_failed", f"{error.strerror}."
+            return Outcome("failed", "code_too_large", "There is no room for it in the home.")
+        return Outcome("failed", "code_failed", f"{error.strerror}.")
     except Exception as error:  # noqa: BLE001 - whatever it is, the session starts
-        code, message = "code_failed", f"{type(error).__name__} in what fetches code."
-    return Outcome("failed", code, message)
+        return Outcome("failed", "code_failed", f"{type(error).__name__} in what fetches code.")
 
 
 def _try(source: Source, request: Request, until: float) -> Outcome:

@@ -39,11 +39,10 @@ class Remote:
     path: str
 
     @property
-    def hosts(self) -> tuple[str, str]:
-        """As credentials name it, with its port, and without where that is the usual one."""
+    def authority(self) -> str:
+        """The host with its port, as URLs and credentials have it."""
         name = f"[{self.host}]" if ":" in self.host else self.host
-        with_port = f"{name}:{self.port}"
-        return with_port, name if self.port == _PORTS[self.scheme] else with_port
+        return f"{name}:{self.port}"
 
 
 def parse(url: str) -> Remote:

@@ -63,9 +63,7 @@ class KubernetesBuilder:
             self._objects.create("persistentvolumeclaims", build_manifests.claim(self._site))
             secret = build_manifests.secret(spec, self._site, self._packages)
             self._objects.create("secrets", secret)
-            job = build_manifests.job(
-                spec, self._site, self._packages, memory_mib=self._memory_mib
-            )
+            job = build_manifests.job(spec, self._site, self._packages, memory_mib=self._memory_mib)
             self._objects.create("jobs", job)
 
     def observe(self, digest: str, attempt: int) -> BuildSeen | None:
@@ -106,9 +104,7 @@ class KubernetesBuilder:
             if job is None:
                 if not self._end(digest):
                     raise BuilderUnavailable("The build is still being ended.")
-                self._objects.create(
-                    "secrets", build_manifests.discard_secret(digest, self._site)
-                )
+                self._objects.create("secrets", build_manifests.discard_secret(digest, self._site))
                 self._objects.create(
                     "jobs",
                     build_manifests.discard_job(
@@ -136,9 +132,9 @@ class KubernetesBuilder:
         return not jobs and not self._api.get_metadata("pods", labelSelector=ours)
 
     def _pod(self, name: str) -> Json | None:
-        """The pod of a Job."""
+        """The pod of a Job: where one was deleted, that which took its place."""
         pods = self._api.get("pods", labelSelector=f"job-name={name}")["items"]
-        return pods[0] if pods else None
+        return max(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
 
     def _said(self, name: str, *, lines: int) -> str:
         pod = self._pod(name)

@@ -14,6 +14,7 @@ from notebooks.backends.kubernetes import code_step, inside, names
 from notebooks.backends.kubernetes.api import Json
 from notebooks.backends.kubernetes.config import SiteConfig
 from notebooks.backends.kubernetes.patch import apply
+from submarine_site.core.networks import CLOUD_METADATA
 from submarine_site.core.placement import Placement
 from submarine_site.core.pod_shapes import (
     CONFIG_VOLUME,
@@ -29,6 +30,7 @@ PORT = 8888
 TOKEN_KEY = "token"  # noqa: S105
 RUNTIME_DIR = "/tmp/jupyter-runtime"  # noqa: S108
 SECRETS_PATH = "/etc/submarine-secrets"
+STORE_PATH = "/opt/submarine/environments"
 MAX_ANNOTATION = 200
 NODE_LOST_SECONDS = 60
 """How long a pod waits for a lost node to come back."""
@@ -43,25 +45,6 @@ CONFINED: Json = {
     "seccompProfile": {"type": "RuntimeDefault"},
 }
 
-# Where clouds give their machines credentials. Link-local (RFC 3927, RFC 4291) holds the address
-# of most, and the others by name: Azure's WireServer, Alibaba, and over IPv6 AWS (instances and
-# pod identity), Google, Scaleway, Oracle, Linode, each from the provider's page on its instance
-# metadata.
-CLOUD_METADATA = (
-    "169.254.0.0/16",
-    "168.63.129.16/32",
-    "100.100.100.200/32",
-    "fe80::/10",
-    "fd00:ec2::/32",
-    "fd20:ce::254/128",
-    "fd00:42::42/128",
-    "fd00:c1::a9fe:a9fe/128",
-    "fd00:a9fe:a9fe::1/128",
-    # The same through NAT64 (RFC 6052).
-    "64:ff9b::a9fe:0/112",
-    "64:ff9b::a83f:8110/128",
-    "64:ff9b::6464:64c8/128",
-)
 # Where NodeLocal DNSCache listens on each node: link-local too, and no pod that a selector finds.
 NODE_LOCAL_DNS = "169.254.20.10/32"
 

@@ -160,10 +160,13 @@ def _is_alive(folder: Path) -> bool:
 
 
 def _read(folder: Path) -> str:
-    """The end of a log."""
-    with (folder / "log").open("rb") as log:
-        log.seek(max(0, log.seek(0, os.SEEK_END) - LOG_LIMIT))
-        return log.read().decode(errors="replace")
+    """The end of a log; empty if there is none."""
+    try:
+        with (folder / "log").open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - LOG_LIMIT))
+            return log.read().decode(errors="replace")
+    except FileNotFoundError:
+        return ""
 
 
 @contextmanager

@@ -56,15 +56,15 @@ def add_hostile_source(index: Path, name: str, code: str, version: str = "1.0") 
 
 
 @contextmanager
-def served(index: Path) -> Iterator[str]:
+def served(index: Path, host: str = "127.0.0.1") -> Iterator[str]:
     """Serve the index, as PEP 503 has it; yields its address."""
     _write_pages(index)
     handler = partial(_Quiet, directory=str(index))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = ThreadingHTTPServer((host, 0), handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/simple/"
+        yield f"http://{host}:{server.server_port}/simple/"
     finally:
         server.shutdown()
         server.server_close()
@@ -89,7 +89,7 @@ def _write_pages(index: Path) -> None:
 
 
 @contextmanager
-def an_index(folder: Path) -> Iterator[str]:
+def an_index(folder: Path, host: str = "127.0.0.1") -> Iterator[str]:
     """An index of what the tests of builders install, and of what they fail at."""
     add_wheel(folder, "ipykernel")
     add_wheel(folder, "tiny")
@@ -98,5 +98,5 @@ def an_index(folder: Path) -> Iterator[str]:
     add_wheel(folder, "two", requires=["tiny==2.0"])
     add_hostile_source(folder, "eater", "eaten = bytearray(8 * 1024**3)")
     add_hostile_source(folder, "sleeper", "import signal\nsignal.pause()")
-    with served(folder) as url:
+    with served(folder, host) as url:
         yield url

@@ -22,9 +22,7 @@ class LocalSite(BuilderSite):
     def __init__(self, data: Path, index: str, *, memory_mib: int = 4096) -> None:
         self.data = data
         packages = Site(indexes=(index,), seconds=60)
-        self.builder: LocalBuilder = LocalBuilder(
-            data=data, site=packages, memory_mib=memory_mib
-        )
+        self.builder: LocalBuilder = LocalBuilder(data=data, site=packages, memory_mib=memory_mib)
 
     def end(self, spec: BuildSpec) -> BuildSeen:
         def ended() -> BuildSeen | None:
@@ -36,7 +34,7 @@ class LocalSite(BuilderSite):
 
     def kill(self, spec: BuildSpec) -> None:
         # Half-way: it has begun to install.
-        eventually(lambda: (self.data / "environments" / spec.digest / "env").exists())
+        eventually((self.data / "environments" / spec.digest / "env").exists)
         self.program(spec).kill()
         eventually(lambda: self.lost(spec))
 
