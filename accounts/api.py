@@ -14,11 +14,10 @@ from rest_framework.viewsets import GenericViewSet
 from accounts import vault
 from accounts.models import GitCredential, UserSecret
 from accounts.requests import user_of
-from accounts.uses import uses_by
-from submarine_site.core.api import StrictSerializer, valid
+from accounts.uses import Uses, uses_by
+from submarine_site.core.api import UUID_PATTERN, StrictSerializer, valid
 from submarine_site.core.text import MAX_NAME
 
-UUID_PATTERN = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _ID = [OpenApiParameter("id", OpenApiTypes.UUID, OpenApiParameter.PATH)]
 
 
@@ -114,10 +113,8 @@ class SecretViewSet(mixins.ListModelMixin, GenericViewSet[UserSecret]):
                 return ListedSecretSerializer
 
     def get_serializer_context(self) -> dict[str, Any]:
-        context = super().get_serializer_context()
-        if self.action == "list":
-            context["uses"] = uses_by(user_of(self.request))
-        return context
+        uses = uses_by(user_of(self.request)) if self.action == "list" else Uses()
+        return {**super().get_serializer_context(), "uses": uses}
 
     def get_queryset(self) -> QuerySet[UserSecret]:
         return UserSecret.objects.visible_to(user_of(self.request)).defer("sealed")
@@ -168,10 +165,8 @@ class GitCredentialViewSet(mixins.ListModelMixin, GenericViewSet[GitCredential])
         return ListedGitCredentialSerializer
 
     def get_serializer_context(self) -> dict[str, Any]:
-        context = super().get_serializer_context()
-        if self.action == "list":
-            context["uses"] = uses_by(user_of(self.request))
-        return context
+        uses = uses_by(user_of(self.request)) if self.action == "list" else Uses()
+        return {**super().get_serializer_context(), "uses": uses}
 
     def get_queryset(self) -> QuerySet[GitCredential]:
         return GitCredential.objects.visible_to(user_of(self.request)).defer("sealed")

@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING, Self
 
-from django.db.models import Q, TextField
-from django.db.models.functions import Cast
+from django.db.models import Func, Q, TextField
 
 from submarine_site.core.catalogue import CatalogueQuerySet
 
@@ -15,6 +14,13 @@ if TYPE_CHECKING:
 
 MAX_WORDS = 8
 """Of a search: more of them find nothing new."""
+
+
+class _Content(Func):
+    """The names and packages of kernels, as one text."""
+
+    template = "jsonb_path_query_array(%(expressions)s, '$[*].*[*]')::text"
+    output_field = TextField()
 
 
 class EnvironmentQuerySet(CatalogueQuerySet["Environment"]):
@@ -42,9 +48,9 @@ class EnvironmentQuerySet(CatalogueQuerySet["Environment"]):
 
     def found_by(self, words: str) -> Self:
         """Return those of which each word is in the name, the description or a package."""
-        found = self
+        found = self.annotate(content=_Content("newest__kernels"))
         for word in words.replace("\0", " ").split()[:MAX_WORDS]:
-            found = found.annotate(content=Cast("newest__kernels", TextField())).filter(
+            found = found.filter(
                 Q(name__icontains=word)
                 | Q(display_name__icontains=word)
                 | Q(description__icontains=word)

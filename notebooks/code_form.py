@@ -1,7 +1,7 @@
 """The part of the form for a new session where its code stands."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Self
 from uuid import UUID
 
@@ -25,6 +25,7 @@ class CodeRow:
     sparse: str = ""
     submodules: str = ""
     credential: str = ""
+    error: str = ""
 
     @property
     def has_more(self) -> bool:
@@ -63,6 +64,7 @@ class CodeForm:
 
     filled: Sequence[CodeRow] = ()
     opens: str = ""
+    error: str = ""
 
     @classmethod
     def of_post(cls, post: QueryDict) -> Self:
@@ -77,6 +79,14 @@ class CodeForm:
     def of_setup(cls, setup: Setup) -> Self:
         """Fill it in."""
         return cls(filled=[_row(source) for source in setup.code], opens=setup.opens)
+
+    def refused(self, fields: Mapping[str, str]) -> Self:
+        """The same with what is wrong, by the fields of the refusal, at where it is wrong."""
+        errors = {
+            name.split(".")[1]: said for name, said in fields.items() if name.startswith("code.")
+        }
+        rows = [replace(row, error=errors.get(str(n), "")) for n, row in enumerate(self.filled)]
+        return replace(self, filled=rows, error=fields.get("code", ""))
 
     @property
     def rows(self) -> Sequence[CodeRow]:

@@ -29,6 +29,14 @@ def setup_of(query: QueryDict) -> Setup:
     return Setup(code=(CodeSource(url=url, ref=query.get("ref", ""), folder=folder),), opens=opens)
 
 
+def hosts(query: QueryDict) -> tuple[str, ...]:
+    """Where a link has code come from."""
+    try:
+        return (parse(query["git"]).host,) if query.get("git") else ()
+    except BadUrl:
+        return ()
+
+
 def link_of(session: NotebookSession) -> str:
     """A link by which others launch the like: size, environment, the first of its repositories and
     the file that it opens. Nothing of it is secret.

@@ -34,7 +34,7 @@ from notebooks.code_access import git_access
 from notebooks.credentials import jupyter_token
 from notebooks.models import NotebookSession, Run
 from notebooks.phases import MAX_DETAIL, as_json
-from notebooks.picked_secrets import NOTHING_GIVEN, Given, give
+from notebooks.picked_secrets import MISSING, NOTHING_GIVEN, Given, give
 from notebooks.runs import next_run
 from notebooks.setup import Setup
 from notebooks.states import LAUNCHED, SessionStatus
@@ -195,7 +195,7 @@ def _note_secrets(session: NotebookSession, given: Given) -> None:
         NotebookSession.objects.note(
             session,
             f"Started without secrets that are no longer stored: {', '.join(given.missing)}.",
-            code="secret_missing",
+            code=MISSING,
         )
 
 

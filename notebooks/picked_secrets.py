@@ -9,10 +9,11 @@ from django.db.models.functions import Length
 
 from accounts.models import User, UserSecret
 from accounts.vault import SecretUnreadable, open_secret
-from notebooks.models import NotebookSession
+from notebooks.models import NotebookSession, SessionEvent
 from notebooks.setup import Setup
 from submarine_site.core.errors import DomainError, InvalidInput
 
+MISSING = "secret_missing"
 MAX_PICKED_BYTES = 512 * 1024
 """Of all values: a Secret of a cluster holds 1 MiB, and more than these is in it."""
 _TOO_LARGE = f"The secrets that were picked have more than {MAX_PICKED_BYTES // 1024} KiB."
@@ -76,6 +77,13 @@ def give(sessions: Sequence[NotebookSession]) -> dict[UUID, Given | DomainError]
     ):
         owned[secret.owner_id][secret.name] = secret
     return {pk: _opened(names, owned[owner_id]) for pk, (owner_id, names) in picked.items()}
+
+
+def missing_of(session: NotebookSession) -> SessionEvent | None:
+    """What was said of secrets that its present run had to do without."""
+    if not session.is_launched or not session.setup.get("secrets"):
+        return None
+    return session.events.filter(run=session.current_run, code=MISSING).first()
 
 
 def _opened(names: Sequence[str], owned: Mapping[str, UserSecret]) -> Given | DomainError:

@@ -5,6 +5,7 @@ A page includes the fragment that it later swaps, so first paint and update are 
 
 import secrets
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeAlias
 from urllib.parse import urlencode
@@ -28,15 +29,19 @@ from django.views.decorators.http import require_GET, require_http_methods
 from django.views.decorators.vary import vary_on_headers
 
 from accounts.middleware import sign_in_id
-from accounts.models import User, UserSecret
+from accounts.models import GitCredential, User, UserSecret
 from accounts.requests import user_of
 from environments.models import Environment
 from environments.selectors import shown
-from notebooks import launch_view, memory, selectors, services
+from notebooks import launch_links, launch_view, memory, selectors, services
 from notebooks.addresses import session_url
+from notebooks.bookmarks import keep_bookmark
+from notebooks.code_form import CodeForm
+from notebooks.code_view import code_of
 from notebooks.logs import log_of
-from notebooks.models import NotebookSession
-from notebooks.setup import Setup
+from notebooks.models import Bookmark, NotebookSession
+from notebooks.picked_secrets import missing_of
+from notebooks.setup import NOTHING, Setup
 from notebooks.states import SessionStatus
 from notebooks.tickets import Credential
 from notebooks.variables_form import VariablesForm
@@ -121,33 +126,113 @@ def new_session(request: HttpRequest) -> HttpResponse:
             "environment", environments[0].name if environments else ""
         ),
     }
-    variables = VariablesForm.of_post(request.POST)
+    variables, code = VariablesForm.of_post(request.POST), CodeForm.of_post(request.POST)
     refusal: DomainError | None = None
     if request.method == "POST":
         try:
+            setup = Setup(
+                code=code.sources(),
+                opens=code.opens,
+                variables=variables.variables(),
+                secrets=tuple(variables.picked),
+            )
+            if "bookmark" in request.POST:
+                kept = keep_bookmark(owner=user, setup=setup, **chosen)
+                messages.success(request, f"Kept the bookmark “{kept.name}”.")
+                return redirect(f"{reverse('session-new')}?{urlencode({'bookmark': kept.pk})}")
             created = services.create_session(
                 owner=user,
                 idempotency_key=request.POST.get("key", ""),
-                setup=Setup(variables=variables.variables(), secrets=tuple(variables.picked)),
+                setup=setup,
                 **chosen,
             )
         except DomainError as error:
             refusal = error
+            code = code.refused(error.fields)
         else:
             return redirect(_launched_url(created.session.pk))
     else:
+        filled = _filled_in(request)
+        chosen |= filled.choices
         chosen["name"] = services.suggest_name(user)
+        variables, code = VariablesForm.of_setup(filled.setup), CodeForm.of_setup(filled.setup)
     context = {
         "profiles": profiles,
         "environments": environments,
         "chosen": chosen,
         "variables": variables,
         "secrets": UserSecret.objects.visible_to(user).defer("sealed"),
+        "code": code,
+        "credentials": GitCredential.objects.visible_to(user).defer("sealed"),
+        "bookmarks": Bookmark.objects.visible_to(user),
+        # Who followed a link did not write what it fills in.
+        "linked_hosts": launch_links.hosts(request.GET) if request.method == "GET" else (),
+        "not_offered": [
+            {"what": what, "name": chosen[field]}
+            for what, field, offered in (
+                ("size", "profile", profiles),
+                ("environment", "environment", environments),
+            )
+            if chosen[field] and chosen[field] not in {each.name for each in offered}
+        ],
         "refusal": refusal,
+        "refused_as_a_whole": refusal and not any(map(_has_a_place, refusal.fields)),
         # Two clicks on one form are one session.
         "key": secrets.token_urlsafe(16),
     }
     return render(request, "notebooks/new.html", context, status=refusal.status if refusal else 200)
+
+
+def _has_a_place(field: str) -> bool:
+    """Whether the form says at this field itself what is wrong with it."""
+    places = {"name", "profile", "environment", "code", "opens", "variables", "secrets"}
+    return field.partition(".")[0] in places
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Filled:
+    """What the form for a new session comes filled in with: names by their fields, and the rest."""
+
+    choices: dict[str, str] = field(default_factory=dict)
+    setup: Setup = NOTHING
+
+
+def _filled_in(request: HttpRequest) -> _Filled:
+    """By another session, a bookmark or a link."""
+    asked = request.GET
+    if "from" in asked:
+        session = _own(request, _id(asked["from"]))
+        return _Filled(
+            choices={"profile": session.profile.name, "environment": session.environment.name},
+            setup=Setup.from_json(session.setup),
+        )
+    if "bookmark" in asked:
+        bookmarks = Bookmark.objects.visible_to(user_of(request))
+        bookmark = get_object_or_404(bookmarks, pk=_id(asked["bookmark"]))
+        return _Filled(
+            choices={"profile": bookmark.profile, "environment": bookmark.environment},
+            setup=Setup.from_json(bookmark.setup),
+        )
+    choices = {name: asked[name] for name in ("profile", "environment") if name in asked}
+    return _Filled(choices=choices, setup=launch_links.setup_of(asked))
+
+
+def _id(written: str) -> UUID:
+    try:
+        return UUID(written)
+    except ValueError:
+        raise Http404 from None
+
+
+@login_required
+def delete_bookmark(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Delete it; what was started with it goes on."""
+    # Whoever had to sign in first is led here by GET.
+    if request.method == "POST":
+        bookmark = get_object_or_404(Bookmark.objects.visible_to(user_of(request)), pk=pk)
+        bookmark.delete()
+        messages.success(request, f"Deleted the bookmark “{bookmark.name}”.")
+    return redirect("session-new")
 
 
 def _launched_url(pk: UUID) -> str:
@@ -166,9 +251,24 @@ def _session_context(request: HttpRequest, session: NotebookSession) -> dict[str
         # As pairs: of a dict a template would take one named “items” for its method.
         "variables": list(session.setup.get("variables", {}).items()),
         "picked_secrets": session.setup.get("secrets", []),
+        "missing_secrets": missing_of(session),
+        "code": code_of(session),
+        "open_path": _open_path(session),
+        "link": launch_links.link_of(session),
+        "badge": launch_links.badge_of(session),
         # The notebook opens by itself in the tab that launched it.
         "launched": "launched" in request.GET,
     }
+
+
+def _open_path(session: NotebookSession) -> str:
+    """Where in Jupyter the pages lead: to the file that was asked for, unless its code is not
+    there.
+    """
+    opens = session.setup.get("opens", "")
+    return (
+        f"lab/tree/{opens}" if opens and not any(each.reason for each in code_of(session)) else ""
+    )
 
 
 @login_required

@@ -31,6 +31,7 @@ class Broker:
         done: list[str] = []
         while (task := self.wait(0)) is not None:
             name, arguments = task
-            app.tasks[f"notebooks.tasks.{name}"](*arguments)
+            full = next(full for full in app.tasks if full.endswith(f".tasks.{name}"))
+            app.tasks[full](*arguments)
             done.append(name)
         return done

@@ -2,10 +2,9 @@
 
 import resource
 import sys
-from contextlib import suppress
 from pathlib import Path
 
-from environments.builder.build import build, discard
+from environments.builder.build import build
 from environments.builder.commands import say
 from environments.builder.errors import of_system
 from environments.builder.outcome import BuildFailed, Outcome
@@ -20,19 +19,11 @@ def main() -> None:
     try:
         outcome = build(request)
     except BuildFailed as failure:
-        outcome = _failed(request, failure)
+        outcome = Outcome.of_failure(failure)
     except OSError as error:
-        outcome = _failed(request, of_system(error))
+        outcome = Outcome.of_failure(of_system(error))
     say("Built." if outcome.is_built else outcome.message)
     say(outcome.as_line())
-
-
-def _failed(request: Request, failure: BuildFailed) -> Outcome:
-    """Leave nothing in the store: what failed takes room there and is of no use."""
-    with suppress(OSError):
-        # The folder itself stays where it is mounted by itself.
-        discard(Path(request.folder))
-    return Outcome.of_failure(failure)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,8 @@ COMPLETE = "complete.json"
 LOCK = ".lock"
 WORK = ".work"
 ENVIRONMENT = "env"
-KERNELS = "share/jupyter/kernels"
+SHARE = "share"
+KERNELS = "jupyter/kernels"
 
 _NAME = re.compile(r"^(?:[^:\s]+::)?([A-Za-z0-9._-]+)")
 
@@ -45,7 +46,13 @@ def build(request: Request) -> Outcome:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with suppress(FileNotFoundError):
             return Outcome(**json.loads((folder / COMPLETE).read_text()))
-        return _build(request, folder)
+        try:
+            return _build(request, folder)
+        except (BuildFailed, OSError):
+            # It takes room, and is of no use. A folder that is mounted by itself stays.
+            with suppress(OSError):
+                discard(folder)
+            raise
 
 
 def _build(request: Request, folder: Path) -> Outcome:
@@ -79,7 +86,8 @@ def _build(request: Request, folder: Path) -> Outcome:
             f"What was installed takes {_mib(size)}; "
             f"{_mib(request.site.size_bytes)} are the most that it may take.",
         )
-    _make_read_only(folder)
+    _make_read_only(prefix)
+    _make_read_only(folder / SHARE)
     outcome = Outcome(outcome="built", size_bytes=size, lock=lock)
     new = folder / f"{COMPLETE}.new"
     new.write_text(outcome.as_line())
@@ -192,7 +200,7 @@ def _certificates(more: str, work: Path) -> Path:
 
 
 def _write_kernel(folder: Path, prefix: Path, request: Request) -> None:
-    kernel = folder / KERNELS / request.name
+    kernel = folder / SHARE / KERNELS / request.name
     kernel.mkdir(parents=True)
     kind = "CONDA_PREFIX" if request.conda else "VIRTUAL_ENV"
     spec = {
@@ -229,13 +237,13 @@ def _mib(size: int) -> str:
     return f"{math.ceil(size / 1024**2)} MiB"
 
 
-def _make_read_only(folder: Path) -> None:
-    """All but the folder itself, in which the marker is still to be written."""
-    for parent, folders, files in os.walk(folder, topdown=False):
+def _make_read_only(top: Path) -> None:
+    for parent, folders, files in os.walk(top):
         for name in (*folders, *files):
             path = Path(parent, name)
             if not path.is_symlink():
                 path.chmod(path.stat().st_mode & 0o555 | 0o444)
+    top.chmod(0o555)
 
 
 def _remove(path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.models import ApiToken, User
 from accounts.services import DEFAULT_LIFE, LONGEST_LIFE
-from notebooks.backends.contract import SECRETS_FOLDER, Phase, PhaseTime
-from notebooks.models import NotebookSession, Run, SessionEvent
+from notebooks.backends.contract import SECRETS_FOLDER, CodeStatus, Phase, PhaseTime
+from notebooks.code_view import WAITING, CodeShown, code_of
+from notebooks.models import Bookmark, NotebookSession, Run, SessionEvent
 from notebooks.states import SessionStatus
 from quotas.models import ResourceProfile
 from submarine_site.core.api import StrictSerializer

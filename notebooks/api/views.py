@@ -1,7 +1,7 @@
 """The endpoints of `/api/v2/`: fetch what the user may see, call one service."""
 
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import django_filters
@@ -28,20 +28,20 @@ from accounts import services as accounts
 from accounts.middleware import sign_in_id
 from accounts.models import ApiToken, User
 from accounts.requests import user_of
-from notebooks import selectors, services
+from notebooks import bookmarks, selectors, services
 from notebooks.addresses import session_url
 from notebooks.api import serializers
+from notebooks.backends.contract import CodeSource
 from notebooks.logs import log_of
-from notebooks.models import NotebookSession, SessionEvent
+from notebooks.models import Bookmark, NotebookSession, SessionEvent
 from notebooks.setup import Setup
 from notebooks.states import SessionStatus
 from notebooks.tickets import Credential
 from quotas.models import ResourceProfile
+from submarine_site.core.api import UUID_PATTERN, valid
 from submarine_site.core.catalogue import CatalogueQuerySet, E
 from submarine_site.core.errors import DomainError
 from submarine_site.core.pagination import Cursor
-
-_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 
 class Root(APIRootView):
@@ -126,7 +126,7 @@ class SessionViewSet(
 
     queryset = NotebookSession.objects.none()
     filterset_class = SessionFilter
-    lookup_value_regex = _UUID
+    lookup_value_regex = UUID_PATTERN
 
     def get_serializer_class(self) -> type[Serializer[Any]]:
         """What each verb takes, for the forms of the browsable API."""
@@ -154,7 +154,7 @@ class SessionViewSet(
         ],
     )
     def create(self, request: Request) -> Response:
-        chosen = _valid(serializers.SessionCreateSerializer, request)
+        chosen = valid(serializers.SessionCreateSerializer, request)
         setup = _setup(chosen)
         created = services.create_session(
             owner=user_of(request),
@@ -178,7 +178,7 @@ class SessionViewSet(
     )
     def partial_update(self, request: Request, **_: Any) -> Response:
         session = self.get_object()
-        changed = _valid(serializers.SessionUpdateSerializer, request)
+        changed = valid(serializers.SessionUpdateSerializer, request)
         services.rename_session(session=session, actor=user_of(request), **changed)
         return self._answer(session.pk, status.HTTP_200_OK)
 
@@ -195,7 +195,7 @@ class SessionViewSet(
     @action(detail=True, methods=["post"])
     def start(self, request: Request, **_: Any) -> Response:
         session = self.get_object()
-        _valid(serializers.NothingSerializer, request)
+        valid(serializers.NothingSerializer, request)
         services.start_session(session=session, actor=user_of(request))
         return self._answer(session.pk, status.HTTP_202_ACCEPTED)
 
@@ -203,7 +203,7 @@ class SessionViewSet(
     @action(detail=True, methods=["post"])
     def stop(self, request: Request, **_: Any) -> Response:
         session = self.get_object()
-        _valid(serializers.NothingSerializer, request)
+        valid(serializers.NothingSerializer, request)
         services.stop_session(session=session, actor=user_of(request))
         return self._answer(session.pk, status.HTTP_202_ACCEPTED)
 
@@ -215,7 +215,7 @@ class SessionViewSet(
     @action(detail=True, methods=["post"], url_path="update-environment")
     def update_environment(self, request: Request, **_: Any) -> Response:
         session = self.get_object()
-        _valid(serializers.NothingSerializer, request)
+        valid(serializers.NothingSerializer, request)
         services.take_newest_environment(session=session, actor=user_of(request))
         return self._answer(session.pk, status.HTTP_200_OK)
 
@@ -227,7 +227,7 @@ class SessionViewSet(
     @action(detail=True, methods=["post"])
     def open(self, request: Request, **_: Any) -> Response:
         session = self.get_object()
-        chosen = _valid(serializers.OpenSerializer, request)
+        chosen = valid(serializers.OpenSerializer, request)
         credential, credential_id = _credential(request)
         url = services.open_session(
             session=session,
@@ -268,7 +268,7 @@ class BookmarkViewSet(mixins.DestroyModelMixin, ReadOnlyModelViewSet[Bookmark]):
     """What you start sessions with time and again."""
 
     queryset = Bookmark.objects.none()
-    lookup_value_regex = _UUID
+    lookup_value_regex = UUID_PATTERN
     pagination_class = None
 
     def get_serializer_class(self) -> type[Serializer[Any]]:
@@ -286,7 +286,7 @@ class BookmarkViewSet(mixins.DestroyModelMixin, ReadOnlyModelViewSet[Bookmark]):
         responses={201: serializers.BookmarkSerializer},
     )
     def create(self, request: Request) -> Response:
-        chosen = _valid(serializers.BookmarkCreateSerializer, request)
+        chosen = valid(serializers.BookmarkCreateSerializer, request)
         setup = _setup(chosen)
         kept = bookmarks.keep_bookmark(owner=user_of(request), setup=setup, **chosen)
         return Response(serializers.BookmarkSerializer(kept).data, status=status.HTTP_201_CREATED)
@@ -297,7 +297,7 @@ class TokenViewSet(mixins.ListModelMixin, GenericViewSet[ApiToken]):
     """Your API tokens."""
 
     queryset = ApiToken.objects.none()
-    lookup_value_regex = _UUID
+    lookup_value_regex = UUID_PATTERN
 
     def get_serializer_class(self) -> type[Serializer[Any]]:
         """What is taken, for the form of the browsable API."""
@@ -314,7 +314,7 @@ class TokenViewSet(mixins.ListModelMixin, GenericViewSet[ApiToken]):
         responses={201: serializers.NewTokenSerializer},
     )
     def create(self, request: Request) -> Response:
-        chosen = _valid(serializers.TokenCreateSerializer, request)
+        chosen = valid(serializers.TokenCreateSerializer, request)
         made = accounts.create_token(
             user=user_of(request),
             name=chosen["name"],
@@ -341,12 +341,6 @@ def _setup(chosen: dict[str, Any]) -> Setup:
         variables=chosen.pop("variables", {}),
         secrets=tuple(chosen.pop("secrets", ())),
     )
-
-
-def _valid(serializer_class: type[Any], request: Request) -> dict[str, Any]:
-    serializer = serializer_class(data=request.data)
-    serializer.is_valid(raise_exception=True)
-    return cast("dict[str, Any]", serializer.validated_data)
 
 
 def _credential(request: Request) -> tuple[Credential, UUID]:

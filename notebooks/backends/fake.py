@@ -15,6 +15,8 @@ from uuid import UUID
 from notebooks.backends.contract import (
     BackendRefused,
     BackendUnavailable,
+    CodeOutcome,
+    CodeStatus,
     Observed,
     Phase,
     PhaseTime,
@@ -109,10 +111,18 @@ class FakeBackend:
 
     # What a test makes happen.
 
-    def make_ready(self, key: RunKey, *, address: str = "") -> None:
-        """Let the server of a STARTING run answer, at `address` if one is given."""
+    def make_ready(
+        self, key: RunKey, *, address: str = "", code: tuple[CodeOutcome, ...] | None = None
+    ) -> None:
+        """Let the server of a STARTING run answer, at `address` if one is given, after its code
+        came to be what `code` says: else it is there.
+        """
         with self._lock:
-            observed = self._runs[key].observed
+            run = self._runs[key]
+            observed = run.observed
+            if run.spec.code and code is None:
+                code = tuple(CodeOutcome(status=CodeStatus.FETCHED) for _ in run.spec.code)
+            run.observed = observed = replace(observed, code=code)
             if observed.state is not RunState.STARTING:
                 raise ValueError(f"{key} is {observed.state}")
             now = _now()
@@ -236,7 +246,9 @@ class UnreachableBackend(FakeBackend):
 class NeverReadyBackend(FakeBackend):
     """Its servers start and never answer."""
 
-    def make_ready(self, key: RunKey, *, address: str = "") -> None:
+    def make_ready(
+        self, key: RunKey, *, address: str = "", code: tuple[CodeOutcome, ...] | None = None
+    ) -> None:
         """Do nothing."""
 
 

@@ -17,12 +17,15 @@ for (const button of document.querySelectorAll("[data-add-row]")) {
   button.addEventListener("click", () => {
     const rows = button.parentElement.querySelectorAll("[data-row]");
     const row = rows[rows.length - 1].cloneNode(true);
-    for (const field of row.children) {
-      field.value = "";
-      field.setAttribute("aria-label", field.ariaLabel.replace(/\d+$/, rows.length + 1));
+    for (const error of row.querySelectorAll("[data-error]")) error.remove();
+    const fields = row.querySelectorAll("input, textarea, select");
+    for (const field of fields) {
+      field.value = field.dataset.usual ?? "";
+      field.removeAttribute("aria-invalid");
+      if (field.ariaLabel) field.ariaLabel = field.ariaLabel.replace(/\d+$/, rows.length + 1);
     }
     button.before(row);
-    row.firstElementChild.focus();
+    fields[0].focus();
   });
 }
 

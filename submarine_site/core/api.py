@@ -23,6 +23,9 @@ from submarine_site.core.responses import NOT_FOUND, error_body
 
 logger = logging.getLogger(__name__)
 
+UUID_PATTERN = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+"""Of the ids in addresses: what looks otherwise is no address."""
+
 
 class ErrorSerializer(serializers.Serializer[Any]):
     """What an error looks like."""

@@ -273,7 +273,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"SessionStatus": "notebooks.states.SessionStatus.choices"},
+    "ENUM_NAME_OVERRIDES": {
+        "GitCredentialKind": "accounts.models.GitCredential.Kind.choices",
+        "SecretKind": "accounts.models.UserSecret.Kind.choices",
+        "SessionStatus": "notebooks.states.SessionStatus.choices",
+    },
 }
 
 # Celery speaks of a Redis socket by a scheme of its own.

@@ -28,7 +28,7 @@ P256 = ec.generate_private_key(ec.SECP256R1())
 
 def written(key, form=OPENSSH, passphrase: bytes | None = None) -> str:
     encryption = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
-    return key.private_bytes(Encoding.PEM, form, encryption).decode()
+    return str(key.private_bytes(Encoding.PEM, form, encryption).decode())
 
 
 @pytest.mark.parametrize(

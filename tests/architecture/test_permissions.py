@@ -19,7 +19,8 @@ from accounts.models import ApiToken, GitCredential, SignIn, User, UserSecret
 from accounts.services import create_token
 from accounts.vault import keep_git_credential, keep_secret
 from environments.models import Build, Environment, EnvironmentVersion
-from notebooks.models import NotebookSession, Run, SessionEvent
+from notebooks.bookmarks import keep_bookmark
+from notebooks.models import Bookmark, NotebookSession, Run, SessionEvent
 from notebooks.states import SessionStatus as S
 from quotas.models import ResourceProfile
 from tests.conftest import browser_of
@@ -75,8 +76,9 @@ API = {
     "api:session-update-environment": Address(
         path=f"{SESSION}/update-environment", answers={"POST": HIS_ALONE}
     ),
+    # All ask for the same name, of which there is one: the stranger's, who asks first.
     "api:environment-list": Address(
-        path="/api/v2/environments", answers={"GET": MINE, "POST": (401, 201, 201, 201)}
+        path="/api/v2/environments", answers={"GET": MINE, "POST": (401, 201, 409, 409)}
     ),
     "api:environment-detail": Address(
         path="/api/v2/environments/hers",
@@ -94,6 +96,13 @@ API = {
     "api:build-lock": Address(path="/api/v2/builds/{build}/lock", answers={"GET": HIS_ALONE}),
     "api:build-retry": Address(
         path="/api/v2/builds/{build}/retry", answers={"POST": (401, 404, 202, 404)}
+    ),
+    "api:bookmark-list": Address(
+        path="/api/v2/bookmarks", answers={"GET": MINE, "POST": (401, 201, 201, 201)}
+    ),
+    "api:bookmark-detail": Address(
+        path="/api/v2/bookmarks/{bookmark}",
+        answers={"GET": HIS_ALONE, "DELETE": (401, 404, 204, 404)},
     ),
     "api:token-list": Address(
         path="/api/v2/tokens", answers={"GET": MINE, "POST": (401, 201, 201, 201)}
@@ -154,6 +163,7 @@ PAGES = {
     "session-new": Address(
         path="/sessions/new", answers={"GET": PAGE, "POST": (302, 302, 302, 302)}
     ),
+    "bookmark-delete": Address(path="/bookmarks/{bookmark}/delete", answers=button(HIS_BUTTON)),
     "session": Address(path="/sessions/{session}", answers={"GET": HIS_PAGE}),
     "session-state": Address(path="/sessions/{session}/state", answers={"GET": HIS_PAGE}),
     "session-log": Address(path="/sessions/{session}/log", answers={"GET": HIS_PAGE}),
@@ -165,7 +175,7 @@ PAGES = {
     ),
     "environments": Address(path="/environments", answers={"GET": PAGE}),
     "environment-new": Address(
-        path="/environments/new", answers={"GET": PAGE, "POST": (302, 302, 302, 302)}
+        path="/environments/new", answers={"GET": PAGE, "POST": (302, 302, 409, 409)}
     ),
     "environment": Address(path="/environments/hers", answers={"GET": HIS_PAGE}),
     "environment-edit": Address(
@@ -262,6 +272,7 @@ TABLE = {**API, **PAGES, **PROBES, **ADMIN}
 BODIES: dict[str, dict[str, object]] = {
     "api:session-list": {"profile": "small", "environment": "notebook-env", "name": "new"},
     "api:session-detail": {"name": "renamed"},
+    "api:bookmark-list": {"profile": "small", "environment": "notebook-env", "name": "new"},
     "api:token-list": {"name": "ci"},
     "api:environment-list": {"name": "new-one"},
     "api:environment-detail": {"description": "Changed."},
@@ -309,6 +320,9 @@ def ids(ada: User, small: ResourceProfile, plain: Environment) -> dict[str, obje
     return {
         "session": session.pk,
         "event": SessionEvent.objects.get().pk,
+        "bookmark": keep_bookmark(
+            owner=ada, name="hers", profile="small", environment="notebook-env"
+        ).pk,
         "token": create_token(user=ada, name="hers").record.pk,
         "secret": keep_secret(owner=ada, name="HERS", kind="variable", value="x").pk,
         "git_credential": keep_git_credential(
@@ -339,6 +353,7 @@ def hers() -> list[object]:
         list(sessions.order_by("pk").values()),
         list(Run.objects.filter(session__in=sessions).order_by("pk").values()),
         list(SessionEvent.objects.filter(session__in=sessions).order_by("pk").values()),
+        list(Bookmark.objects.filter(owner__username="ada").order_by("pk").values()),
         list(ApiToken.objects.filter(user__username="ada").order_by("pk").values()),
         list(UserSecret.objects.filter(owner__username="ada").order_by("pk").values()),
         list(GitCredential.objects.filter(owner__username="ada").order_by("pk").values()),

@@ -2,6 +2,7 @@
 
 import json
 import re
+from ast import literal_eval
 from datetime import datetime
 
 import pytest
@@ -74,6 +75,30 @@ def test_a_pod_is_confined_and_holds_nothing_secret(on: OnCluster, demo: Program
         {"cpu": "1", "memory": "512Mi"},
         {"cpu": "50m", "memory": "128Mi"},
     )
+
+
+def test_a_notebook_finds_variables_and_secrets_that_the_pod_does_not_show(
+    on: OnCluster, demo: Program
+) -> None:
+    demo.keep_secret("CLUSTER_KEY", "variable", "hunter2-variable")
+    demo.keep_secret("cluster.json", "file", "hunter2-file")
+    session = demo.start(
+        variables={"MODE": "$(JUPYTER_TOKEN) $$ $HOME"}, secrets=["CLUSTER_KEY", "cluster.json"]
+    )
+    code = (
+        "import os, pathlib\n"
+        "folder = pathlib.Path(os.environ['SUBMARINE_SECRETS'])\n"
+        "file = folder / 'cluster.json'\n"
+        "[os.environ['MODE'], os.environ['CLUSTER_KEY'], file.read_text(),"
+        " [name for name in os.listdir(folder) if name[0] != '.'], file.stat().st_mode & 0o007]"
+    )
+    found = ["$(JUPYTER_TOKEN) $$ $HOME", "hunter2-variable", "hunter2-file"]
+    assert literal_eval(demo.run_cell(session, code)) == [*found, ["cluster.json"], 0]
+    assert "hunter2" not in json.dumps(on.await_pod(session))
+    assert "hunter2" not in on.log
+    assert "hunter2" not in demo.api("GET", f"sessions/{session}/logs/").text
+    assert demo.api("DELETE", f"sessions/{session}/").status_code == 204
+    on.await_nothing_left()
 
 
 def test_an_image_of_docker_stacks_style_works_unchanged(on: OnCluster, demo: Program) -> None:

@@ -156,8 +156,7 @@ class BuilderContract:
         again = replace(built, attempt=2)
         before = site.builder.observe(built.digest, 1)
         begun(site, again)
-        seen = site.end(again)
-        assert seen == before
+        assert site.end(again) == before
 
     def test_what_is_killed_half_way_is_lost_and_can_be_tried_again(
         self, site: BuilderSite

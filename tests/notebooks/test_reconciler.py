@@ -16,6 +16,7 @@ from notebooks import lifecycle, reconciler, services
 from notebooks.backends.contract import BackendUnavailable, Observed, RunKey, SessionSpec
 from notebooks.backends.fake import FakeBackend, UnreachableBackend, VanishingBackend
 from notebooks.models import NotebookSession, Run, SessionEvent
+from notebooks.picked_secrets import NOTHING_GIVEN
 from notebooks.reconciler import (
     GIVE_UP_AFTER,
     LAUNCH_GRACE,
@@ -345,7 +346,7 @@ def stray(backend: FakeBackend, session: NotebookSession) -> RunKey:
     """Something with our labels of which there is no row."""
     key = RunKey(uuid4(), uuid4())
     backend.ensure_volume(key.session_id)
-    spec = lifecycle._spec(session, run_of(session))
+    spec = lifecycle._spec(session, run_of(session), NOTHING_GIVEN)
     values = {name: getattr(spec, name) for name in SessionSpec.__slots__}
     backend.start(SessionSpec(**{**values, "key": key, "home": key.session_id}))
     return key

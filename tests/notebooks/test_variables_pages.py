@@ -4,8 +4,11 @@ import pytest
 from django.test import Client
 
 from accounts import vault
-from accounts.models import User
+from accounts.models import User, UserSecret
+from notebooks import lifecycle
+from notebooks.backends.fake import FakeBackend
 from notebooks.models import NotebookSession
+from tests.sessions import key_of, tick
 
 pytestmark = pytest.mark.usefixtures("small", "plain")
 
@@ -95,3 +98,19 @@ def test_the_page_of_a_session_shows_variables_and_the_names_of_secrets(
 def test_a_session_without_any_has_no_such_part(browser: Client) -> None:
     page = browser.post(NEW, CHOSEN, follow=True)
     assert "Variables and secrets" not in page.text
+
+
+def test_a_session_that_had_to_do_without_a_secret_says_so(
+    browser: Client, ada: User, backend: FakeBackend
+) -> None:
+    keep(ada, "LOST")
+    browser.post(NEW, {**CHOSEN, "secret": ["LOST"]})
+    session = NotebookSession.objects.get()
+    UserSecret.objects.get().delete()
+    lifecycle.launch(key_of(session))
+    backend.settle()
+    tick()
+    page = browser.get(f"/sessions/{session.pk}").text
+    notice = page[page.index('<div class="notice bad"') :]
+    assert "Started without secrets that are no longer stored: LOST." in notice
+    assert "Store a secret of this name on your account page" in notice

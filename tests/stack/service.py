@@ -192,7 +192,7 @@ class Program:
     def api(self, method: str, path: str, **options: Any) -> requests.Response:
         return self.http.request(method, f"{self.service.url}/api/v2/{path}", timeout=30, **options)
 
-    def create(self, **chosen: str) -> dict[str, Any]:
+    def create(self, **chosen: object) -> dict[str, Any]:
         body = {"profile": "small", "environment": "notebook-env", **chosen}
         answer = self.api("POST", "sessions/", json=body)
         assert answer.status_code == 201, answer.text
@@ -228,11 +228,15 @@ class Program:
         assert found is not None
         return found
 
-    def start(self, **chosen: str) -> str:
+    def start(self, **chosen: object) -> str:
         """Create a session and wait until it runs; its id."""
         session_id = str(self.create(**chosen)["id"])
         self.wait_for(session_id, "running")
         return session_id
+
+    def keep_secret(self, name: str, kind: str, value: str) -> None:
+        answer = self.api("POST", "secrets/", json={"name": name, "kind": kind, "value": value})
+        assert answer.status_code == 201, answer.text
 
     def delete(self, session_id: str) -> None:
         assert self.api("DELETE", f"sessions/{session_id}/").status_code == 204

@@ -2,7 +2,11 @@
 
 import json
 import threading
+from ast import literal_eval
+from collections.abc import Iterator
+from contextlib import suppress
 
+import psutil
 import pytest
 import requests
 
@@ -151,3 +155,35 @@ def test_a_browser_is_let_in_by_a_code_that_works_once(service: Service, demo: P
         lambda: browser.get(f"{at_gateway}api/status", timeout=30).status_code == 401, seconds=5
     )
     demo.delete(session)
+
+
+def test_a_notebook_finds_variables_and_secrets_and_nobody_else_does(
+    service: Service, demo: Program
+) -> None:
+    demo.keep_secret("STACK_KEY", "variable", "hunter2-variable")
+    demo.keep_secret("stack.json", "file", "hunter2-file")
+    session = demo.start(variables={"MODE": "fast"}, secrets=["STACK_KEY", "stack.json"])
+    code = (
+        "import os, pathlib\n"
+        "folder = pathlib.Path(os.environ['SUBMARINE_SECRETS'])\n"
+        "[os.environ['MODE'], os.environ['STACK_KEY'], (folder / 'stack.json').read_text()]"
+    )
+    found = literal_eval(demo.run_cell(session, code))
+    assert found == ["fast", "hunter2-variable", "hunter2-file"]
+    folder = service.data / "runs" / session
+    kept = [path for path in folder.rglob("*") if path.is_file()]
+    assert kept
+    assert not any(b"hunter2" in path.read_bytes() for path in kept)
+    assert not any("hunter2" in word for word in words_of_all_processes())
+    log = demo.api("GET", f"sessions/{session}/logs/").text
+    assert "hunter2" not in log + demo.api("GET", f"sessions/{session}/events/").text
+    demo.verb(session, "stop")
+    demo.wait_for(session, "stopped")
+    left = [path for path in service.data.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert not any(path.name == "stack.json" for path in left)
+
+
+def words_of_all_processes() -> Iterator[str]:
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            yield from process.cmdline()

@@ -79,6 +79,8 @@ class Git:
             "GIT_LFS_SKIP_SMUDGE": "1",
             "GIT_SSH_VARIANT": "ssh",
             "GIT_TERMINAL_PROMPT": "0",
+            # By this the local backend finds what outlived its run.
+            **{name: value for name, value in os.environ.items() if name == "SUBMARINE_RUN_ID"},
             **variables,
         }
 

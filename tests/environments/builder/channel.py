@@ -7,11 +7,9 @@ import sys
 import tarfile
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from importlib.metadata import Distribution, DistributionFinder, MetadataPathFinder
 from pathlib import Path
 from typing import Any
 
-from packaging.requirements import Requirement
 from rattler.index import index_fs
 
 PLACEHOLDER = "/placeholder" * 20
@@ -91,13 +89,9 @@ def add_python(channel: Path, interpreter: str = sys.executable, version: str = 
     )
 
 
-def add_ipykernel(channel: Path, site_packages: Path) -> None:
-    """A package `ipykernel` with all that it needs, from where they are installed."""
-    files = {
-        f"site-packages/{path.relative_to(site_packages)}": path.read_bytes()
-        for each in _closure("ipykernel", site_packages)
-        for path in _files(each, site_packages)
-    }
+def add_ipykernel(channel: Path, installed: Mapping[str, bytes]) -> None:
+    """A package `ipykernel` of what is installed elsewhere."""
+    files = {f"site-packages/{path}": data for path, data in installed.items()}
     add_package(channel, "ipykernel", depends=["python"], files=files, python=True)
 
 
@@ -105,31 +99,6 @@ def index(channel: Path) -> None:
     """Tell what the channel holds."""
     (channel / "noarch").mkdir(exist_ok=True)
     asyncio.run(index_fs(channel))
-
-
-def _closure(name: str, site_packages: Path) -> list[Distribution]:
-    found: dict[str, Distribution] = {}
-    todo = [name]
-    while todo:
-        each = todo.pop()
-        if each in found:
-            continue
-        context = DistributionFinder.Context(name=each, path=[str(site_packages)])
-        found[each] = next(iter(MetadataPathFinder.find_distributions(context)))
-        for text in found[each].requires or ():
-            needed = Requirement(text)
-            if needed.marker is None or needed.marker.evaluate({"extra": ""}):
-                todo.append(needed.name)
-    return list(found.values())
-
-
-def _files(distribution: Distribution, site_packages: Path) -> list[Path]:
-    located = [Path(str(each.locate())).resolve() for each in distribution.files or ()]
-    return [
-        path
-        for path in located
-        if path.is_relative_to(site_packages) and path.suffix != ".pyc" and path.is_file()
-    ]
 
 
 def _add(archive: tarfile.TarFile, path: str, data: bytes) -> None:

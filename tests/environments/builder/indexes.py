@@ -96,6 +96,7 @@ def an_index(folder: Path, host: str = "127.0.0.1") -> Iterator[str]:
     add_wheel(folder, "tiny", "2.0")
     add_wheel(folder, "one", requires=["tiny==1.0"])
     add_wheel(folder, "two", requires=["tiny==2.0"])
+    add_wheel(folder, "big", files={"big.txt": "big" * 1024**2})
     add_hostile_source(folder, "eater", "eaten = bytearray(8 * 1024**3)")
     add_hostile_source(folder, "sleeper", "import signal\nsignal.pause()")
     with served(folder, host) as url:

@@ -48,6 +48,8 @@ def test_a_session_is_created(api: APIClient, ada: User) -> None:
         "status": "requested",
         "status_changed_at": time(session.status_changed_at),
         "reason": None,
+        "code": [],
+        "opens": "",
         "profile": "small",
         "environment": "notebook-env",
         "environment_version": 1,

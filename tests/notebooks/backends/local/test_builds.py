@@ -33,8 +33,9 @@ class LocalSite(BuilderSite):
         return eventually(ended, within=60)
 
     def kill(self, spec: BuildSpec) -> None:
-        # Half-way: it has begun to install.
-        eventually((self.data / "environments" / spec.digest / "env").exists)
+        # Half-way: a tool installs, which now outlives it.
+        eventually(lambda: "Installing" in self.builder.log(spec.digest, spec.attempt, lines=9))
+        eventually(lambda: len(processes.leftovers(spec.digest)) > 1)
         self.program(spec).kill()
         eventually(lambda: self.lost(spec))
 

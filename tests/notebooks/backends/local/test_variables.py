@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import psutil
-import pytest
 
 from notebooks.backends.contract import SessionSpec
 from tests.contracts.backend_suite import a_spec
@@ -97,6 +96,6 @@ def test_large_values_reach_the_server(local_site: MakeSite) -> None:
     assert spec.secrets.items() <= environment.items()
 
 
-@pytest.mark.parametrize("field", ["secrets", "secret_files"])
-def test_a_spec_does_not_say_its_secrets(field: str) -> None:
-    assert HUNTER not in repr(replace(a_spec(), **{field: {"API_KEY": HUNTER}}))
+def test_a_spec_does_not_say_its_secrets() -> None:
+    spec = replace(a_spec(), secrets={"A": HUNTER}, secret_files={"a": HUNTER})
+    assert HUNTER not in repr(spec)

@@ -1,0 +1,265 @@
+"""The API of environments, their versions and builds."""
+
+import pytest
+from rest_framework.test import APIClient
+
+from accounts.models import User
+from environments import services
+from environments.kernels import Kernel
+from environments.models import Build, Environment
+from environments.services import Draft, Metadata
+from tests.broker import Broker
+from tests.conftest import api_of
+from tests.factories import BuildFactory, EnvironmentFactory
+
+pytestmark = pytest.mark.django_db
+
+ALL = "/api/v2/environments"
+HERS = f"{ALL}/hers"
+IMAGE = "example/notebook:1"
+SCIENCE = Kernel(name="science", display_name="Science", pip=("pandas>=2",))
+DIGEST = SCIENCE.digest(IMAGE)
+
+
+@pytest.fixture(autouse=True)
+def broker() -> Broker:
+    return Broker()
+
+
+@pytest.fixture
+def hers(ada: User, plain: Environment) -> Environment:
+    return services.create_environment(
+        actor=ada,
+        name="hers",
+        metadata=Metadata(display_name="Hers"),
+        draft=Draft(image=IMAGE, kernels=(SCIENCE,)),
+    )
+
+
+def time(value: object) -> str:
+    return str(value).replace(" ", "T").replace("+00:00", "Z")
+
+
+def test_an_environment_is_spelled_out(api: APIClient, hers: Environment) -> None:
+    assert hers.newest is not None
+    build = Build.objects.get()
+    answer = api.get(HERS)
+    assert answer["ETag"] == hers.etag
+    assert answer.json() == {
+        "name": "hers",
+        "display_name": "Hers",
+        "description": "",
+        "image": IMAGE,
+        "owner": "ada",
+        "groups": [],
+        "enabled": True,
+        "hidden": False,
+        "deprecated": False,
+        "deprecation": "",
+        "successor": None,
+        "created_at": time(hers.created_at),
+        "updated_at": time(hers.updated_at),
+        "newest": {
+            "number": 1,
+            "image": IMAGE,
+            "kernels": [
+                {
+                    "name": "science",
+                    "display_name": "Science",
+                    "channels": [],
+                    "conda": [],
+                    "pip": ["pandas>=2"],
+                }
+            ],
+            "builds": [
+                {
+                    "digest": DIGEST,
+                    "kernel": "science",
+                    "state": "queued",
+                    "attempt": 1,
+                    "created_at": time(build.created_at),
+                    "started_at": None,
+                    "finished_at": None,
+                    "size_bytes": None,
+                    "error_code": "",
+                    "error": "",
+                }
+            ],
+            "needs_gpu": False,
+            "smallest_cpu_milli": 0,
+            "smallest_memory_mib": 0,
+            "note": "",
+            "created_by": "ada",
+            "created_at": time(hers.newest.created_at),
+        },
+    }
+
+
+@pytest.mark.usefixtures("hers")
+@pytest.mark.parametrize(
+    ("query", "found"), [("", ["hers", "notebook-env"]), ("?q=panda", ["hers"]), ("?q=no", [])]
+)
+def test_they_are_listed_and_searched(api: APIClient, query: str, found: list[str]) -> None:
+    listed = [each["name"] for each in api.get(f"{ALL}{query}").json()]
+    # “notebook-env” has “no” in it.
+    assert sorted(listed) == (["notebook-env"] if query == "?q=no" else found)
+
+
+@pytest.mark.usefixtures("hers")
+def test_the_cost_of_the_list_does_not_grow(
+    api: APIClient, ada: User, django_assert_num_queries
+) -> None:
+    with django_assert_num_queries(LIST_QUERIES):
+        api.get(ALL)
+    for each in EnvironmentFactory.create_batch(5, owner=ada):
+        assert each.newest is not None
+        each.newest.builds.set(Build.objects.all())
+    with django_assert_num_queries(LIST_QUERIES):
+        api.get(ALL)
+
+
+LIST_QUERIES = 3
+
+
+@pytest.mark.usefixtures("plain")
+def test_one_is_created_of_kernels(api: APIClient) -> None:
+    kernels = [{"name": "science", "pip": ["pandas >= 2"]}]
+    answer = api.post(ALL, {"name": "mine", "kernels": kernels})
+    assert answer.status_code == 201
+    assert answer.json()["newest"]["kernels"][0] == {
+        "name": "science",
+        "display_name": "science",
+        "channels": [],
+        "conda": [],
+        "pip": ["pandas>=2"],
+    }
+    assert answer["ETag"] == Environment.objects.get(name="mine").etag
+
+
+@pytest.mark.usefixtures("plain")
+def test_one_is_created_of_a_file(api: APIClient) -> None:
+    content = "channels: [conda-forge]\ndependencies:\n - python=3.12\n - pip:\n   - rich\n"
+    file = {"name": "environment.yml", "content": content}
+    answer = api.post(ALL, {"name": "mine", "file": file})
+    assert answer.status_code == 201
+    assert answer.json()["newest"]["kernels"] == [
+        {
+            "name": "mine",
+            "display_name": "mine",
+            "channels": ["conda-forge"],
+            "conda": ["python 3.12.*"],
+            "pip": ["rich"],
+        }
+    ]
+
+
+@pytest.mark.usefixtures("plain")
+@pytest.mark.parametrize(
+    ("change", "fields"),
+    [
+        ({"name": "new"}, {"name": "“new” cannot be a name."}),
+        (
+            {"file": {"name": "e.yml", "content": "dependencies:\n - !!python/name:os.system x"}},
+            {
+                "file": "line 2: tags such as “tag:yaml.org,2002:python/name:os.system” are not "
+                "taken."
+            },
+        ),
+        ({"file": {"name": "e.yml"}}, {"file.content": "This field is required."}),
+        (
+            {"file": {"name": "r.txt", "content": "a"}, "kernels": [{"name": "a", "pip": ["b"]}]},
+            {"file": "Send kernels or a file, not both."},
+        ),
+        (
+            {"kernels": [{"name": "a", "pip": ["-r x"]}]},
+            {"kernels": "Kernel “a”: “-r x”: options of pip are not taken."},
+        ),
+        ({"kernels": [{"name": "a", "npm": []}]}, {"kernels.0.npm": "There is no such field."}),
+        ({"kernels": "a"}, {"kernels": 'Expected a list of items but got type "str".'}),
+        ({"smallest_memory_mib": "x"}, {"smallest_memory_mib": "A valid integer is required."}),
+        ({"for_site": True}, None),
+    ],
+)
+def test_what_is_wrong_is_named(
+    api: APIClient, change: dict[str, object], fields: dict[str, str] | None
+) -> None:
+    answer = api.post(ALL, {"name": "mine", **change})
+    assert answer.status_code == (400 if fields else 403)
+    assert answer.json().get("fields") == fields
+    assert not Environment.objects.filter(name="mine").exists()
+
+
+def test_a_change_takes_what_was_read(api: APIClient, hers: Environment) -> None:
+    seen = api.get(HERS)["ETag"]
+    first = api.patch(HERS, {"description": "One."}, headers={"If-Match": seen})
+    assert (first.status_code, first.json()["description"]) == (200, "One.")
+    second = api.patch(HERS, {"description": "Two."}, headers={"If-Match": seen})
+    assert (second.status_code, second.json()["code"]) == (412, "changed_meanwhile")
+    again = api.patch(HERS, {"description": "Two."}, headers={"If-Match": first["ETag"]})
+    assert again.json()["description"] == "Two."
+
+
+def test_one_is_deprecated_with_a_successor(api: APIClient, hers: Environment) -> None:
+    change = {"deprecated": True, "deprecation": "It is old.", "successor": "notebook-env"}
+    answer = api.patch(HERS, change).json()
+    assert {name: answer[name] for name in change} == change
+
+
+@pytest.mark.parametrize("method", ["patch", "delete", "post"])
+def test_what_one_sees_and_may_not_change_says_so(
+    api: APIClient, plain: Environment, method: str
+) -> None:
+    address = f"{ALL}/notebook-env{'/versions' if method == 'post' else ''}"
+    answer = getattr(api, method)(address)
+    assert (answer.status_code, answer.json()) == (
+        403,
+        {"code": "not_allowed", "message": "This environment is changed by an operator."},
+    )
+
+
+def test_versions_are_listed_and_read(api: APIClient, hers: Environment) -> None:
+    added = api.post(f"{HERS}/versions", {"note": "Nothing in it."})
+    assert (added.status_code, added.json()["number"], added.json()["image"]) == (201, 2, IMAGE)
+    listed = api.get(f"{HERS}/versions").json()["results"]
+    assert [each["number"] for each in listed] == [2, 1]
+    assert api.get(f"{HERS}/versions/1").json() == listed[1]
+    assert api.get(f"{HERS}/versions/3").status_code == 404
+    assert api.get(f"{HERS}/versions/999999999").status_code == 404
+
+
+def test_a_build_is_followed(api: APIClient, hers: Environment) -> None:
+    Build.objects.update(state="building", log_tail="Resolving.\n")
+    address = f"/api/v2/builds/{DIGEST}"
+    assert api.get(address).json()["state"] == "building"
+    assert api.get(f"{address}/log").json() == {
+        "digest": DIGEST,
+        "state": "building",
+        "attempt": 1,
+        "text": "Resolving.\n",
+    }
+    early = api.get(f"{address}/lock")
+    assert (early.status_code, early.json()["code"]) == (409, "not_built")
+    Build.objects.update(state="built", lock={"pip": ["pandas==2.2.0"]})
+    assert api.get(f"{address}/lock").json() == {"pip": ["pandas==2.2.0"]}
+
+
+@pytest.mark.parametrize(("before", "after"), [("failed", "queued"), ("built", "built")])
+def test_a_build_that_failed_is_tried_again(
+    api: APIClient, hers: Environment, before: str, after: str
+) -> None:
+    Build.objects.update(state=before)
+    answer = api.post(f"/api/v2/builds/{DIGEST}/retry")
+    assert (answer.status_code, answer.json()["state"]) == (202, after)
+
+
+def test_a_build_is_seen_by_who_sees_an_environment_of_it(
+    api: APIClient, mallory: User, hers: Environment
+) -> None:
+    address = f"/api/v2/builds/{DIGEST}"
+    assert api_of(mallory).get(address).status_code == 404
+    his = EnvironmentFactory.create(owner=mallory).newest
+    assert his is not None
+    his.builds.set([BuildFactory.create(of=Kernel(name="a", display_name="A", pip=("a",)))])
+    assert api_of(mallory).get(address).status_code == 404
+    his.builds.set(Build.objects.filter(digest=DIGEST))
+    assert api_of(mallory).get(address).status_code == 200

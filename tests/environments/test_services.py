@@ -1,0 +1,256 @@
+"""What people may ask of environments, and what they are refused."""
+
+from dataclasses import replace
+
+import pytest
+from django.contrib.auth.models import Group
+
+from accounts.models import User
+from environments import services
+from environments.kernels import Kernel
+from environments.models import Build, Environment, EnvironmentVersion
+from environments.services import Draft, Metadata
+from notebooks.services import create_session, delete_session
+from quotas.models import ResourceProfile
+from submarine_site.core.errors import DomainError, InvalidInput
+from tests.broker import Broker
+from tests.factories import EnvironmentFactory, SessionFactory, UserFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SCIENCE = Kernel(name="science", display_name="Science", pip=("pandas>=2",))
+IMAGE = "example/notebook:1"
+CALLED = Metadata(display_name="Science")
+DRAFT = Draft(image=IMAGE, kernels=(SCIENCE,))
+
+
+@pytest.fixture(autouse=True)
+def broker() -> Broker:
+    queue = Broker()
+    queue.take()
+    return queue
+
+
+@pytest.fixture
+def hers(ada: User, plain: Environment) -> Environment:
+    """Ada's environment, of the image that the site offers."""
+    return services.create_environment(actor=ada, name="hers", metadata=CALLED, draft=DRAFT)
+
+
+def refused(
+    actor: User, *, name: str = "mine", for_site: bool = False, **change: object
+) -> DomainError:
+    draft = replace(DRAFT, **{k: v for k, v in change.items() if k in Draft.__slots__})
+    metadata = replace(CALLED, **{k: v for k, v in change.items() if k in Metadata.__slots__})
+    with pytest.raises(DomainError) as refusal:
+        services.create_environment(
+            actor=actor, name=name, metadata=metadata, draft=draft, for_site=for_site
+        )
+    return refusal.value
+
+
+def test_an_environment_begins_with_a_version_that_is_to_be_built(
+    hers: Environment, ada: User, broker: Broker
+) -> None:
+    version = EnvironmentVersion.objects.get(environment=hers)
+    build = Build.objects.get()
+    assert (hers.owner, hers.newest, version.number) == (ada, version, 1)
+    assert (version.declared, version.created_by) == ((SCIENCE,), ada)
+    assert (build.digest, build.state) == (SCIENCE.digest(IMAGE), "queued")
+    assert list(version.builds.all()) == [build]
+    assert [name for name, _ in broker.take()] == ["advance"]
+
+
+def test_what_declares_no_packages_needs_no_build(ada: User, plain: Environment) -> None:
+    draft = Draft(image=IMAGE)
+    services.create_environment(actor=ada, name="bare", metadata=CALLED, draft=draft)
+    assert not Build.objects.exists()
+
+
+def test_two_that_declare_the_same_share_a_build(
+    hers: Environment, mallory: User, broker: Broker
+) -> None:
+    his = services.create_environment(actor=mallory, name="his", metadata=CALLED, draft=DRAFT)
+    assert his.newest is not None
+    assert Build.objects.get().versions.count() == 2
+
+
+def test_the_newest_version_is_offered_and_the_others_stay(hers: Environment, ada: User) -> None:
+    draft = replace(DRAFT, kernels=(), note="Without pandas.")
+    second = services.add_version(environment=hers, actor=ada, draft=draft)
+    hers.refresh_from_db()
+    assert (second.number, hers.newest) == (2, second)
+    assert [version.kernels for version in hers.versions.all()] == [[], [SCIENCE.as_json()]]
+
+
+@pytest.mark.parametrize("name", ["", "A", "a b", "-a", "a-", "a" * 64, "new", "a\n", "a\0", "é"])
+def test_a_name_is_one_that_can_stand_in_an_address(
+    ada: User, plain: Environment, name: str
+) -> None:
+    assert list(refused(ada, name=name).fields) == ["name"]
+
+
+def test_there_is_one_environment_of_a_name(hers: Environment, mallory: User) -> None:
+    refusal = refused(mallory, name="hers")
+    assert (refusal.code, list(refusal.fields)) == ("name_taken", ["name"])
+    assert Environment.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"display_name": "x" * 81}, "display_name"),
+        ({"display_name": "a\u202eb"}, "display_name"),
+        ({"description": "x" * 201}, "description"),
+        ({"description": "a\0b"}, "description"),
+        ({"groups": ("physics",)}, "groups"),
+        ({"groups": ("a\0b",)}, "groups"),
+        ({"image": "evil/image:1"}, "image"),
+        ({"kernels": (replace(SCIENCE, pip=("--x",)),)}, "kernels"),
+        ({"smallest_cpu_milli": -1}, "smallest_cpu_milli"),
+        ({"smallest_memory_mib": 10**9}, "smallest_memory_mib"),
+        ({"note": "x" * 201}, "note"),
+        ({"successor": "none"}, "successor"),
+    ],
+)
+def test_what_is_wrong_is_named(
+    ada: User, plain: Environment, change: dict[str, object], field: str
+) -> None:
+    Group.objects.create(name="physics")
+    assert list(refused(ada, **change).fields) == [field]
+    assert not Build.objects.exists()
+
+
+def test_a_user_builds_on_what_the_site_offers_to_them(ada: User, plain: Environment) -> None:
+    EnvironmentFactory.create(name="secret", newest__image="example/secret:1").groups.add(
+        Group.objects.create(name="physics")
+    )
+    EnvironmentFactory.create(name="of-mallory", owner=UserFactory.create())
+    assert list(services.images_for(ada)) == [IMAGE]
+    assert "example/notebook:1" in refused(ada, image="example/secret:1").message
+    draft = replace(DRAFT, image="")
+    mine = services.create_environment(actor=ada, name="mine", metadata=CALLED, draft=draft)
+    assert mine.newest is not None
+    assert mine.newest.image == IMAGE
+
+
+def test_an_operator_makes_environments_of_the_site_of_any_image(operator: User) -> None:
+    draft = Draft(image="registry.example.com:5000/a/b@sha256:00")
+    made = services.create_environment(
+        actor=operator, name="site", metadata=CALLED, draft=draft, for_site=True
+    )
+    assert made.owner is None
+    for image in ("", "a b", "-x", "a" * 256, "$(id)", "é"):
+        assert list(refused(operator, for_site=True, image=image).fields) == ["image"]
+
+
+def test_of_the_site_they_are_made_by_operators_alone(ada: User, plain: Environment) -> None:
+    refusal = refused(ada, for_site=True)
+    assert (refusal.code, refusal.status) == ("not_allowed", 403)
+
+
+def test_a_site_may_keep_environments_to_its_operators(
+    ada: User, operator: User, plain: Environment, settings
+) -> None:
+    settings.ENVIRONMENTS_OF_USERS = False
+    assert refused(ada).code == "not_allowed"
+    services.create_environment(actor=operator, name="mine", metadata=CALLED, draft=DRAFT)
+
+
+def test_one_user_has_a_most_of_environments(ada: User, plain: Environment) -> None:
+    EnvironmentFactory.create_batch(services.MAX_OWN, owner=ada)
+    assert refused(ada).code == "too_many"
+
+
+def test_an_owner_shares_with_groups_they_are_in(hers: Environment, ada: User) -> None:
+    physics, chemistry = (Group.objects.create(name=name) for name in ("physics", "chemistry"))
+    ada.groups.add(physics)
+    grace = UserFactory.create()
+    grace.groups.add(physics)
+    assert not Environment.objects.offered_to(grace).filter(pk=hers.pk).exists()
+    changed = {"groups": ("physics",)}
+    services.update_environment(environment=hers, actor=ada, changes=changed)
+    assert Environment.objects.offered_to(grace).filter(pk=hers.pk).exists()
+    ada.groups.set([chemistry])
+    # What it is for already stays.
+    services.update_environment(environment=hers, actor=ada, changes={"description": "For us."})
+    assert list(hers.groups.all()) == [physics]
+
+
+def test_of_two_who_edit_the_second_is_told(hers: Environment, ada: User) -> None:
+    seen = hers.etag
+    services.update_environment(
+        environment=hers, actor=ada, changes={"description": "One."}, expected=seen
+    )
+    with pytest.raises(DomainError) as refusal:
+        services.update_environment(
+            environment=hers, actor=ada, changes={"description": "Other."}, expected=seen
+        )
+    hers.refresh_from_db()
+    assert (refusal.value.code, refusal.value.status) == ("changed_meanwhile", 412)
+    assert hers.description == "One."
+
+
+def test_a_new_version_is_a_change_too(hers: Environment, ada: User) -> None:
+    seen = hers.etag
+    services.add_version(environment=hers, actor=ada, draft=DRAFT)
+    with pytest.raises(DomainError) as refusal:
+        services.update_environment(environment=hers, actor=ada, changes={}, expected=seen)
+    assert refusal.value.code == "changed_meanwhile"
+
+
+def test_what_a_session_has_is_not_deleted(
+    hers: Environment, ada: User, small: ResourceProfile
+) -> None:
+    session = create_session(owner=ada, profile="small", environment="hers", name="thesis").session
+    with pytest.raises(DomainError) as refusal:
+        services.delete_environment(environment=hers, actor=ada)
+    assert refusal.value.code == "environment_in_use"
+    assert refusal.value.message == (
+        "It is in use by 1 session that 1 person has. Yours: “thesis”. Delete those sessions "
+        "first, or hide the environment."
+    )
+    delete_session(session=session, actor=ada)
+    services.delete_environment(environment=hers, actor=ada)
+    assert not Environment.objects.visible_to(ada).filter(name="hers").exists()
+
+
+def test_whose_the_sessions_are_is_not_told_to_others(hers: Environment, ada: User) -> None:
+    SessionFactory.create(environment=hers, name="of another")
+    with pytest.raises(DomainError) as refusal:
+        services.delete_environment(environment=hers, actor=ada)
+    assert "of another" not in refusal.value.message
+
+
+def test_the_name_of_what_is_deleted_is_free(hers: Environment, ada: User) -> None:
+    services.delete_environment(environment=hers, actor=ada)
+    services.delete_environment(environment=hers, actor=ada)
+    again = services.create_environment(actor=ada, name="hers", metadata=CALLED, draft=DRAFT)
+    assert Environment.objects.visible_to(ada).get(name="hers") == again
+    for change in (
+        lambda: services.add_version(environment=hers, actor=ada, draft=DRAFT),
+        lambda: services.update_environment(environment=hers, actor=ada, changes={}),
+    ):
+        with pytest.raises(DomainError) as refusal:
+            change()
+        assert refusal.value.code == "not_found"
+
+
+def test_what_is_seeded_stays_as_operators_changed_it() -> None:
+    first = services.seed_environment(name="a", display_name="A", image=IMAGE)
+    Environment.objects.update(display_name="B")
+    again = services.seed_environment(name="a", display_name="A", image="example/other:2")
+    assert (again.pk, again.display_name) == (first.pk, "B")
+    assert EnvironmentVersion.objects.get().image == IMAGE
+
+
+def test_a_url_is_taken_where_the_site_allows_it(ada: User, plain: Environment, settings) -> None:
+    kernels = (replace(SCIENCE, pip=("x @ https://example.com/x-1-py3-none-any.whl",)),)
+    assert list(refused(ada, kernels=kernels).fields) == ["kernels"]
+    settings.ENVIRONMENTS_ALLOW_URLS = True
+    draft = replace(DRAFT, kernels=kernels)
+    services.create_environment(actor=ada, name="mine", metadata=CALLED, draft=draft)
+
+
+def test_bad_input_is_of_the_one_kind(ada: User, plain: Environment) -> None:
+    assert isinstance(refused(ada, name="A"), InvalidInput)
