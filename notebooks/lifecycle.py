@@ -7,7 +7,8 @@ seen and mended by the reconciler.
 
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cache
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -30,7 +31,7 @@ from notebooks.phases import MAX_DETAIL, as_json
 from notebooks.runs import next_run
 from notebooks.states import LAUNCHED, SessionStatus
 from notebooks.wiring import backend
-from submarine_site.core.live import announce
+from submarine_site.core.live import announce, announce_all
 from submarine_site.core.locks import AdvisoryLock, try_locks
 from submarine_site.core.placement import Placement
 
@@ -131,8 +132,18 @@ def _begin_all(specs: Sequence[SessionSpec]) -> list[BackendError | None]:
     if len(specs) == 1:
         return [_begin(specs[0])]
     # A backend takes its time over each, most of it waiting.
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(_begin, specs))
+    begun = [_threads().submit(_begin, spec) for spec in specs]
+    try:
+        return [each.result() for each in begun]
+    finally:
+        # Whoever is told that time is up may not leave while one still makes something.
+        wait(begun)
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """Kept: to make and end them for each batch costs as much as what they are made for."""
+    return ThreadPoolExecutor(AT_ONCE, thread_name_prefix="begin")
 
 
 def _begin(spec: SessionSpec) -> BackendError | None:
@@ -261,8 +272,7 @@ def record_progress(
         with connection.cursor() as cursor:
             cursor.execute(_RECORD, [list(column) for column in zip(*news, strict=True)])
             changed = cursor.fetchall()
-    for session_id, owner_id in changed:
-        announce(owner_id, str(session_id))
+        announce_all((owner_id, str(session_id)) for session_id, owner_id in changed)
 
 
 def adopt_address(key: RunKey, address: str) -> None:
