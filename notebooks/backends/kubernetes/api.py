@@ -14,13 +14,12 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
 from http import HTTPStatus
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any, Generic, NoReturn, TypeAlias, TypedDict, TypeVar
 from urllib.parse import urlencode
 
-import urllib3
 from kubernetes.client import Configuration
-from kubernetes.client.rest import RESTClientObject
 from kubernetes.config import (
     ConfigException,
     list_kube_config_contexts,
@@ -31,13 +30,13 @@ from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
 from notebooks.backends.contract import BackendUnavailable
+from notebooks.backends.kubernetes.connections import Connections
 
 Json: TypeAlias = dict[str, Any]
 Part = TypeVar("Part")
 
-CONNECT_SECONDS = 3.0
 READ_SECONDS = 20.0
-CONNECTIONS = 32
+BLOCK_BYTES = 64 * 1024
 TOKEN_SECONDS = 10.0
 
 # The Date of an answer has whole seconds, and the answer was under way.
@@ -91,8 +90,7 @@ class Api:
         self._configuration = Configuration()
         found = _load(self._configuration, kubeconfig or os.environ.get("KUBECONFIG", ""))
         self.namespace = namespace or found
-        self._configuration.connection_pool_maxsize = CONNECTIONS
-        self._pool = RESTClientObject(self._configuration).pool_manager
+        self._connections = Connections(self._configuration)
         self._token: Mapping[str, str] = {}
         self._token_until = 0.0
         self._date = ""
@@ -184,32 +182,25 @@ class Api:
         *,
         accept: str = "application/json",
         read_seconds: float = READ_SECONDS,
-    ) -> Iterator[urllib3.BaseHTTPResponse]:
+    ) -> Iterator[HTTPResponse]:
         try:
             headers = {
                 "Accept": accept,
                 "Content-Type": "application/json",
                 **self._authorization(),
             }
-            response = self._pool.urlopen(
+            with self._connections.request(
                 method,
-                self._configuration.host + _url(path, self.namespace, query),
+                _url(path, self.namespace, query),
                 body=None if body is None else json.dumps(body).encode(),
                 headers=headers,
-                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds),
-                retries=False,
-                redirect=False,
-                preload_content=False,
-            )
-            try:
+                read_seconds=read_seconds,
+            ) as response:
                 self._note_clock(response)
                 if response.status >= HTTPStatus.BAD_REQUEST:
                     _refuse(response.status, _decoded(response.read()))
                 yield response
-            finally:
-                # One that was read to its end is back in the pool by now; another is of no use.
-                response.close()
-        except (urllib3.exceptions.HTTPError, ConfigException, ValueError, OSError) as error:
+        except (HTTPException, ConfigException, ValueError, OSError) as error:
             raise _unavailable(type(error).__name__) from error
 
     def _authorization(self) -> Mapping[str, str]:
@@ -222,7 +213,7 @@ class Api:
             self._token_until = time.monotonic() + TOKEN_SECONDS
         return self._token
 
-    def _note_clock(self, response: urllib3.BaseHTTPResponse) -> None:
+    def _note_clock(self, response: HTTPResponse) -> None:
         date = response.headers.get("Date", "")
         if date == self._date:
             return
@@ -267,9 +258,9 @@ def _decoded(raw: bytes | Raw) -> Json:
     return _JSON.decode(raw)
 
 
-def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+def _lines(response: HTTPResponse) -> Iterator[bytes]:
     rest = b""
-    for block in response.stream(amt=None, decode_content=False):
+    while block := response.read1(BLOCK_BYTES):
         *lines, rest = (rest + block).split(b"\n")
         yield from lines
 
