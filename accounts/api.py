@@ -12,7 +12,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet
 
 from accounts import vault
-from accounts.models import GitCredential, UserSecret
+from accounts.models import GitCredential, GitCredentialKind, SecretKind, UserSecret
 from accounts.requests import user_of
 from accounts.uses import Uses, uses_by
 from submarine_site.core.api import UUID_PATTERN, StrictSerializer, valid
@@ -41,7 +41,7 @@ class SecretCreateSerializer(StrictSerializer):
     """`name` is that of the variable, or of the file in the folder `$SUBMARINE_SECRETS`."""
 
     name = serializers.CharField(trim_whitespace=False)
-    kind = serializers.ChoiceField(choices=UserSecret.Kind.choices)
+    kind = serializers.ChoiceField(choices=SecretKind.choices)
     value = serializers.CharField(trim_whitespace=False, write_only=True)
 
 
@@ -83,7 +83,7 @@ class GitCredentialCreateSerializer(StrictSerializer):
     """
 
     name = serializers.CharField(trim_whitespace=False, help_text=f"At most {MAX_NAME} characters.")
-    kind = serializers.ChoiceField(choices=GitCredential.Kind.choices)
+    kind = serializers.ChoiceField(choices=GitCredentialKind.choices)
     hosts = serializers.ListField(
         child=serializers.CharField(), help_text="Such as `git.example.com` or `[::1]:8443`."
     )

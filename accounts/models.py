@@ -69,20 +69,21 @@ class SignIn(models.Model):
         return f"{self.user} at {self.created_at:%Y-%m-%d %H:%M}"
 
 
+class SecretKind(models.TextChoices):
+    VARIABLE = "variable", "Variable"
+    FILE = "file", "File"
+
+
 class UserSecret(models.Model):
     """A value that its owner's sessions get at their start, as a variable or as a file.
 
     Its name is the variable's or the file's. The value is written, never shown again.
     """
 
-    class Kind(models.TextChoices):
-        VARIABLE = "variable", "Variable"
-        FILE = "file", "File"
-
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="secrets")
     name = models.CharField(max_length=100)
-    kind = models.CharField(max_length=16, choices=Kind)
+    kind = models.CharField(max_length=16, choices=SecretKind)
     sealed = models.BinaryField()
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -99,6 +100,11 @@ class UserSecret(models.Model):
         return self.name
 
 
+class GitCredentialKind(models.TextChoices):
+    TOKEN = "token", "Token or password"
+    SSH_KEY = "ssh_key", "SSH key"
+
+
 class GitCredential(models.Model):
     """What lets its owner's sessions into private repositories, at the hosts that it names only.
 
@@ -106,14 +112,10 @@ class GitCredential(models.Model):
     never shown again.
     """
 
-    class Kind(models.TextChoices):
-        TOKEN = "token", "Token or password"
-        SSH_KEY = "ssh_key", "SSH key"
-
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="git_credentials")
     name = models.CharField(max_length=MAX_NAME)
-    kind = models.CharField(max_length=16, choices=Kind)
+    kind = models.CharField(max_length=16, choices=GitCredentialKind)
     hosts = models.JSONField()
     username = models.CharField(max_length=100)
     sealed = models.BinaryField()

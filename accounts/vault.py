@@ -14,7 +14,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts import ssh_keys
-from accounts.models import GitCredential, User, UserSecret
+from accounts.models import GitCredential, GitCredentialKind, SecretKind, User, UserSecret
 from accounts.sealing import Unreadable, is_current, seal, unseal
 from submarine_site.core.errors import DomainError, InvalidInput
 from submarine_site.core.responses import NOT_FOUND
@@ -33,7 +33,7 @@ _FILE_NAME = re.compile(r"[A-Za-z0-9_][-A-Za-z0-9._]{0,99}")
 _USERNAME = re.compile(r"[A-Za-z0-9_][-A-Za-z0-9._@+]{0,99}")
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"(?P<name>{_LABEL}(\.{_LABEL})*|\[(?P<v6>[0-9a-f:.]+)\])(:(?P<port>[0-9]+))?")
-_PORTS = {GitCredential.Kind.TOKEN: 443, GitCredential.Kind.SSH_KEY: 22}
+_PORTS = {GitCredentialKind.TOKEN: 443, GitCredentialKind.SSH_KEY: 22}
 _LAST_PORT = 65535
 
 
@@ -52,7 +52,7 @@ class OpenedCredential:
     is the token, or the private key in OpenSSH's format.
     """
 
-    kind: GitCredential.Kind
+    kind: GitCredentialKind
     hosts: tuple[str, ...]
     username: str
     secret: str = field(repr=False)
@@ -71,9 +71,9 @@ def keep_secret(*, owner: User, name: str, kind: str, value: str) -> UserSecret:
 
     Raises `InvalidInput`, or `DomainError` with `name_taken` or `too_many_secrets`.
     """
-    if kind == UserSecret.Kind.VARIABLE:
+    if kind == SecretKind.VARIABLE:
         clean_variable(name, field="name")
-    elif kind == UserSecret.Kind.FILE:
+    elif kind == SecretKind.FILE:
         _clean_file_name(name)
     else:
         raise InvalidInput.field("kind", "A secret is a variable or a file.")
@@ -125,11 +125,11 @@ def keep_git_credential(
 
     Raises `InvalidInput`, or `DomainError` with `name_taken` or `too_many_git_credentials`.
     """
-    if kind not in GitCredential.Kind.values:
+    if kind not in GitCredentialKind.values:
         raise InvalidInput.field("kind", "A git credential is a token or an SSH key.")
-    known = GitCredential.Kind(kind)
+    known = GitCredentialKind(kind)
     pair = None
-    if known is GitCredential.Kind.SSH_KEY:
+    if known is GitCredentialKind.SSH_KEY:
         pair = ssh_keys.read(secret, field="secret") if secret else ssh_keys.generate()
     if GitCredential.objects.filter(owner=owner).count() >= MAX_GIT_CREDENTIALS:
         raise DomainError(
@@ -167,7 +167,7 @@ def git_credential_for(*, user: User, credential_id: UUID, host: str) -> OpenedC
         raise SecretUnreadable(credential.name) from None
     rows.stamp()
     return OpenedCredential(
-        kind=GitCredential.Kind(credential.kind),
+        kind=GitCredentialKind(credential.kind),
         hosts=tuple(credential.hosts),
         username=credential.username,
         secret=secret,
@@ -177,12 +177,12 @@ def git_credential_for(*, user: User, credential_id: UUID, host: str) -> OpenedC
 def serves(credential: GitCredential, host: str) -> bool:
     """Whether the credential may be sent to this host."""
     try:
-        return clean_host(host, GitCredential.Kind(credential.kind)) in credential.hosts
+        return clean_host(host, GitCredentialKind(credential.kind)) in credential.hosts
     except InvalidInput:
         return False
 
 
-def clean_host(raw: str, kind: GitCredential.Kind) -> str:
+def clean_host(raw: str, kind: GitCredentialKind) -> str:
     """Return a host in the one form it is compared in, with its port unless that is the usual one.
 
     Raises `InvalidInput`.
@@ -232,7 +232,7 @@ def _is_possible(host: re.Match[str]) -> bool:
     return True
 
 
-def _clean_hosts(raw: Iterable[str], kind: GitCredential.Kind) -> list[str]:
+def _clean_hosts(raw: Iterable[str], kind: GitCredentialKind) -> list[str]:
     hosts = list(dict.fromkeys(clean_host(host.strip(), kind) for host in raw))
     if not 0 < len(hosts) <= MAX_HOSTS:
         raise InvalidInput.field("hosts", f"A credential is for 1 to {MAX_HOSTS} hosts.")

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 from django.views.decorators.vary import vary_on_headers
 
 from accounts import vault
-from accounts.models import GitCredential, UserSecret
+from accounts.models import GitCredential, GitCredentialKind, SecretKind, UserSecret
 from accounts.requests import user_of
 from accounts.uses import uses_by
 from submarine_site.core.errors import DomainError, InvalidInput
@@ -30,7 +30,7 @@ NEW_KEY = "new_ssh_key"
 def new_secret(request: HttpRequest) -> HttpResponse:
     """Ask for a secret, then store it. All but the value survives an error."""
     name = request.POST.get("name", "")
-    kind = request.POST.get("kind", UserSecret.Kind.VARIABLE)
+    kind = request.POST.get("kind", SecretKind.VARIABLE)
     refusal: DomainError | None = None
     if request.method == "POST":
         try:
@@ -42,7 +42,7 @@ def new_secret(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, f"Stored “{name.strip()}”.")
             return _account("secrets")
-    context = {"name": name, "kind": kind, "kinds": UserSecret.Kind.choices}
+    context = {"name": name, "kind": kind, "kinds": SecretKind.choices}
     return _question(request, "accounts/new_secret.html", context, refusal)
 
 
@@ -88,7 +88,7 @@ def new_git_credential(request: HttpRequest) -> HttpResponse:
     """Ask for a git credential, then store it. All but the secret survives an error."""
     asked = {
         "name": request.POST.get("name", ""),
-        "kind": request.POST.get("kind", GitCredential.Kind.TOKEN),
+        "kind": request.POST.get("kind", GitCredentialKind.TOKEN),
         "hosts": request.POST.get("hosts", ""),
         "username": request.POST.get("username", ""),
     }
@@ -147,11 +147,11 @@ def _value(request: HttpRequest, kind: str) -> str:
     a line's end too many.
     """
     typed = request.POST.get("value", "").replace("\r\n", "\n")
-    return typed.strip("\n") if kind == UserSecret.Kind.VARIABLE else typed
+    return typed.strip("\n") if kind == SecretKind.VARIABLE else typed
 
 
 def _kind(asked: str) -> str:
-    return GitCredential.Kind.SSH_KEY if asked == NEW_KEY else asked
+    return GitCredentialKind.SSH_KEY if asked == NEW_KEY else asked
 
 
 def _git_secret(request: HttpRequest, kind: str) -> str:

@@ -3,6 +3,7 @@ from django.core.checks import register
 
 from environments import building
 from notebooks.checks import (
+    code_settings_can_be_used,
     gateway_has_its_own_host,
     kubernetes_settings_can_be_used,
     local_backend_is_accepted,
@@ -23,6 +24,7 @@ class NotebooksConfig(AppConfig):
         register(local_backend_is_accepted)
         register(gateway_has_its_own_host)
         register(kubernetes_settings_can_be_used)
+        register(code_settings_can_be_used)
         building.register(HOST)
         usage.register(selectors.usage_of)
         uses.register(selectors.uses_by)

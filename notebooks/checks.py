@@ -1,5 +1,6 @@
 """What must not be overlooked in the settings, as system checks with stable ids."""
 
+from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from notebooks.backends.kubernetes.config import InvalidSite, read_site
 LOCAL_BACKEND = "notebooks.E001"
 SAME_HOST = "notebooks.E002"
 KUBERNETES = "notebooks.E003"
+CODE = "notebooks.E004"
 
 
 def local_backend_is_accepted(**_: Any) -> list[CheckMessage]:
@@ -53,3 +55,27 @@ def kubernetes_settings_can_be_used(**_: Any) -> list[CheckMessage]:
     except InvalidSite as invalid:
         return [Error(problem, id=KUBERNETES) for problem in invalid.problems]
     return []
+
+
+def code_settings_can_be_used(**_: Any) -> list[CheckMessage]:
+    """Refuse settings with which no code could be fetched."""
+    problems = [
+        f"SUBMARINE_CODE_{name.upper()}: {network!r} is no network such as 10.0.0.0/8."
+        for name in ("allowed_networks", "blocked_networks")
+        for network in settings.CODE[name]
+        if not _is_network(network)
+    ]
+    problems += [
+        f"SUBMARINE_CODE_{name.upper()}: a number from 1 on is needed."
+        for name in ("seconds", "mib", "files")
+        if settings.CODE[name] < 1
+    ]
+    return [Error(problem, id=CODE) for problem in problems]
+
+
+def _is_network(written: str) -> bool:
+    try:
+        ip_network(written)
+    except ValueError:
+        return False
+    return True

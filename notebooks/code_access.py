@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from accounts.models import GitCredential, User
+from accounts.models import GitCredential, GitCredentialKind, User
 from accounts.vault import SecretUnreadable, git_credential_for, serves
 from notebooks.backends.contract import CodeSource, GitAccess
 from notebooks.backends.fetcher.urls import Remote, parse
 from submarine_site.core.errors import InvalidInput
 
-_KINDS = {"https": GitCredential.Kind.TOKEN, "ssh": GitCredential.Kind.SSH_KEY}
+_KINDS = {"https": GitCredentialKind.TOKEN, "ssh": GitCredentialKind.SSH_KEY}
 
 
 def refuse_other_credentials(owner: User, sources: tuple[CodeSource, ...]) -> None:
@@ -54,6 +54,6 @@ def _opened(owner: User, credential_id: UUID, remote: Remote) -> GitAccess | Non
         return None
     if opened is None:
         return None
-    if opened.kind == GitCredential.Kind.SSH_KEY:
+    if opened.kind == GitCredentialKind.SSH_KEY:
         return GitAccess(hosts=opened.hosts, ssh_key=opened.secret)
     return GitAccess(hosts=opened.hosts, username=opened.username, token=opened.secret)

@@ -7,8 +7,9 @@ seen and mended by the reconciler.
 
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict
+from functools import cache
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -40,7 +41,7 @@ from notebooks.setup import Setup
 from notebooks.states import LAUNCHED, SessionStatus
 from notebooks.wiring import backend
 from submarine_site.core.errors import DomainError
-from submarine_site.core.live import announce
+from submarine_site.core.live import announce, announce_all
 from submarine_site.core.locks import AdvisoryLock, try_locks
 from submarine_site.core.placement import Placement
 
@@ -204,8 +205,18 @@ def _begin_all(specs: Sequence[SessionSpec]) -> list[BackendError | None]:
     if len(specs) == 1:
         return [_begin(specs[0])]
     # A backend takes its time over each, most of it waiting.
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(_begin, specs))
+    begun = [_threads().submit(_begin, spec) for spec in specs]
+    try:
+        return [each.result() for each in begun]
+    finally:
+        # Whoever is told that time is up may not leave while one still makes something.
+        wait(begun)
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """Kept: to make and end them for each batch costs as much as what they are made for."""
+    return ThreadPoolExecutor(AT_ONCE, thread_name_prefix="begin")
 
 
 def _begin(spec: SessionSpec) -> BackendError | None:
@@ -335,8 +346,7 @@ def record_progress(
             cursor.execute(_RECORD, [list(column) for column in zip(*news, strict=True)])
             changed = cursor.fetchall()
         _record_code({pk: seen.code for pk, seen in answered.items() if seen.code is not None})
-    for session_id, owner_id in changed:
-        announce(owner_id, str(session_id))
+        announce_all((owner_id, str(session_id)) for session_id, owner_id in changed)
 
 
 def _record_code(seen: Mapping[UUID, Sequence[CodeOutcome]]) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models.functions import Length
 
-from accounts.models import User, UserSecret
+from accounts.models import SecretKind, User, UserSecret
 from accounts.vault import SecretUnreadable, open_secret
 from notebooks.models import NotebookSession, SessionEvent
 from notebooks.setup import Setup
@@ -51,7 +51,7 @@ def refuse_others(owner: User, setup: Setup) -> None:
     if missing := [name for name in setup.secrets if name not in kinds]:
         raise InvalidInput.field("secrets", f"You have no secret named “{missing[0]}”.")
     for name in setup.variables:
-        if kinds.get(name) == UserSecret.Kind.VARIABLE:
+        if kinds.get(name) == SecretKind.VARIABLE:
             raise InvalidInput.field(
                 "variables", f"{name} is a secret that you picked. Leave one of the two out."
             )
@@ -91,7 +91,7 @@ def _opened(names: Sequence[str], owned: Mapping[str, UserSecret]) -> Given | Do
     # Values may have grown since they were picked.
     if sum(len(secret.sealed) for secret in found) > MAX_PICKED_BYTES:
         return DomainError(_TOO_LARGE, code="secrets_too_large")
-    plain: dict[str, dict[str, str]] = {kind: {} for kind in UserSecret.Kind.values}
+    plain: dict[str, dict[str, str]] = {kind: {} for kind in SecretKind.values}
     try:
         for secret in found:
             plain[secret.kind][secret.name] = open_secret(secret)
@@ -99,7 +99,7 @@ def _opened(names: Sequence[str], owned: Mapping[str, UserSecret]) -> Given | Do
         return unreadable
     UserSecret.objects.filter(pk__in=[secret.pk for secret in found]).stamp()
     return Given(
-        variables=plain[UserSecret.Kind.VARIABLE],
-        files=plain[UserSecret.Kind.FILE],
+        variables=plain[SecretKind.VARIABLE],
+        files=plain[SecretKind.FILE],
         missing=tuple(name for name in names if name not in owned),
     )

@@ -12,7 +12,7 @@ from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from notebooks.states import ACTIVE, TRANSITIONS, SessionStatus
-from submarine_site.core.live import announce
+from submarine_site.core.live import announce, announce_all
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -145,6 +145,5 @@ def _move(
             [*guard_values, *changes.values(), *event],
         )
         moved: dict[UUID, int] = dict(cursor.fetchall())
-    for pk, owner_id in moved.items():
-        announce(owner_id, str(pk))
+    announce_all((owner_id, str(pk)) for pk, owner_id in moved.items())
     return set(moved)

@@ -26,6 +26,7 @@ from notebooks.backends.contract import (
 )
 from notebooks.failures import REASONS
 from notebooks.models import NotebookSession, Run
+from notebooks.phases import from_json
 from notebooks.querysets import NotebookSessionQuerySet
 from notebooks.states import SessionStatus
 from notebooks.wiring import backend
@@ -432,19 +433,37 @@ def _first_seen(key: RunKey, now: datetime) -> datetime:
 
 
 def _rows(sessions: NotebookSessionQuerySet) -> list[Row]:
-    found = sessions.select_related("current_run")
+    found = sessions.exclude(current_run=None).values_list(
+        "pk",
+        "current_run_id",
+        "status",
+        "status_changed_at",
+        "current_run__created_at",
+        "current_run__address",
+        "current_run__is_restart",
+        "current_run__phases",
+    )
     return [
         Row(
-            key=session.current_run.key,
-            status=SessionStatus(session.status),
-            status_changed_at=session.status_changed_at,
-            created_at=session.current_run.created_at,
-            address=session.current_run.address,
-            is_restart=session.current_run.is_restart,
-            phases=frozenset(session.current_run.seen_phases),
+            key=RunKey(session_id, run_id),
+            status=SessionStatus(status),
+            status_changed_at=status_changed_at,
+            created_at=created_at,
+            address=address,
+            is_restart=is_restart,
+            # Of one that runs nobody asks how it came to.
+            phases=frozenset(from_json(phases) if status == SessionStatus.STARTING else ()),
         )
-        for session in found
-        if session.current_run is not None
+        for (
+            session_id,
+            run_id,
+            status,
+            status_changed_at,
+            created_at,
+            address,
+            is_restart,
+            phases,
+        ) in found
     ]
 
 

@@ -29,7 +29,7 @@ _ASKED = "launch:asked"
 _ASKED_SECONDS = 5
 """After which others are asked again, when who was asked is gone."""
 _BATCH = 16
-_PAUSE_SECONDS = 0.05
+_PAUSE_SECONDS = 0.1
 _IDLE_SECONDS = 0.2
 """How long one stays for more: a message for each run would cost as much as the run itself."""
 _TURN_SECONDS = 20
@@ -55,12 +55,14 @@ def launch() -> None:
     ends = time.monotonic() + _TURN_SECONDS
     idle_since = time.monotonic()
     while time.monotonic() < ends:
-        if lifecycle.launch(*lifecycle.requested(limit=_BATCH)):
+        begun = lifecycle.launch(*lifecycle.requested(limit=_BATCH))
+        if begun:
             client().set(_ASKED, 1, ex=_ASKED_SECONDS)
             idle_since = time.monotonic()
         elif time.monotonic() - idle_since > _IDLE_SECONDS:
             break
-        else:
+        if begun < _BATCH:
+            # In a rush several come meanwhile, and each batch costs as much as some runs in it.
             pause.wait(_PAUSE_SECONDS)
     client().delete(_ASKED)
     if lifecycle.requested(limit=1):

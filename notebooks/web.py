@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeAlias
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
@@ -266,9 +266,9 @@ def _open_path(session: NotebookSession) -> str:
     there.
     """
     opens = session.setup.get("opens", "")
-    return (
-        f"lab/tree/{opens}" if opens and not any(each.reason for each in code_of(session)) else ""
-    )
+    if not opens or any(each.reason for each in code_of(session)):
+        return ""
+    return f"lab/tree/{quote(opens)}"
 
 
 @login_required

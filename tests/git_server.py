@@ -51,13 +51,14 @@ class GitServer:
     """
 
     folder: Path
+    host: str
     port: int = 0
     certificates: str = ""
     moved: str = ""
     asked: list[tuple[str, str]] = field(default_factory=list)
 
-    def url(self, path: str, *, host: str = "127.0.0.1") -> str:
-        return f"https://{host}:{self.port}/{path}"
+    def url(self, path: str) -> str:
+        return f"https://{self.host}:{self.port}/{path}"
 
     def repository(self, path: str, files: dict[str, str] | None = None) -> Path:
         """Make a repository with one commit on `main`, and return its bare folder."""
@@ -87,9 +88,11 @@ class GitServer:
 
 
 @contextmanager
-def git_server(folder: Path) -> Iterator[GitServer]:
-    """Serve the repositories of a folder for as long as the context lasts."""
-    served = GitServer(folder=folder / "repositories")
+def git_server(folder: Path, host: str = "127.0.0.1") -> Iterator[GitServer]:
+    """Serve the repositories of a folder, at an address of this machine, for as long as the context
+    lasts.
+    """
+    served = GitServer(folder=folder / "repositories", host=host)
     served.folder.mkdir()
     over = Event()
 
@@ -97,9 +100,9 @@ def git_server(folder: Path) -> Iterator[GitServer]:
         server_side = served
         is_over = over
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer((host, 0), Handler)
     served.port = server.server_address[1]
-    served.certificates, chain = _certificates(folder)
+    served.certificates, chain = _certificates(folder, host)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain)
     # The handshake in the thread of its connection: one that never makes it holds up nobody.
@@ -192,7 +195,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
-def _certificates(folder: Path) -> tuple[str, Path]:
+def _certificates(folder: Path, host: str) -> tuple[str, Path]:
     """The certificate of an authority, and a file with a server's and its key."""
     now = dt.datetime.now(dt.UTC)  # noqa: TID251 - outside Django
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
@@ -216,10 +219,10 @@ def _certificates(folder: Path) -> tuple[str, Path]:
     )
     names: list[x509.GeneralName] = [
         x509.DNSName("localhost"),
-        x509.IPAddress(ip_address("127.0.0.1")),
+        x509.IPAddress(ip_address(host)),
     ]
     server = (
-        certificate("127.0.0.1", key.public_key())
+        certificate(host, key.public_key())
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .sign(ca_key, hashes.SHA256())
     )

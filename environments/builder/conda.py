@@ -6,6 +6,7 @@ and leaves in LOCK what it has installed. What takes too long or too much memory
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from rattler import install as install_records
 from rattler.repo_data import RepoDataRecord
 
 from environments.builder.commands import say
+from environments.builder.outcome import without_credentials
 from environments.builder.request import Request
 
 
@@ -56,7 +58,7 @@ def _lock(records: Sequence[RepoDataRecord]) -> list[dict[str, Any]]:
             "name": record.name.source,
             "version": str(record.version),
             "build": str(record.build),
-            "url": record.url,
+            "url": without_credentials(record.url),
             "sha256": record.sha256.hex() if record.sha256 else "",
         }
         for record in records
@@ -64,16 +66,18 @@ def _lock(records: Sequence[RepoDataRecord]) -> list[dict[str, Any]]:
     return sorted(found, key=lambda each: str(each["name"]))
 
 
-def main() -> None:
+def main() -> int:
     prefix, cache, lock = map(Path, sys.argv[1:])
     request = Request.from_text(sys.stdin.read())
     try:
         found = asyncio.run(install(request, prefix, cache))
     except Exception as error:  # noqa: BLE001 - rattler's have no common class; all are told
         say(f"{type(error).__name__}: {error}")
-        sys.exit(1)
+        return 1
     lock.write_text(json.dumps(found))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    # Without Python's own end: rattler's threads may still want what that takes down.
+    os._exit(main())

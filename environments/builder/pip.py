@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from environments.builder.commands import Tools
+from environments.builder.outcome import without_credentials
 
 _PINNED = re.compile(r"^([^\s=]+)==(\S+)")
 _HASH = re.compile(r"--hash=(\S+)")
@@ -56,7 +57,7 @@ def locked(tools: Tools, uv: str, prefix: Path, installed: set[Path]) -> list[di
 def _distribution(folder: Path) -> dict[str, Any]:
     told = HeaderParser().parsestr((folder / "METADATA").read_text(errors="replace"))
     direct = folder / "direct_url.json"
-    url = {"url": loads(direct.read_text())["url"]} if direct.exists() else {}
+    url = {"url": without_credentials(loads(direct.read_text())["url"])} if direct.exists() else {}
     return {"name": told["Name"], "version": told["Version"], **url}
 
 

@@ -6,7 +6,7 @@ then. So a hint may be lost or repeated, and Redis may be away.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from functools import partial
 
@@ -26,16 +26,25 @@ def _channel(user_id: int) -> str:
     return f"live:{user_id}"
 
 
-def _publish(user_id: int, what: str) -> None:
-    try:
-        client().publish(_channel(user_id), what)
-    except (RedisError, OSError) as error:
-        logger.warning("no hint to open pages: %s", error)
-
-
 def announce(user_id: int, what: str) -> None:
     """Tell the user's open pages, once the transaction has committed, that `what` changed."""
-    transaction.on_commit(partial(_publish, user_id, what))
+    announce_all([(user_id, what)])
+
+
+def announce_all(changed: Iterable[tuple[int, str]]) -> None:
+    """Tell each of these users' open pages what changed, all with one message to Redis."""
+    if hints := list(changed):
+        transaction.on_commit(partial(_publish, hints))
+
+
+def _publish(hints: Iterable[tuple[int, str]]) -> None:
+    try:
+        with client().pipeline(transaction=False) as together:
+            for user_id, what in hints:
+                together.publish(_channel(user_id), what)
+            together.execute()
+    except (RedisError, OSError) as error:
+        logger.warning("no hint to open pages: %s", error)
 
 
 async def changes(user_id: int) -> AsyncIterator[str]:

@@ -274,8 +274,8 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
-        "GitCredentialKind": "accounts.models.GitCredential.Kind.choices",
-        "SecretKind": "accounts.models.UserSecret.Kind.choices",
+        "GitCredentialKind": "accounts.models.GitCredentialKind.choices",
+        "SecretKind": "accounts.models.SecretKind.choices",
         "SessionStatus": "notebooks.states.SessionStatus.choices",
     },
 }

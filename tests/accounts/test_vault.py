@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from accounts import ssh_keys, vault
-from accounts.models import GitCredential, User, UserSecret
+from accounts.models import GitCredential, GitCredentialKind, User, UserSecret
 from submarine_site.core.errors import DomainError, InvalidInput
 from submarine_site.core.variables import MAX_VALUE
 
@@ -310,7 +310,7 @@ def test_an_ssh_key_is_made_where_none_is_given(ada: User) -> None:
     )
     opened = vault.git_credential_for(user=ada, credential_id=credential.pk, host="git.example.com")
     assert opened is not None
-    assert opened.kind is GitCredential.Kind.SSH_KEY
+    assert opened.kind is GitCredentialKind.SSH_KEY
     assert opened.username == "git"
     pair = ssh_keys.read(opened.secret, field="secret")
     assert (pair.public, pair.fingerprint) == (credential.public_key, credential.fingerprint)

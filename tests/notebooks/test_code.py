@@ -148,7 +148,7 @@ def test_the_notebook_that_was_asked_for_is_opened(
     fetched = CodeOutcome(status=CodeStatus.FETCHED)
     session = run_with(make(ada, setup), backend, fetched)
     page = browser.get(f"/sessions/{session.pk}").content.decode()
-    path = "lab%2Ftree%2Fproject%2Fa%20b%26c.ipynb"
+    path = "lab%2Ftree%2Fproject%2Fa%2520b%2526c.ipynb"
     assert f'data-open="/sessions/{session.pk}/open?next={path}"' in page
 
 

@@ -7,32 +7,37 @@ server refused.
 
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import cache
 from http import HTTPStatus
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, Generic, NoReturn, TypeAlias, TypedDict, TypeVar
 from urllib.parse import urlencode
 
-import urllib3
 from kubernetes.client import Configuration
-from kubernetes.client.rest import RESTClientObject
 from kubernetes.config import (
     ConfigException,
     list_kube_config_contexts,
     load_incluster_config,
     load_kube_config,
 )
+from msgspec import Raw, Struct
+from msgspec.json import Decoder
 
 from notebooks.backends.contract import BackendUnavailable
+from notebooks.backends.kubernetes.connections import Connections
 
 Json: TypeAlias = dict[str, Any]
+Part = TypeVar("Part")
 
-CONNECT_SECONDS = 3.0
 READ_SECONDS = 20.0
-CONNECTIONS = 32
+BLOCK_BYTES = 64 * 1024
+TOKEN_SECONDS = 10.0
 
 # The Date of an answer has whole seconds, and the answer was under way.
 CLOCK_TOLERANCE = timedelta(seconds=2)
@@ -58,6 +63,22 @@ class ApiError(BackendUnavailable):
         self.said = message
 
 
+class _Listed(TypedDict, Generic[Part], total=False):
+    metadata: Json
+    items: list[Part]
+
+
+class _Change(Struct):
+    """One line of a watch. The object is read once it is known what it is."""
+
+    type: str
+    object: Raw
+
+
+_JSON = Decoder(Json)
+_CHANGE = Decoder(_Change)
+
+
 class Api:
     """One cluster. Threads may share it; processes may not."""
 
@@ -69,21 +90,25 @@ class Api:
         self._configuration = Configuration()
         found = _load(self._configuration, kubeconfig or os.environ.get("KUBECONFIG", ""))
         self.namespace = namespace or found
-        self._configuration.connection_pool_maxsize = CONNECTIONS
-        self._pool = RESTClientObject(self._configuration).pool_manager
-        self._offset = timedelta(0)
+        self._connections = Connections(self._configuration)
+        self._token: Mapping[str, str] = {}
+        self._token_until = 0.0
+        self._date = ""
+        self.offset = timedelta(0)
+        """How far the cluster's clock is ahead of ours; zero where they agree."""
 
     def now(self) -> datetime:
         """What the cluster's clock says, as of the last answer."""
-        return _now() + self._offset
-
-    def local(self, at: datetime) -> datetime:
-        """A time by the cluster's clock as one by ours."""
-        return at - self._offset
+        return _now() + self.offset
 
     def get(self, path: str, **query: str | int) -> Json:
         """Read one object or a list: `pods`, `pods/NAME`."""
         return self._json("GET", path, query)
+
+    def get_list(self, parts: type, path: str, **query: str | int) -> Json:
+        """Read a list, of its objects no more than these parts, which takes a tenth of the time."""
+        with self._answer("GET", path, query) as response:
+            return _decoder(_Listed[parts]).decode(response.read())  # type: ignore[valid-type]
 
     def get_metadata(self, path: str, **query: str | int) -> list[Json]:
         """Read a list without what its objects hold: secrets are not to be known here."""
@@ -118,18 +143,23 @@ class Api:
             raise
         return True
 
-    def watch(self, path: str, *, seconds: int, **query: str | int) -> Iterator[Json]:
-        """Yield the changes of a list, for at most so many seconds.
+    def watch(
+        self, parts: type, path: str, *, seconds: int, **query: str | int
+    ) -> Iterator[tuple[str, Json]]:
+        """Yield the changes of a list, for at most so many seconds: the type of the change, and
+        these parts of the object.
 
         Raises `ApiError` with status 410 when it has to be listed anew.
         """
         follow = {**query, "watch": 1, "allowWatchBookmarks": "true", "timeoutSeconds": seconds}
+        decode = _decoder(parts).decode
         with self._answer("GET", path, follow, read_seconds=seconds + READ_SECONDS) as response:
             for line in _lines(response):
-                change: Json = json.loads(line)
-                if change["type"] == "ERROR":
-                    _refuse(change["object"].get("code", 0), change["object"])
-                yield change
+                change = _CHANGE.decode(line)
+                if change.type == "ERROR":
+                    status = _decoded(change.object)
+                    _refuse(status.get("code", 0), status)
+                yield change.type, decode(change.object)
 
     def _json(
         self,
@@ -152,43 +182,50 @@ class Api:
         *,
         accept: str = "application/json",
         read_seconds: float = READ_SECONDS,
-    ) -> Iterator[urllib3.BaseHTTPResponse]:
-        headers = {"Accept": accept, "Content-Type": "application/json"}
+    ) -> Iterator[HTTPResponse]:
         try:
-            # Reads it anew where it is a file or a program's: such tokens end.
-            token = self._configuration.get_api_key_with_prefix("BearerToken", "authorization")
-            if token:
-                headers["Authorization"] = token
-            response = self._pool.request(
+            headers = {
+                "Accept": accept,
+                "Content-Type": "application/json",
+                **self._authorization(),
+            }
+            with self._connections.request(
                 method,
-                self._configuration.host + _url(path, self.namespace, query),
+                _url(path, self.namespace, query),
                 body=None if body is None else json.dumps(body).encode(),
                 headers=headers,
-                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds),
-                retries=False,
-                redirect=False,
-                preload_content=False,
-            )
-            try:
+                read_seconds=read_seconds,
+            ) as response:
                 self._note_clock(response)
                 if response.status >= HTTPStatus.BAD_REQUEST:
                     _refuse(response.status, _decoded(response.read()))
                 yield response
-            finally:
-                # One that was read to its end is back in the pool by now; another is of no use.
-                response.close()
-        except (urllib3.exceptions.HTTPError, ConfigException, ValueError, OSError) as error:
+        except (HTTPException, ConfigException, ValueError, OSError) as error:
             raise _unavailable(type(error).__name__) from error
 
-    def _note_clock(self, response: urllib3.BaseHTTPResponse) -> None:
+    def _authorization(self) -> Mapping[str, str]:
+        """The token, where there is one. Those of files and programs end, and so it is asked for
+        anew now and then; each time would take as long as the rest of a call.
+        """
+        if time.monotonic() >= self._token_until:
+            token = self._configuration.get_api_key_with_prefix("BearerToken", "authorization")
+            self._token = {"Authorization": token} if token else {}
+            self._token_until = time.monotonic() + TOKEN_SECONDS
+        return self._token
+
+    def _note_clock(self, response: HTTPResponse) -> None:
+        date = response.headers.get("Date", "")
+        if date == self._date:
+            return
+        self._date = date
         try:
-            theirs = parsedate_to_datetime(response.headers["Date"])
-        except (KeyError, ValueError):
+            theirs = parsedate_to_datetime(date)
+        except ValueError:
             return
         offset = theirs + timedelta(seconds=0.5) - _now()
         # Else times that were told once would be others at each look.
-        if abs(offset - self._offset) > CLOCK_TOLERANCE:
-            self._offset = offset
+        if abs(offset - self.offset) > CLOCK_TOLERANCE:
+            self.offset = offset
 
 
 def _load(configuration: Configuration, kubeconfig: str) -> str:
@@ -212,14 +249,18 @@ def _url(path: str, namespace: str, query: Mapping[str, str | int]) -> str:
     return f"{root}/{path}" + (f"?{urlencode(query)}" if query else "")
 
 
-def _decoded(raw: bytes) -> Json:
-    decoded: Json = json.loads(raw)
-    return decoded
+@cache
+def _decoder(shape: Any) -> Decoder[Json]:
+    return Decoder(shape)
 
 
-def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+def _decoded(raw: bytes | Raw) -> Json:
+    return _JSON.decode(raw)
+
+
+def _lines(response: HTTPResponse) -> Iterator[bytes]:
     rest = b""
-    for block in response.stream(amt=None, decode_content=False):
+    while block := response.read1(BLOCK_BYTES):
         *lines, rest = (rest + block).split(b"\n")
         yield from lines
 

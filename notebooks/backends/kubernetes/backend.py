@@ -32,6 +32,7 @@ from notebooks.backends.kubernetes.names import (
 )
 from notebooks.backends.kubernetes.objects import Objects
 from notebooks.backends.kubernetes.observer import Observer
+from notebooks.backends.kubernetes.parts import EventParts, PodParts
 from notebooks.backends.kubernetes.watch import Watch
 
 logger = logging.getLogger(__name__)
@@ -89,13 +90,14 @@ class KubernetesBackend:
             return None
         # By its name: not every controller says the uid.
         of_it = f"involvedObject.kind=Pod,involvedObject.name={name}"
-        return self._observer.look(pod, self._api.get("events", fieldSelector=of_it)["items"])
+        events = self._api.get_list(EventParts, "events", fieldSelector=of_it)["items"]
+        return self._observer.look(pod, events)
 
     def observe_all(self) -> Mapping[RunKey, Observed]:
         ours = selector(self._site.installation)
         pods: dict[RunKey, Json] = {
             key: pod
-            for pod in self._api.get("pods", labelSelector=ours)["items"]
+            for pod in self._api.get_list(PodParts, "pods", labelSelector=ours)["items"]
             if (key := pod_key(pod["metadata"]))
         }
         # Without events a launch is known in part only: that is not to be kept.
@@ -103,7 +105,8 @@ class KubernetesBackend:
         unclear = {key: pod for key, pod in pods.items() if self._is_unclear(pod, seen[key])}
         if unclear:
             events: defaultdict[str, list[Json]] = defaultdict(list)
-            for event in self._api.get("events", fieldSelector="involvedObject.kind=Pod")["items"]:
+            of_pods = "involvedObject.kind=Pod"
+            for event in self._api.get_list(EventParts, "events", fieldSelector=of_pods)["items"]:
                 events[event["involvedObject"]["name"]].append(event)
             for key, pod in unclear.items():
                 seen[key] = self._observer.look(pod, events[pod["metadata"]["name"]])

@@ -20,18 +20,6 @@ EVENTS_KEPT = 24
 EARLY_KEPT = 1000
 """Pods of which there may be events before there is the pod. Others' pods count among them."""
 
-_OF_CONTAINER = ("name", "image", "resources")
-_OF_EVENT = (
-    "reason",
-    "message",
-    "type",
-    "count",
-    "firstTimestamp",
-    "lastTimestamp",
-    "eventTime",
-    "series",
-)
-
 
 @dataclass(slots=True, eq=False)
 class KnownRun:
@@ -69,7 +57,7 @@ class Cache:
         self._new: set[RunKey] = set()
 
     def replace_pods(self, pods: Iterator[Json]) -> None:
-        found = {key: _trimmed_pod(pod) for pod in pods if (key := pod_key(pod["metadata"]))}
+        found = {key: pod for pod in pods if (key := pod_key(pod["metadata"]))}
         with self._changed:
             for key in self._runs.keys() - found.keys():
                 self._forget(key)
@@ -81,28 +69,26 @@ class Cache:
         key = pod_key(pod["metadata"])
         if key is None:
             return
-        trimmed = _trimmed_pod(pod)
         with self._changed:
             if kind != "DELETED":
-                self._put(key, trimmed)
+                self._put(key, pod)
             elif key in self._runs and self._runs[key].uid == pod["metadata"]["uid"]:
                 self._forget(key)
             self._changed.notify()
 
     def replace_events(self, events: Iterator[Json]) -> None:
-        trimmed = [(_pod_of(event), _trimmed_event(event)) for event in events]
+        found = list(events)
         with self._changed:
-            for name, event in trimmed:
-                self._add(name, event)
+            for event in found:
+                self._add(_pod_of(event), event)
             self._changed.notify()
 
     def change_event(self, kind: str, event: Json) -> None:
         # They are deleted when they are old, which makes them no less true.
         if kind == "DELETED":
             return
-        trimmed = _trimmed_event(event)
         with self._changed:
-            self._add(_pod_of(event), trimmed)
+            self._add(_pod_of(event), event)
             self._changed.notify()
 
     def doubt(self) -> None:
@@ -167,34 +153,3 @@ class Cache:
 def _pod_of(event: Json) -> str:
     """By its name: not every controller says the uid, which is compared where it is there."""
     return str(event["involvedObject"].get("name", ""))
-
-
-def _trimmed_pod(pod: Json) -> Json:
-    """Leave out what says nothing of how the run fares: with thousands of pods it adds up."""
-    spec = pod["spec"]
-    return {
-        **pod,
-        "metadata": _without(pod["metadata"], ("managedFields",)),
-        "spec": spec
-        | {
-            kind: [_only(container, _OF_CONTAINER) for container in spec[kind]]
-            for kind in ("initContainers", "containers")
-            if kind in spec
-        },
-    }
-
-
-def _trimmed_event(event: Json) -> Json:
-    return {
-        **_only(event, _OF_EVENT),
-        "metadata": _only(event["metadata"], ("name", "creationTimestamp")),
-        "involvedObject": _only(event["involvedObject"], ("name", "uid", "fieldPath")),
-    }
-
-
-def _only(given: Json, names: Iterable[str]) -> Json:
-    return {name: given[name] for name in names if name in given}
-
-
-def _without(given: Json, names: Iterable[str]) -> Json:
-    return {name: value for name, value in given.items() if name not in names}

@@ -27,14 +27,16 @@ class Observer:
         """Say what a pod of ours is now."""
         nodes = self._capacities() if is_unschedulable(pod) else None
         seen = observed(pod, events, nodes=nodes, now=self._api.now())
+        if not self._api.offset:
+            return seen
         return replace(seen, phases=tuple(self._localised(phase) for phase in seen.phases))
 
     def _localised(self, phase: PhaseTime) -> PhaseTime:
         finished_at = phase.finished_at
         return replace(
             phase,
-            started_at=self._api.local(phase.started_at),
-            finished_at=None if finished_at is None else self._api.local(finished_at),
+            started_at=phase.started_at - self._api.offset,
+            finished_at=None if finished_at is None else finished_at - self._api.offset,
         )
 
     def _capacities(self) -> Sequence[NodeCapacity] | None:

@@ -38,12 +38,15 @@ LIST_AFTER_FAILURES = 8
 
 
 class Reflector(Thread):
-    """Gives `replace` everything that there is, then `change` each change: its type, the object."""
+    """Gives `replace` everything that there is, then `change` each change: its type, the object;
+    of each these `parts`.
+    """
 
     def __init__(
         self,
         api: Api,
         resource: str,
+        parts: type,
         *,
         replace: Callable[[Iterator[Json]], None],
         change: Callable[[str, Json], None],
@@ -53,6 +56,7 @@ class Reflector(Thread):
         self.listed = Event()
         self._api = api
         self._resource = resource
+        self._parts = parts
         self._replace = replace
         self._change = change
         self._query = query
@@ -100,7 +104,7 @@ class Reflector(Thread):
     def _items(self) -> Iterator[Json]:
         query: dict[str, str | int] = {**self._query, "limit": PAGE}
         while True:
-            page = self._api.get(self._resource, **query)
+            page = self._api.get_list(self._parts, self._resource, **query)
             yield from page["items"]
             metadata = page["metadata"]
             if not metadata.get("continue"):
@@ -112,14 +116,18 @@ class Reflector(Thread):
         began = time.monotonic()
         seconds = WATCH_SECONDS if self.is_current else CATCH_UP_SECONDS
         changes = self._api.watch(
-            self._resource, seconds=seconds, resourceVersion=self._version, **self._query
+            self._parts,
+            self._resource,
+            seconds=seconds,
+            resourceVersion=self._version,
+            **self._query,
         )
-        for change in changes:
+        for kind, changed in changes:
             if self._ended.is_set():
                 return
-            if change["type"] != "BOOKMARK":
-                self._change(change["type"], change["object"])
-            self._version = change["object"]["metadata"]["resourceVersion"]
+            if kind != "BOOKMARK":
+                self._change(kind, changed)
+            self._version = changed["metadata"]["resourceVersion"]
             self._failures = 0
             if seconds == WATCH_SECONDS:
                 self._hear()

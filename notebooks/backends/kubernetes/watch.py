@@ -12,6 +12,7 @@ from threading import Event
 from notebooks.backends.contract import BackendUnavailable, Observed, RunKey, RunState
 from notebooks.backends.kubernetes.api import Api, Json
 from notebooks.backends.kubernetes.cache import Cache, KnownRun, News
+from notebooks.backends.kubernetes.parts import EventParts, PodParts
 from notebooks.backends.kubernetes.reading import has_condition
 from notebooks.backends.kubernetes.reflector import Reflector
 
@@ -23,7 +24,7 @@ BEAT_SECONDS = 1.0
 CLOCK_SECONDS = 2.0
 """How often runs are judged anew of which the clock decides: graces end without an event."""
 
-RUSH_SECONDS = 0.1
+RUSH_SECONDS = 0.2
 """How far apart batches are when one follows another: each costs as much as several runs in it."""
 
 QUICK_SECONDS = 0.5
@@ -42,6 +43,7 @@ class Watch:
         self._pods = Reflector(
             api,
             "pods",
+            PodParts,
             replace=self._cache.replace_pods,
             change=self._cache.change_pod,
             labelSelector=selector,
@@ -49,6 +51,7 @@ class Watch:
         self._events = Reflector(
             api,
             "events",
+            EventParts,
             replace=self._cache.replace_events,
             change=self._cache.change_event,
             fieldSelector="involvedObject.kind=Pod",

@@ -198,8 +198,10 @@ def test_what_looks_as_before_is_not_told_again(
     server.put("pods", a_pod(key))
     listener.until(lambda: listener.knows(key) and is_following(server))
     before = len(judge.judged)
-    server.put("pods", a_pod(key) | {"kind": "Pod"})
-    listener.until(lambda: any("kind" in pod for pod in judge.judged[before:]))
+    pod = a_pod(key)
+    pod["status"]["startTime"] = "2026-01-01T00:00:00Z"
+    server.put("pods", pod)
+    listener.until(lambda: any("startTime" in pod["status"] for pod in judge.judged[before:]))
     assert listener.times(key) == 1
 
 

@@ -34,7 +34,9 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSite]:
     channels.add_ipykernel(channel, ipykernel)
     channels.add_package(channel, "data", files={"share/data.txt": b"of conda"})
     channels.index(channel)
-    add_wheel(index, "ipykernel", files=ipykernel)
+    # One wheel of all that it needs, with nothing that says so.
+    files = {path: data for path, data in ipykernel.items() if ".dist-info/" not in path}
+    add_wheel(index, "ipykernel", files=files)
     add_wheel(index, "tiny")
     conda = Kernel(
         name="conda-data", display_name="Data", channels=(channel.as_uri(),), conda=("data",)
