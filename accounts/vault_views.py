@@ -42,7 +42,7 @@ def new_secret(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, f"Stored “{name.strip()}”.")
             return _account("secrets")
-    context = {"name": name, "kind": kind, "kinds": SecretKind.choices}
+    context = {"name": name, "kind": kind}
     return _question(request, "accounts/new_secret.html", context, refusal)
 
 

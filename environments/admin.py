@@ -1,11 +1,179 @@
-"""Environments in the admin."""
+"""Environments and builds in the admin. What an environment runs changes by versions."""
 
-from django.contrib import admin
+from collections.abc import Callable
+from typing import Any
 
-from environments.models import Environment
-from submarine_site.core.admin_base import CatalogueAdmin
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat, pluralize
+from django.utils import timezone
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from accounts.requests import user_of
+from environments import builds, services
+from environments.models import Build, Environment, EnvironmentVersion
+from environments.services import Draft
+from submarine_site.core.admin_base import CatalogueAdmin, ReadOnly
+from submarine_site.core.errors import DomainError
+
+
+class EnvironmentForm(forms.ModelForm):  # type: ignore[type-arg]
+    """An environment, and the image of its newest version."""
+
+    image = forms.CharField(
+        max_length=255,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Another one makes a new version. Kernels are declared on the pages.",
+    )
+
+    class Meta:
+        model = Environment
+        fields = "__all__"  # noqa: DJ007 - the admin's fieldsets say which
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.newest is not None:
+            self.fields["image"].initial = self.instance.newest.image
+
+    def clean_image(self) -> str:
+        """Refuse what is no name of an image."""
+        image: str = self.cleaned_data["image"]
+        if not services.is_image(image):
+            raise ValidationError("This is not the name of an image.")
+        return image
+
+
+class VersionInline(ReadOnly, TabularInline):
+    model = EnvironmentVersion
+    fields = ("number", "image", "note", "created_by", "created_at")
+    extra = 0
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[EnvironmentVersion]:
+        versions: QuerySet[EnvironmentVersion] = super().get_queryset(request)
+        return versions.select_related("environment", "created_by")
 
 
 @admin.register(Environment)
 class EnvironmentAdmin(CatalogueAdmin):
-    list_display = ("display_name", "name", "newest", "enabled", "position")
+    form = EnvironmentForm
+    list_display = (
+        "display_name",
+        "name",
+        "owner",
+        "newest_image",
+        "enabled",
+        "hidden",
+        "position",
+    )
+    list_filter = ("enabled", "hidden", "deprecated", "groups")
+    list_select_related = ("owner", "newest")
+    autocomplete_fields = ("owner",)
+    readonly_fields = ("created_at", "updated_at")
+    fieldsets = (
+        (None, {"fields": ("name", "display_name", "description", "image", "owner", "groups")}),
+        ("In the catalogue", {"fields": (("position", "enabled", "hidden"),)}),
+        ("Deprecated", {"fields": ("deprecated", "deprecation", "successor")}),
+        ("When", {"fields": (("created_at", "updated_at"),)}),
+    )
+    inlines = (VersionInline,)
+    actions = ("delete_unused",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Environment]:
+        environments: QuerySet[Environment] = super().get_queryset(request)
+        return environments.filter(deleted_at=None)
+
+    def has_delete_permission(self, *_: Any) -> bool:
+        """Whether the rows themselves may go: runs speak of them. There is an action instead."""
+        return False
+
+    has_act_permission = ReadOnly.has_act_permission
+
+    @admin.display(description="image")
+    def newest_image(self, environment: Environment) -> str:
+        return environment.newest.image if environment.newest else ""
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: Environment,
+        form: EnvironmentForm,
+        change: bool,  # noqa: FBT001
+    ) -> None:
+        """Save it, with a new version if the image is another."""
+        obj.updated_at = timezone.now()
+        super().save_model(request, obj, form, change)
+        if "image" in form.changed_data:
+            services.add_version(
+                environment=obj,
+                actor=user_of(request),
+                draft=Draft.like(obj.newest, image=form.cleaned_data["image"]),
+            )
+
+    @admin.action(description="Delete, where no session has it", permissions=["act"])
+    def delete_unused(self, request: HttpRequest, environments: QuerySet[Environment]) -> None:
+        actor = user_of(request)
+        for environment in environments:
+            try:
+                services.delete_environment(environment=environment, actor=actor)
+            except DomainError as refusal:
+                messages.error(request, f"{environment}: {refusal.message}")
+            else:
+                messages.success(request, f"Deleted “{environment}”.")
+
+
+@admin.register(Build)
+class BuildAdmin(ReadOnly, ModelAdmin):
+    list_display = (
+        "__str__",
+        "state_label",
+        "image",
+        "size",
+        "attempt",
+        "error_code",
+        "finished_at",
+        "last_used_at",
+    )
+    list_filter = ("state", "error_code", "image")
+    search_fields = ("digest", "kernel__name", "image")
+    date_hierarchy = "created_at"
+    actions = ("retry", "discard")
+
+    @display(  # type: ignore[untyped-decorator]
+        description="state",
+        ordering="state",
+        label={
+            Build.State.BUILT: "success",
+            Build.State.FAILED: "danger",
+            Build.State.QUEUED: "warning",
+            Build.State.BUILDING: "warning",
+        },
+    )
+    def state_label(self, build: Build) -> str:
+        return build.state
+
+    @admin.display(description="size", ordering="size_bytes")
+    def size(self, build: Build) -> str:
+        return "" if build.size_bytes is None else filesizeformat(build.size_bytes)
+
+    @admin.action(description="Try again what failed", permissions=["act"])
+    def retry(self, request: HttpRequest, chosen: QuerySet[Build]) -> None:
+        self._each(request, chosen, "To be built again", builds.retry)
+
+    @admin.action(description="Discard what no session has", permissions=["act"])
+    def discard(self, request: HttpRequest, chosen: QuerySet[Build]) -> None:
+        self._each(request, chosen, "To be removed", builds.discard)
+
+    def _each(
+        self,
+        request: HttpRequest,
+        chosen: QuerySet[Build],
+        done: str,
+        service: Callable[[Build], bool],
+    ) -> None:
+        count = sum(service(build) for build in chosen)
+        messages.success(request, f"{done}: {count} build{pluralize(count)}.")

@@ -12,6 +12,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from environments import tasks
+from environments.building import host
 from environments.models import Build, EnvironmentVersion
 from environments.states import BuildState
 
@@ -51,6 +52,16 @@ def retry(build: Build) -> bool:
     if queued:
         transaction.on_commit(_ask)
     return bool(queued)
+
+
+def discard(build: Build) -> bool:
+    """Have what was built removed, unless somebody's session has it; whether it will be."""
+    if build.digest in host().in_use():
+        return False
+    discarded = Build.objects.filter(pk=build.pk).transition(BuildState.DISCARDED)
+    if discarded:
+        transaction.on_commit(_ask)
+    return bool(discarded)
 
 
 def _ask() -> None:

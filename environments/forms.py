@@ -35,7 +35,7 @@ class KernelForm:
     channels: str = ""
     conda: str = ""
     pip: str = ""
-    file: UploadedFile | None = None
+    file: "UploadedFile[Any] | None" = None
     errors: dict[str, str] = field(default_factory=dict)
 
     @classmethod

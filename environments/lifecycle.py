@@ -20,6 +20,7 @@ from environments.building import (
 )
 from environments.kernels import Kernel
 from environments.models import Build, Environment
+from environments.packages import channel_address
 from environments.states import BuildQuerySet, BuildState
 from submarine_site.core.locks import AdvisoryLock, try_lock
 
@@ -168,6 +169,9 @@ def _spec(build: Build) -> BuildSpec:
         attempt=build.attempt,
         image=build.image,
         kernel=kernel,
-        channels=kernel.channels,
+        channels=tuple(
+            channel_address(name, settings.ENVIRONMENTS_CHANNELS) or name
+            for name in kernel.channels
+        ),
         lock=build.lock,
     )

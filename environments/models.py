@@ -61,6 +61,8 @@ class Environment(CatalogueEntry):
     objects = EnvironmentQuerySet.as_manager()
 
     class Meta(CatalogueEntry.Meta):
+        # The site's first.
+        ordering = [models.F("owner").asc(nulls_first=True), "position", "name"]
         constraints = [
             models.UniqueConstraint(
                 fields=["name"],

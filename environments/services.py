@@ -50,6 +50,19 @@ class Draft:
     smallest_memory_mib: int = 0
     note: str = ""
 
+    @classmethod
+    def like(cls, version: EnvironmentVersion | None, *, image: str) -> "Draft":
+        """Return what this version has, with another image."""
+        if version is None:
+            return cls(image=image)
+        return cls(
+            image=image,
+            kernels=version.declared,
+            needs_gpu=version.needs_gpu,
+            smallest_cpu_milli=version.smallest_cpu_milli,
+            smallest_memory_mib=version.smallest_memory_mib,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata:
@@ -92,6 +105,11 @@ def may_create(user: User, *, for_site: bool) -> bool:
     return is_operator or (settings.ENVIRONMENTS_OF_USERS and not for_site)
 
 
+def may_name_images(user: User) -> bool:
+    """Whether the user may have images other than those that the site's environments have."""
+    return may_create(user, for_site=True)
+
+
 def images_for(user: User) -> dict[str, str]:
     """Return the images that the user may build on, each with the environment that offers it."""
     offered = Environment.objects.startable_by(user).filter(owner=None).select_related("newest")
@@ -100,6 +118,27 @@ def images_for(user: User) -> dict[str, str]:
         if environment.newest is not None:
             images.setdefault(environment.newest.image, environment.display_name)
     return images
+
+
+def is_image(name: str) -> bool:
+    """Whether this can be the name of an image."""
+    return _IMAGE.fullmatch(name) is not None
+
+
+def clean_image(raw: str, user: User) -> str:
+    """Return an image that the user may build on. Raises `InvalidInput`."""
+    image = raw.strip()
+    if image and may_name_images(user):
+        if not is_image(image):
+            raise InvalidInput.field("image", "This is not the name of an image.")
+        return image
+    images = images_for(user)
+    if not images:
+        raise InvalidInput.field("image", "No image is offered to you to build on.")
+    if image and image not in images:
+        offered = ", ".join(images)
+        raise InvalidInput.field("image", f"The images that you may build on: {offered}.")
+    return image or next(iter(images))
 
 
 def create_environment(
@@ -125,7 +164,7 @@ def create_environment(
         raise InvalidInput.field("name", f"“{name}” cannot be a name.")
     environment = Environment(name=name, owner=None if for_site else actor)
     groups = _apply(environment, metadata, actor)
-    version = _clean(draft, environment, actor)
+    version = _clean(draft, actor)
     if not for_site and actor.environments.filter(deleted_at=None).count() >= MAX_OWN:
         raise DomainError(
             f"You have {MAX_OWN} environments, the most there may be. Delete one you do not need.",
@@ -147,7 +186,7 @@ def add_version(*, environment: Environment, actor: User, draft: Draft) -> Envir
 
     Raises `InvalidInput`, or `DomainError` with `not_found` once it is deleted.
     """
-    version = _clean(draft, environment, actor)
+    version = _clean(draft, actor)
     with transaction.atomic():
         environment = _locked(environment)
         last = environment.versions.values_list("number", flat=True).first() or 0
@@ -282,7 +321,7 @@ def _groups(environment: Environment, names: Iterable[str], actor: User) -> Coll
     return groups
 
 
-def _clean(draft: Draft, environment: Environment, actor: User) -> EnvironmentVersion:
+def _clean(draft: Draft, actor: User) -> EnvironmentVersion:
     """The version that was drafted, unsaved."""
     kernels = clean_kernels(draft.kernels, site_rules())
     for field, most in (
@@ -292,7 +331,7 @@ def _clean(draft: Draft, environment: Environment, actor: User) -> EnvironmentVe
         if not 0 <= getattr(draft, field) <= most:
             raise InvalidInput.field(field, f"A number from 0 to {most} is needed.")
     return EnvironmentVersion(
-        image=_image(draft.image, environment, actor),
+        image=clean_image(draft.image, actor),
         kernels=[kernel.as_json() for kernel in kernels],
         needs_gpu=draft.needs_gpu,
         smallest_cpu_milli=draft.smallest_cpu_milli,
@@ -300,22 +339,6 @@ def _clean(draft: Draft, environment: Environment, actor: User) -> EnvironmentVe
         note=_line("note", draft.note),
         created_by=actor,
     )
-
-
-def _image(raw: str, environment: Environment, actor: User) -> str:
-    """An image: operators may name any, users have those that the site's environments have."""
-    image = raw.strip()
-    if environment.owner_id is None:
-        if not _IMAGE.fullmatch(image):
-            raise InvalidInput.field("image", "This is not the name of an image.")
-        return image
-    images = images_for(actor)
-    if not images:
-        raise InvalidInput.field("image", "No image is offered to you to build on.")
-    if image and image not in images:
-        offered = ", ".join(images)
-        raise InvalidInput.field("image", f"The images that you may build on: {offered}.")
-    return image or next(iter(images))
 
 
 def _line(field: str, raw: str) -> str:

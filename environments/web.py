@@ -155,7 +155,7 @@ def new_environment(request: HttpRequest) -> HttpResponse:
         "all_groups": _groups_for(user, for_site=services.may_create(user, for_site=True)),
         "may_create": services.may_create(user, for_site=False),
         "may_create_for_site": services.may_create(user, for_site=True),
-        **_form_context(form, user, refusal, names_images=services.may_create(user, for_site=True)),
+        **_form_context(form, user, refusal),
         "back": reverse("environments"),
     }
     return render(request, "environments/new.html", context, status=_status(refusal))
@@ -183,7 +183,7 @@ def new_version(request: HttpRequest, name: str) -> HttpResponse:
             return redirect("environment", name=environment.name)
     context = {
         "environment": environment,
-        **_form_context(form, user_of(request), refusal, names_images=environment.owner_id is None),
+        **_form_context(form, user_of(request), refusal),
         "back": reverse("environment", kwargs={"name": environment.name}),
     }
     return render(request, "environments/new_version.html", context, status=_status(refusal))
@@ -282,13 +282,11 @@ def _groups_for(user: User, *, for_site: bool) -> list[Group]:
     return list(groups.order_by("name"))
 
 
-def _form_context(
-    form: VersionForm, user: User, refusal: DomainError | None, *, names_images: bool
-) -> dict[str, Any]:
+def _form_context(form: VersionForm, user: User, refusal: DomainError | None) -> dict[str, Any]:
     return {
         "form": form,
         "images": services.images_for(user),
-        "names_images": names_images,
+        "names_images": services.may_name_images(user),
         "rules": services.site_rules(),
         "refusal": refusal,
     }

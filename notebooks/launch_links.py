@@ -32,7 +32,7 @@ def setup_of(query: QueryDict) -> Setup:
 def hosts(query: QueryDict) -> tuple[str, ...]:
     """Where a link has code come from."""
     try:
-        return (parse(query["git"]).host,) if query.get("git") else ()
+        return (parse(query.get("git", "")).host,)
     except BadUrl:
         return ()
 

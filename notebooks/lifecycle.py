@@ -35,12 +35,11 @@ from notebooks.code_access import git_access
 from notebooks.credentials import jupyter_token
 from notebooks.models import NotebookSession, Run
 from notebooks.phases import MAX_DETAIL, as_json
-from notebooks.picked_secrets import MISSING, NOTHING_GIVEN, Given, give
+from notebooks.picked_secrets import NOTHING_GIVEN, Given, Withheld, give
 from notebooks.runs import next_run
 from notebooks.setup import Setup
 from notebooks.states import LAUNCHED, SessionStatus
 from notebooks.wiring import backend
-from submarine_site.core.errors import DomainError
 from submarine_site.core.live import announce, announce_all
 from submarine_site.core.locks import AdvisoryLock, try_locks
 from submarine_site.core.placement import Placement
@@ -133,17 +132,18 @@ def _launch(run_ids: Collection[UUID]) -> int:
     moved = NotebookSession.objects.transition_runs(run_ids, SessionStatus.STARTING)
     current = NotebookSession.objects.filter(current_run__in=run_ids)
     starting = current.filter(status=SessionStatus.STARTING).select_related("owner", "current_run")
-    runs = _with_specs(starting, moved)
-    unbuilt = _fail_unbuilt([run for run, _ in runs])
+    sessions = {session.current_run: session for session in starting if session.current_run}
+    unbuilt = _fail_unbuilt(list(sessions))
     free = [
-        spec
-        for run, spec in runs
+        session
+        for run, session in sessions.items()
         if run.pk not in unbuilt and not (run.is_restart and _is_behind_the_lost(run))
     ]
-    errors = _begin_all(free)
+    specs = _specs(free, moved)
+    errors = _begin_all(specs)
     # Whoever watches the backend may have seen one ready before `start` has returned.
     wanted = set(current.filter(status__in=sorted(LAUNCHED)).values_list("current_run", flat=True))
-    for spec, error in zip(free, errors, strict=True):
+    for spec, error in zip(specs, errors, strict=True):
         if spec.key.run_id not in wanted:
             # It was stopped while the backend was at work: that stop may have found nothing, and
             # of a deleted session the home may have been made again.
@@ -169,24 +169,21 @@ def _fail_unbuilt(runs: Sequence[Run]) -> set[UUID]:
     return set(causes)
 
 
-def _with_specs(
-    starting: Iterable[NotebookSession], moved: Collection[UUID]
-) -> list[tuple[Run, SessionSpec]]:
-    """What to begin, and by what; those that cannot have their secrets fail."""
-    sessions = list(starting)
+def _specs(sessions: Sequence[NotebookSession], moved: Collection[UUID]) -> list[SessionSpec]:
+    """What their runs are begun by; those that cannot have their secrets fail."""
     disclosed = give(sessions)
-    found = []
+    specs = []
     for session in sessions:
         run = session.current_run
         assert run is not None
         given = disclosed.get(session.pk, NOTHING_GIVEN)
-        if isinstance(given, DomainError):
+        if isinstance(given, Withheld):
             fail(run.key, code=given.code, message=given.message)
             continue
         if session.pk in moved:
             _note_secrets(session, given)
-        found.append((run, _spec(session, run, given)))
-    return found
+        specs.append(_spec(session, run, given))
+    return specs
 
 
 def _note_secrets(session: NotebookSession, given: Given) -> None:
@@ -196,7 +193,7 @@ def _note_secrets(session: NotebookSession, given: Given) -> None:
         NotebookSession.objects.note(
             session,
             f"Started without secrets that are no longer stored: {', '.join(given.missing)}.",
-            code=MISSING,
+            code="secret_missing",
         )
 
 

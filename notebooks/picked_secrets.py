@@ -11,9 +11,8 @@ from accounts.models import SecretKind, User, UserSecret
 from accounts.vault import SecretUnreadable, open_secret
 from notebooks.models import NotebookSession, SessionEvent
 from notebooks.setup import Setup
-from submarine_site.core.errors import DomainError, InvalidInput
+from submarine_site.core.errors import InvalidInput
 
-MISSING = "secret_missing"
 MAX_PICKED_BYTES = 512 * 1024
 """Of all values: a Secret of a cluster holds 1 MiB, and more than these is in it."""
 _TOO_LARGE = f"The secrets that were picked have more than {MAX_PICKED_BYTES // 1024} KiB."
@@ -33,6 +32,14 @@ class Given:
 
 
 NOTHING_GIVEN = Given()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withheld:
+    """Why a run cannot be given its secrets, with a code of the catalogue in `failures`."""
+
+    code: str
+    message: str
 
 
 def refuse_others(owner: User, setup: Setup) -> None:
@@ -59,7 +66,7 @@ def refuse_others(owner: User, setup: Setup) -> None:
         raise InvalidInput.field("secrets", _TOO_LARGE)
 
 
-def give(sessions: Sequence[NotebookSession]) -> dict[UUID, Given | DomainError]:
+def give(sessions: Sequence[NotebookSession]) -> dict[UUID, Given | Withheld]:
     """What the runs of these sessions are given, of those that picked secrets; or why they cannot
     be. Requires current runs.
     """
@@ -83,20 +90,20 @@ def missing_of(session: NotebookSession) -> SessionEvent | None:
     """What was said of secrets that its present run had to do without."""
     if not session.is_launched or not session.setup.get("secrets"):
         return None
-    return session.events.filter(run=session.current_run, code=MISSING).first()
+    return session.events.filter(run=session.current_run, code="secret_missing").first()
 
 
-def _opened(names: Sequence[str], owned: Mapping[str, UserSecret]) -> Given | DomainError:
+def _opened(names: Sequence[str], owned: Mapping[str, UserSecret]) -> Given | Withheld:
     found = [owned[name] for name in names if name in owned]
     # Values may have grown since they were picked.
     if sum(len(secret.sealed) for secret in found) > MAX_PICKED_BYTES:
-        return DomainError(_TOO_LARGE, code="secrets_too_large")
+        return Withheld(code="secrets_too_large", message=_TOO_LARGE)
     plain: dict[str, dict[str, str]] = {kind: {} for kind in SecretKind.values}
     try:
         for secret in found:
             plain[secret.kind][secret.name] = open_secret(secret)
     except SecretUnreadable as unreadable:
-        return unreadable
+        return Withheld(code="secret_unreadable", message=unreadable.message)
     UserSecret.objects.filter(pk__in=[secret.pk for secret in found]).stamp()
     return Given(
         variables=plain[SecretKind.VARIABLE],

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.utils import timezone
-from factory.declarations import LazyAttribute, Sequence, SubFactory
+from factory.declarations import LazyAttribute, LazyFunction, Sequence, SubFactory
 from factory.django import DjangoModelFactory, Password
 from factory.helpers import post_generation
 
@@ -66,6 +66,8 @@ class BuildFactory(DjangoModelFactory[Build]):
     image = "example/notebook:1"
     digest = LazyAttribute(lambda build: build.of.digest(build.image))
     kernel = LazyAttribute(lambda build: build.of.as_json())
+    started_at = LazyFunction(timezone.now)
+    finished_at = LazyFunction(timezone.now)
 
 
 class SessionFactory(DjangoModelFactory[NotebookSession]):

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from accounts.models import ApiToken, User
 from accounts.services import DEFAULT_LIFE, LONGEST_LIFE
 from notebooks.backends.contract import SECRETS_FOLDER, CodeStatus, Phase, PhaseTime
-from notebooks.code_view import WAITING, CodeShown, code_of
+from notebooks.code_view import WAITING, code_of
 from notebooks.models import Bookmark, NotebookSession, Run, SessionEvent
 from notebooks.states import SessionStatus
 from quotas.models import ResourceProfile
@@ -85,7 +85,7 @@ class CodeSourceSerializer(StrictSerializer):
     )
 
 
-class CodeSerializer(serializers.Serializer[CodeShown]):
+class CodeSerializer(serializers.Serializer[Any]):
     """A repository of the present or last run, and what came of it."""
 
     url = serializers.CharField(source="source.url")

@@ -41,16 +41,15 @@ def outcomes(written: str) -> tuple[CodeOutcome, ...]:
     not of the form it must have is nothing.
     """
     try:
-        return tuple(
-            CodeOutcome(
-                status=CodeStatus(each["status"]),
-                code=_known(each["code"]),
-                message=_shown(each["message"]),
-            )
-            for each in json.loads(written)
-        )
+        return tuple(_outcome(each) for each in json.loads(written))
     except (ValueError, TypeError, KeyError, RecursionError):
         return ()
+
+
+def _outcome(written: Mapping[str, object]) -> CodeOutcome:
+    code, message = written["code"], written["message"]
+    status = CodeStatus(str(written["status"]))
+    return CodeOutcome(status=status, code=_known(code), message=_shown(message))
 
 
 def _known(code: object) -> str:

@@ -32,7 +32,7 @@ class CatalogueAdmin(ModelAdmin):
     """Entries of a catalogue."""
 
     list_editable = ("enabled", "position")
-    list_filter = ("enabled", "groups")
+    list_filter: tuple[str, ...] = ("enabled", "groups")
     search_fields = ("name", "display_name", "description")
     filter_horizontal = ("groups",)
-    readonly_fields = ("created_at",)
+    readonly_fields: tuple[str, ...] = ("created_at",)

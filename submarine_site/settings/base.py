@@ -407,6 +407,11 @@ UNFOLD = {
                         "icon": "deployed_code",
                         "link": reverse_lazy("admin:environments_environment_changelist"),
                     },
+                    {
+                        "title": "Builds",
+                        "icon": "build",
+                        "link": reverse_lazy("admin:environments_build_changelist"),
+                    },
                 ],
             },
             {

@@ -263,7 +263,8 @@ ADMIN = {
     **of_model("accounts_signin", "{sign_in}", **WINDOW),
     **of_model("accounts_user", "{user}", **KEPT),
     **of_model("auth_group", "{group}", **KEPT),
-    **of_model("environments_environment", "{environment}", **KEPT),
+    **of_model("environments_environment", "{environment}", **{**KEPT, "delete": 403}),
+    **of_model("environments_build", "{build_row}", **WINDOW),
     **of_model("quotas_resourceprofile", "{profile}", **KEPT),
 }
 
@@ -334,6 +335,7 @@ def ids(ada: User, small: ResourceProfile, plain: Environment) -> dict[str, obje
         "profile": small.pk,
         "environment": plain.pk,
         "build": build.digest,
+        "build_row": build.pk,
     }
 
 

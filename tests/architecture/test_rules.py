@@ -74,6 +74,7 @@ _REASON_OF: dict[str, str | int] = {
     "_Meaning": 0,
     "Outcome": 1,
     "CodeOutcome": "code",
+    "Withheld": "code",
 }
 
 

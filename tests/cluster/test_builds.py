@@ -1,5 +1,6 @@
 """Kernels built by Jobs, and used by sessions, on a real cluster."""
 
+from ast import literal_eval
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +12,15 @@ from environments.building import BuilderRefused, BuildProgress, BuildSeen, Buil
 from notebooks.backends.kubernetes.api import Api
 from notebooks.backends.kubernetes.builds import KubernetesBuilder
 from notebooks.backends.kubernetes.config import SiteConfig
+from notebooks.backends.kubernetes.manifests import STORE_PATH
 from notebooks.backends.kubernetes.names import BUILD
-from tests.cluster.cluster import Administrator
+from tests.cluster.cluster import NOTEBOOK, Administrator
+from tests.cluster.service import OnCluster, on_cluster
 from tests.contracts.builder_suite import BuilderContract, BuilderSite, a_build, discarded
 from tests.contracts.eventually import eventually
-from tests.environments.builder.indexes import an_index
+from tests.environments.builder.indexes import add_ipykernel, add_wheel, an_index, served
+from tests.environments.builder.installed import files_of
+from tests.stack.service import wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
@@ -130,3 +135,80 @@ def test_a_build_that_takes_too_long_fails(
     assert seen.outcome is not None
     assert seen.outcome.code == "build_timed_out"
     discarded(site, spec)
+
+
+# Sessions.
+
+DECLARED = """
+from environments.kernels import Kernel
+from environments.models import Environment, EnvironmentVersion
+kernel = Kernel(name="mine", display_name="Mine", pip=({spec!r},))
+environment = Environment.objects.create(name={name!r}, display_name={name!r})
+environment.newest = EnvironmentVersion.objects.create(
+    environment=environment, number=1, image={image!r}, kernels=[kernel.as_json()]
+)
+environment.save()
+"""
+
+
+@pytest.fixture(scope="module")
+def own(
+    admin: Administrator,
+    kubeconfig: Path,
+    host: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[OnCluster]:
+    """A service whose builds find a kernel that works."""
+    index = tmp_path_factory.mktemp("own-index")
+    add_ipykernel(index, files_of("ipykernel"))
+    add_wheel(index, "tiny")
+    data = tmp_path_factory.mktemp("service") / "data"
+    with (
+        served(index, host) as url,
+        on_cluster(
+            admin,
+            kubeconfig,
+            data,
+            SUBMARINE_INSTALLATION="own",
+            SUBMARINE_KUBERNETES_STORE_SIZE="100Mi",
+            SUBMARINE_KUBERNETES_STORE_ACCESS_MODE="ReadWriteOnce",
+            SUBMARINE_BUILD_INDEXES=url,
+            SUBMARINE_BUILD_MEMORY_MIB="512",
+        ) as on,
+    ):
+        yield on
+        on.delete_all()
+
+
+def declare(on: OnCluster, name: str, spec: str) -> None:
+    on.manage("shell", "-c", DECLARED.format(name=name, spec=spec, image=NOTEBOOK))
+
+
+def test_a_notebook_runs_on_a_kernel_that_was_built_once(own: OnCluster) -> None:
+    declare(own, "mine", "tiny")
+    session = own.demo.start(environment="mine", profile="small")
+    code = "import sys, tiny; sys.prefix + ' ' + tiny.VERSION"
+    prefix, version = literal_eval(own.demo.run_cell(session, code, kernel_name="mine")).split()
+    store, digest, _ = prefix.rsplit("/", 2)
+    assert (store, version) == (STORE_PATH, "1.0")
+    # Of the store it sees its own kernel alone, and cannot write to it.
+    sees = f"import os; os.listdir({store!r}), os.access({prefix!r}, os.W_OK)"
+    assert literal_eval(own.demo.run_cell(session, sees)) == ([digest], False)
+
+    other = own.demo.start(environment="mine", profile="small")
+    assert prefix in own.demo.run_cell(other, code, kernel_name="mine")
+    attempts = own.manage(
+        *("shell", "-v0", "-c"),
+        "from environments.models import Build; print(Build.objects.get(state='built').attempt)",
+    )
+    assert attempts.strip() == "1"
+    # Once it has ended it leaves nothing but what was built.
+    wait_until(lambda: not [job for job in own.admin.names("jobs") if job.startswith("build-")])
+
+
+def test_a_session_whose_packages_do_not_exist_says_which(own: OnCluster) -> None:
+    declare(own, "broken-packages", "no-such-package")
+    created = own.demo.create(environment="broken-packages", profile="small")
+    failed = own.demo.wait_for(created["id"], "failed", seconds=90)
+    assert failed["reason"]["code"] == "environment_build_failed"
+    assert "no-such-package" in failed["reason"]["message"]

@@ -13,7 +13,7 @@ from environments.building import Builder, BuilderUnavailable, BuildProgress, Bu
 from environments.kernels import Kernel
 from tests.contracts.eventually import eventually
 
-IMAGE = "submarine/notebook-builder:1"
+IMAGE = "submarine/notebook:1"
 
 
 class BuilderSite(ABC):

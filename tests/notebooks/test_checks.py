@@ -4,6 +4,7 @@ import pytest
 from django.core.checks import Error, run_checks
 
 from notebooks.checks import (
+    code_settings_can_be_used,
     gateway_has_its_own_host,
     kubernetes_settings_can_be_used,
     local_backend_is_accepted,
@@ -78,3 +79,25 @@ def test_kubernetes_is_refused_with_settings_that_cannot_be_used(
 def test_kubernetes_needs_no_settings(settings) -> None:
     settings.BACKEND = "kubernetes"
     assert kubernetes_settings_can_be_used() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("allowed_networks", ("10.0.0.0/8", "10.0.0.1/8")),
+        ("blocked_networks", ("intranet",)),
+        ("seconds", 0),
+        ("mib", -1),
+        ("files", 0),
+    ],
+)
+def test_rules_for_code_that_cannot_hold_are_refused(settings, *, name: str, value: object) -> None:
+    settings.CODE = settings.CODE | {name: value}
+    [problem] = code_settings_can_be_used()
+    assert problem.id == "notebooks.E004"
+    assert str(problem.msg).startswith(f"SUBMARINE_CODE_{name.upper()}: ")
+
+
+def test_rules_for_code_that_can_hold_are_not(settings) -> None:
+    settings.CODE = settings.CODE | {"allowed_networks": ("10.0.0.0/8", "fd00::/8")}
+    assert code_settings_can_be_used() == []

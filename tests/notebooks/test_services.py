@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from itertools import chain, product, repeat
 from time import monotonic
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
@@ -31,7 +32,7 @@ Create = Callable[..., NotebookSession]
 @pytest.fixture
 def create(ada: User, small: ResourceProfile, plain: Environment) -> Create:
     def call(**more: str) -> NotebookSession:
-        chosen = {"profile": small.name, "environment": plain.name, **more}
+        chosen: dict[str, Any] = {"profile": small.name, "environment": plain.name, **more}
         return services.create_session(owner=ada, **chosen).session
 
     return call

@@ -256,9 +256,9 @@ class Program:
         url = f"{self.service.gateway_url}/session/{session_id}/{path}".replace("http", "ws", 1)
         return connect(url, additional_headers={"Authorization": f"Bearer {self.token}"})
 
-    def run_cell(self, session_id: str, code: str) -> str:
+    def run_cell(self, session_id: str, code: str, *, kernel_name: str = "python3") -> str:
         """Run code in a new kernel and return the text of its result."""
-        kernel = self.jupyter(session_id, "POST", "api/kernels", json={"name": "python3"}).json()
+        kernel = self.jupyter(session_id, "POST", "api/kernels", json={"name": kernel_name}).json()
         with self.websocket(session_id, f"api/kernels/{kernel['id']}/channels") as channel:
             message = {
                 "header": {

@@ -69,7 +69,6 @@ _MEANINGS = (
             "returned error: 40[13]",
             "permission denied",
             "access denied",
-            "access rights",
         ),
     ),
     _Meaning(
@@ -104,6 +103,12 @@ _MEANINGS = (
             "network is unreachable",
             "connect tunnel failed",
         ),
+    ),
+    # What git adds to whatever becomes of ssh.
+    _Meaning(
+        "code_no_access",
+        "{host} gives it to nobody without the right credential, or there is no such repository.",
+        ("access rights",),
     ),
 )
 

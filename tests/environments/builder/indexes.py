@@ -55,6 +55,12 @@ def add_hostile_source(index: Path, name: str, code: str, version: str = "1.0") 
             archive.addfile(member, io.BytesIO(text.encode()))
 
 
+def add_ipykernel(index: Path, installed: Mapping[str, bytes]) -> None:
+    """A wheel of `ipykernel` and all that it needs, with nothing in it that says so."""
+    files = {path: data for path, data in installed.items() if ".dist-info/" not in path}
+    add_wheel(index, "ipykernel", files=files)
+
+
 @contextmanager
 def served(index: Path, host: str = "127.0.0.1") -> Iterator[str]:
     """Serve the index, as PEP 503 has it; yields its address."""

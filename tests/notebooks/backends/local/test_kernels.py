@@ -15,7 +15,7 @@ from notebooks.backends.local.builds import LocalBuilder
 from tests.contracts.backend_suite import a_spec
 from tests.contracts.eventually import eventually
 from tests.environments.builder import channel as channels
-from tests.environments.builder.indexes import add_wheel, served
+from tests.environments.builder.indexes import add_ipykernel, add_wheel, served
 from tests.environments.builder.installed import files_of
 from tests.notebooks.backends.local.conftest import JUPYTER_LAB, LocalSite
 from tests.notebooks.backends.local.test_jupyter import browser, run_code
@@ -34,9 +34,7 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSite]:
     channels.add_ipykernel(channel, ipykernel)
     channels.add_package(channel, "data", files={"share/data.txt": b"of conda"})
     channels.index(channel)
-    # One wheel of all that it needs, with nothing that says so.
-    files = {path: data for path, data in ipykernel.items() if ".dist-info/" not in path}
-    add_wheel(index, "ipykernel", files=files)
+    add_ipykernel(index, ipykernel)
     add_wheel(index, "tiny")
     conda = Kernel(
         name="conda-data", display_name="Data", channels=(channel.as_uri(),), conda=("data",)
