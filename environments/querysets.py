@@ -48,9 +48,9 @@ class EnvironmentQuerySet(CatalogueQuerySet["Environment"]):
 
     def found_by(self, words: str) -> Self:
         """Return those of which each word is in the name, the description or a package."""
-        found = self.annotate(content=_Content("newest__kernels"))
+        found = self
         for word in words.replace("\0", " ").split()[:MAX_WORDS]:
-            found = found.filter(
+            found = found.alias(content=_Content("newest__kernels")).filter(
                 Q(name__icontains=word)
                 | Q(display_name__icontains=word)
                 | Q(description__icontains=word)
