@@ -143,6 +143,10 @@ class BuildAdmin(ReadOnly, ModelAdmin):
     date_hierarchy = "created_at"
     actions = ("retry", "discard")
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Build]:
+        rows: QuerySet[Build] = super().get_queryset(request)
+        return rows.defer("log_tail", "lock")
+
     @display(  # type: ignore[untyped-decorator]
         description="state",
         ordering="state",

@@ -82,7 +82,9 @@ class Builder(Protocol):
         """The last lines that this attempt has said, without the outcome; empty if nothing."""
 
     def clear(self, digest: str) -> None:
-        """Remove what is left of attempts, ending what is under way. What was built stays."""
+        """Remove what is left of attempts, ending what is under way, perhaps a moment later. What
+        was built stays.
+        """
 
     def discard(self, digest: str, *, image: str) -> None:
         """Do that, and remove from the store what was built with this image. Unavailable while it

@@ -6,6 +6,7 @@ message, a killed worker or a killed build costs a look. One process at a time i
 
 import logging
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
@@ -76,6 +77,12 @@ def _step(build: Build) -> bool:
         # The next look meets it again.
         logger.warning("build %s: %s", build, error)
         return False
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception:
+        # A fault over one build must not keep all the others from being looked after.
+        logger.exception("build %s", build)
+        return False
 
 
 def _looked_at(build: Build) -> bool:
@@ -109,14 +116,14 @@ def _record(build: Build, seen: BuildSeen) -> bool:
                 lock=seen.outcome.lock,
             )
         )
-    host().builder().clear(build.digest)
+    _clear(build)
     return ended
 
 
 def _lost(build: Build) -> bool:
     """Try once more, as a new attempt; or give it up."""
     if build.losses + 1 >= MAX_LOSSES:
-        host().builder().clear(build.digest)
+        _clear(build)
         return _fail(
             build,
             "build_failed",
@@ -146,6 +153,14 @@ def _keep_log(build: Build) -> None:
     tail = said.replace("\0", "")[-LOG_CHARACTERS:]
     if tail and tail != build.log_tail:
         _this(build).update(log_tail=tail)
+
+
+def _clear(build: Build) -> None:
+    """Remove what an attempt that has ended has left; the next one does it else."""
+    try:
+        host().builder().clear(build.digest)
+    except BuilderError as error:
+        logger.warning("build %s is not cleared: %s", build, error)
 
 
 def _remove(build: Build) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 
 from accounts.models import User
 from environments.kernels import Kernel
@@ -15,7 +15,7 @@ from submarine_site.core.errors import DomainError
 def shown(environments: EnvironmentQuerySet) -> EnvironmentQuerySet:
     """Return them with all that is shown of them."""
     return environments.select_related("owner", "successor", "newest__created_by").prefetch_related(
-        "groups", "newest__builds"
+        "groups", Prefetch("newest__builds", _in_brief())
     )
 
 
@@ -31,7 +31,14 @@ def managed(environment: Environment, user: User) -> Environment:
 
 def versions_of(environment: Environment) -> QuerySet[EnvironmentVersion]:
     """Return its versions, newest first, with all that is shown of them."""
-    return environment.versions.select_related("created_by").prefetch_related("builds")
+    return environment.versions.select_related("created_by").prefetch_related(
+        Prefetch("builds", _in_brief())
+    )
+
+
+def _in_brief() -> QuerySet[Build]:
+    """Builds without what is long: log and lock."""
+    return Build.objects.defer("log_tail", "lock")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

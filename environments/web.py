@@ -9,6 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
+from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -71,7 +72,7 @@ def environment_page(request: HttpRequest, name: str) -> HttpResponse:
         "parts": selectors.parts_of(version),
         "seen": _seen(version),
         "is_unfinished": _is_unfinished(version),
-        "versions": selectors.versions_of(environment)[:VERSIONS_SHOWN],
+        "versions": environment.versions.select_related("created_by")[:VERSIONS_SHOWN],
         "usage": usage_of(environment, viewer=user),
         "is_managed": Environment.objects.managed_by(user).filter(pk=environment.pk).exists(),
         "is_offered": offered.exists(),
@@ -99,7 +100,9 @@ def version_builds(request: HttpRequest, name: str, number: int) -> HttpResponse
 
 
 def _version(environment: Environment, number: str | None) -> EnvironmentVersion:
-    versions = selectors.versions_of(environment)
+    versions = environment.versions.select_related("created_by").prefetch_related(
+        Prefetch("builds", Build.objects.defer("lock"))
+    )
     if number is None:
         return get_object_or_404(versions, pk=environment.newest_id)
     # Longer ones are out of the column's range.

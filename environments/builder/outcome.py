@@ -9,21 +9,15 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
-CODES = (
-    "package_not_found",
-    "packages_conflict",
-    "build_out_of_memory",
-    "build_out_of_disk",
-    "build_timed_out",
-    "index_unavailable",
-    "build_failed",
-)
 MAX_MESSAGE = 500
 _CREDENTIALS = re.compile(r"://[^/\s@]+@")
 
 
 class BuildFailed(Exception):
-    """Why there is no kernel, in a sentence, and the requirement that is at fault if it is one."""
+    """Why there is no kernel, in a sentence, and the requirement that is at fault if it is one.
+
+    `docs/builds.md` has the codes.
+    """
 
     def __init__(self, code: str, message: str, requirement: str = "") -> None:
         super().__init__(message)
@@ -62,7 +56,8 @@ def read_outcome(log: str) -> tuple[str, Outcome | None]:
     """Part a log from the outcome that ends it; None if it was cut short."""
     body, _, last = log.rstrip("\n").rpartition("\n")
     try:
-        found = Outcome(**json.loads(last))
+        # A package may call itself what no database can hold.
+        found = Outcome(**json.loads(last.replace("\\u0000", "")))
     except (ValueError, TypeError):
         return log, None
     return (body + "\n" if body else ""), found

@@ -72,7 +72,7 @@ def _source(source: CodeSource, credentials: Mapping[UUID, GitAccess]) -> Source
         submodules=source.submodules,
         sparse=source.sparse,
         needs_access=source.credential is not None,
-        access=found and _access(found),
+        access=_access(found) if found else None,
     )
 
 

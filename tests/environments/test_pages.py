@@ -9,7 +9,7 @@ from django.test import Client
 
 from accounts.models import User
 from environments.kernels import Kernel
-from environments.models import Build, Environment
+from environments.models import Build, Environment, EnvironmentVersion
 from tests.broker import Broker
 from tests.conftest import browser_of
 from tests.factories import BuildFactory, EnvironmentFactory, SessionFactory
@@ -54,6 +54,8 @@ def test_the_catalogue_says_what_is_in_them_and_whether_it_is_built(
 def test_the_cost_of_the_catalogue_does_not_grow(
     browser: Client, ada: User, hers: Environment, django_assert_num_queries
 ) -> None:
+    # The first look of a sign-in is noted.
+    browser.get("/environments")
     with django_assert_num_queries(CATALOGUE_QUERIES):
         browser.get("/environments")
     for each in EnvironmentFactory.create_batch(5, owner=ada):
@@ -63,15 +65,23 @@ def test_the_cost_of_the_catalogue_does_not_grow(
         browser.get("/environments")
 
 
-CATALOGUE_QUERIES = 6
+CATALOGUE_QUERIES = 7
 
 
 def test_the_cost_of_an_environments_page_does_not_grow(
-    browser: Client, ada: User, hers: Environment, django_assert_max_num_queries
+    browser: Client, hers: Environment, django_assert_num_queries
 ) -> None:
-    SessionFactory.create_batch(5, environment=hers)
-    with django_assert_max_num_queries(16):
+    browser.get("/environments/hers")
+    with django_assert_num_queries(PAGE_QUERIES):
         browser.get("/environments/hers")
+    SessionFactory.create_batch(5, environment=hers)
+    for number in range(2, 7):
+        EnvironmentVersion.objects.create(environment=hers, number=number, image=IMAGE)
+    with django_assert_num_queries(PAGE_QUERIES):
+        browser.get("/environments/hers")
+
+
+PAGE_QUERIES = 13
 
 
 def test_the_page_says_who_uses_it(

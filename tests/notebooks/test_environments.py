@@ -8,6 +8,7 @@ from environments import services as environments
 from environments.kernels import Kernel
 from environments.models import Build, Environment, EnvironmentVersion
 from environments.services import Draft
+from environments.usage import usage_of
 from notebooks import services
 from notebooks.models import NotebookSession, SessionEvent
 from quotas.models import ResourceProfile
@@ -31,9 +32,10 @@ def second(plain: Environment, operator: User) -> EnvironmentVersion:
     return environments.add_version(environment=plain, actor=operator, draft=draft)
 
 
-def create(owner: User, **change: str) -> NotebookSession:
-    chosen = {"profile": "small", "environment": "notebook-env", **change}
-    return services.create_session(owner=owner, **chosen).session
+def create(owner: User, *, name: str = "") -> NotebookSession:
+    return services.create_session(
+        owner=owner, profile="small", environment="notebook-env", name=name
+    ).session
 
 
 def test_a_new_session_takes_the_newest_version(
@@ -148,6 +150,6 @@ def test_usage_is_told_without_names_to_users(ada: User, operator: User) -> None
     SessionFactory.create(owner=ada, name="thesis", environment=science)
     SessionFactory.create_batch(2, environment=science)
     for viewer, mine, count in ((ada, ("thesis",), 0), (operator, (), 3)):
-        usage = environments.usage_of(science, viewer=viewer)
+        usage = usage_of(science, viewer=viewer)
         assert (usage.sessions, usage.people, usage.mine) == (3, 3, mine)
         assert len(usage.owners) == count

@@ -111,7 +111,8 @@ def _git(own: Path, source: Source, rules: Rules, relay: Relay, until: float) ->
     known_hosts, key = own / "known_hosts", own / "key"
     known_hosts.write_text(rules.known_hosts)
     access = source.access
-    variables, key_hosts = {}, ()
+    variables = {}
+    key_hosts: tuple[str, ...] = ()
     if access and access.token:
         variables[credential.HELP] = json.dumps(
             {"hosts": access.hosts, "username": access.username, "token": access.token}

@@ -94,8 +94,7 @@ class KubernetesBuilder:
 
     def clear(self, digest: str) -> None:
         with _errors():
-            if not self._end(digest):
-                raise BuilderUnavailable("The build is still being ended.")
+            self._end(digest)
 
     def discard(self, digest: str, *, image: str) -> None:
         name = discard_name(digest)

@@ -247,7 +247,7 @@ def _observed(run: Run, state: RunState, facts: State) -> Observed:
     is_fetching = has_code and fetched is None and facts.ready is None
     if fetched or is_fetching:
         # The shim's child becomes the server when it is done with the code.
-        facts = replace(facts, starting_server=fetched and fetched.at)
+        facts = replace(facts, starting_server=fetched.at if fetched else None)
     phases = tuple(_phases(request.requested_at, facts)) if request else ()
     if is_fetching:
         phases = (*phases[:-1], replace(phases[-1], detail=FETCHING))

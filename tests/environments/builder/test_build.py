@@ -88,6 +88,10 @@ def asked(request: Request, code: str) -> str:
     return done.stdout.strip()
 
 
+def with_specs(request: Request, part: str, *specs: str) -> Request:
+    return replace(request, conda=specs) if part == "conda" else replace(request, pip=specs)
+
+
 def kernel(request: Request) -> dict[str, Any]:
     path = Path(request.folder, "share/jupyter/kernels/mine/kernel.json")
     return dict(json.loads(path.read_text()))
@@ -196,14 +200,14 @@ def test_what_a_killed_build_left_is_removed(request_: Request) -> None:
 def test_a_package_that_does_not_exist_is_named(
     request_: Request, part: str, spec: str, requirement: str
 ) -> None:
-    assert failure(replace(request_, **{part: (spec,)})) == ("package_not_found", requirement)
+    assert failure(with_specs(request_, part, spec)) == ("package_not_found", requirement)
 
 
 @pytest.mark.parametrize(("part", "specs"), [("pip", ("one", "two")), ("conda", ("left", "right"))])
 def test_packages_that_conflict_are_told_from_missing_ones(
     request_: Request, part: str, specs: tuple[str, ...]
 ) -> None:
-    _, outcome = built(replace(request_, **{part: specs}))
+    _, outcome = built(with_specs(request_, part, *specs))
     assert outcome.code == "packages_conflict"
     assert all(spec in outcome.message for spec in specs[1:])
 
@@ -212,8 +216,8 @@ def test_packages_that_conflict_are_told_from_missing_ones(
 def test_an_index_that_does_not_answer_is_told(request_: Request, part: str) -> None:
     nobody = "http://127.0.0.1:9"
     site = replace(request_.site, indexes=(f"{nobody}/simple/",))
-    request = replace(request_, channels=(f"{nobody}/channel",), site=site, **{part: ("tiny",)})
-    assert failure(request) == ("index_unavailable", "")
+    request = replace(request_, channels=(f"{nobody}/channel",), site=site)
+    assert failure(with_specs(request, part, "tiny")) == ("index_unavailable", "")
 
 
 def test_a_build_has_its_time(request_: Request) -> None:
@@ -241,7 +245,7 @@ def test_a_full_store_is_told(request_: Request, tmp_path: Path, part: str) -> N
     if mounted.returncode:
         pytest.skip("only root may mount a small disk")
     try:
-        request = replace(request_, folder=str(full / "store"), **{part: ("big",)})
+        request = replace(with_specs(request_, part, "big"), folder=str(full / "store"))
         assert failure(request) == ("build_out_of_disk", "")
     finally:
         subprocess.run(["umount", full], check=True)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -48,7 +48,7 @@ def token(server: GitServer) -> Access:
 def fetch(tmp_path: Path, home: Path, rules: Rules) -> Fetch:
     """Fetch these sources, under the rules with what is changed of them."""
 
-    def run(*sources: Source, **changes: object) -> list[Outcome]:
+    def run(*sources: Source, **changes: Any) -> list[Outcome]:
         asked, told = tmp_path / "request.json", tmp_path / "outcome.json"
         changed = replace(rules, **changes)
         asked.write_text(Request(str(home), sources, changed).dump())

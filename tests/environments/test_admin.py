@@ -1,0 +1,123 @@
+"""Environments and builds in the admin."""
+
+import pytest
+from django.test import Client
+
+from accounts.models import User
+from environments.kernels import Kernel
+from environments.models import Build, Environment
+from tests.broker import Broker
+from tests.conftest import browser_of
+from tests.factories import BuildFactory, EnvironmentFactory, SessionFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/admin/environments/environment/"
+BUILDS = "/admin/environments/build/"
+INLINE = {"versions-TOTAL_FORMS": "0", "versions-INITIAL_FORMS": "0"}
+
+
+@pytest.fixture(autouse=True)
+def broker() -> Broker:
+    return Broker()
+
+
+@pytest.fixture
+def admin(operator: User) -> Client:
+    return browser_of(operator)
+
+
+def form(**change: str) -> dict[str, str]:
+    said = {"name": "site", "display_name": "Site", "image": "example/site:1", "position": "0"}
+    return {**said, "enabled": "on", **INLINE, **change}
+
+
+def test_an_environment_is_made_with_its_image(admin: Client, operator: User) -> None:
+    assert admin.post(f"{LIST}add/", form()).status_code == 302
+    made = Environment.objects.select_related("newest").get()
+    assert made.newest is not None
+    assert (made.owner, made.newest.image, made.newest.created_by) == (
+        None,
+        "example/site:1",
+        operator,
+    )
+
+
+def test_another_image_is_another_version_and_else_there_is_none(
+    admin: Client, plain: Environment
+) -> None:
+    page = f"{LIST}{plain.pk}/change/"
+    seen = plain.etag
+    same = form(name=plain.name, image="example/notebook:1", description="Changed.")
+    assert admin.post(page, same).status_code == 302
+    assert plain.versions.count() == 1
+    assert admin.post(page, {**same, "image": "example/notebook:2"}).status_code == 302
+    plain.refresh_from_db()
+    assert [version.image for version in plain.versions.all()] == [
+        "example/notebook:2",
+        "example/notebook:1",
+    ]
+    assert (plain.description, plain.etag == seen) == ("Changed.", False)
+
+
+@pytest.mark.parametrize("image", ["", "a b", "$(id)", "-x"])
+def test_what_is_no_image_is_refused(admin: Client, image: str) -> None:
+    assert admin.post(f"{LIST}add/", form(image=image)).status_code == 200
+    assert not Environment.objects.exists()
+
+
+def test_what_no_session_has_is_deleted(admin: Client, plain: Environment) -> None:
+    used = SessionFactory.create().environment
+    chosen = {"action": "delete_unused", "_selected_action": [plain.pk, used.pk]}
+    page = admin.post(LIST, chosen, follow=True).text
+    assert "Deleted “Notebook-Env”." in page
+    assert "It is in use by 1 session" in page
+    assert list(Environment.objects.filter(deleted_at=None)) == [used]
+    assert "Notebook-Env" not in admin.get(LIST).text
+
+
+def test_builds_are_tried_again_and_discarded(admin: Client) -> None:
+    failed = BuildFactory.create(state="failed", image="example/a:1")
+    built = BuildFactory.create(state="built", image="example/b:1", size_bytes=5_000_000)
+    used = BuildFactory.create(state="built", image="example/c:1")
+    session = SessionFactory.create()
+    session.environment_version.builds.add(used)
+    assert "4.8\xa0MB" in admin.get(BUILDS).text
+    chosen = {"_selected_action": [failed.pk, built.pk, used.pk]}
+    admin.post(BUILDS, {"action": "retry", **chosen})
+    admin.post(BUILDS, {"action": "discard", **chosen})
+    states = dict(Build.objects.values_list("pk", "state"))
+    assert states == {failed.pk: "queued", built.pk: "discarded", used.pk: "built"}
+
+
+@pytest.mark.parametrize(
+    ("query", "found"), [("science", 1), ("example/notebook", 1), ("polars", 0)]
+)
+def test_builds_are_found(admin: Client, query: str, found: int) -> None:
+    BuildFactory.create()
+    page = admin.get(BUILDS, {"q": query})
+    assert len(page.context["cl"].result_list) == found
+
+
+@pytest.mark.parametrize("model", ["environment", "build"])
+def test_the_cost_of_the_lists_does_not_grow(
+    admin: Client, model: str, django_assert_num_queries
+) -> None:
+    def add(*numbers: int) -> None:
+        for number in numbers:
+            EnvironmentFactory.create(owner=UserFactory.create())
+            # Of one image, for the filter offers each.
+            kernel = Kernel(name=f"k{number}", display_name="K", pip=("a",))
+            BuildFactory.create(of=kernel)
+
+    address = f"/admin/environments/{model}/"
+    add(0, 1, 2)
+    admin.get(address)
+    with django_assert_num_queries(QUERIES[model]):
+        admin.get(address)
+    add(3, 4, 5)
+    with django_assert_num_queries(QUERIES[model]):
+        admin.get(address)
+
+
+QUERIES = {"environment": 7, "build": 10}
