@@ -317,7 +317,8 @@ def ids(ada: User, small: ResourceProfile, plain: Environment) -> dict[str, obje
     session = SessionFactory.create(owner=ada, status=S.STOPPED, profile=small, environment=plain)
     NotebookSession.objects.note(session, "Something happened.")
     build = BuildFactory.create(state="failed", lock={"pip": []})
-    EnvironmentFactory.create(name="hers", owner=ada).newest.builds.add(build)
+    theirs = EnvironmentFactory.create(name="hers", owner=ada)
+    build.versions.add(EnvironmentVersion.objects.get(environment=theirs))
     return {
         "session": session.pk,
         "event": SessionEvent.objects.get().pk,

@@ -60,6 +60,14 @@ def test_another_image_is_another_version_and_else_there_is_none(
     assert (plain.description, plain.etag == seen) == ("Changed.", False)
 
 
+def test_a_change_in_the_list_makes_no_version(admin: Client, plain: Environment) -> None:
+    row = {"form-0-id": str(plain.pk), "form-0-position": "7"}
+    forms = {"form-TOTAL_FORMS": "1", "form-INITIAL_FORMS": "1", "_save": "Save"}
+    assert admin.post(LIST, {**forms, **row}).status_code == 302
+    plain.refresh_from_db()
+    assert (plain.position, plain.enabled, plain.versions.count()) == (7, False, 1)
+
+
 @pytest.mark.parametrize("image", ["", "a b", "$(id)", "-x"])
 def test_what_is_no_image_is_refused(admin: Client, image: str) -> None:
     assert admin.post(f"{LIST}add/", form(image=image)).status_code == 200
