@@ -16,6 +16,7 @@ from quotas.models import ResourceProfile
 from submarine_site.core.errors import DomainError, InvalidInput
 from tests.broker import Broker
 from tests.factories import EnvironmentFactory, SessionFactory, UserFactory
+from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -198,6 +199,41 @@ def test_a_new_version_is_a_change_too(hers: Environment, ada: User) -> None:
     with pytest.raises(DomainError) as refusal:
         services.update_environment(environment=hers, actor=ada, changes={}, expected=seen)
     assert refusal.value.code == "changed_meanwhile"
+
+
+def test_versions_made_at_once_are_numbered_each(hers: Environment, ada: User) -> None:
+    made = at_once(
+        6, lambda _: services.add_version(environment=hers, actor=ada, draft=DRAFT).number
+    )
+    assert sorted(made) == [2, 3, 4, 5, 6, 7]
+    hers.refresh_from_db()
+    assert hers.newest == hers.versions.get(number=7)
+
+
+def test_of_many_who_make_one_of_a_name_one_does(ada: User, plain: Environment) -> None:
+    def make(_: int) -> str:
+        try:
+            services.create_environment(actor=ada, name="mine", metadata=CALLED, draft=DRAFT)
+        except DomainError as refusal:
+            return refusal.code
+        return "made"
+
+    assert sorted(at_once(6, make)) == ["made", *["name_taken"] * 5]
+
+
+def test_of_many_who_change_what_they_read_one_does(hers: Environment, ada: User) -> None:
+    seen = hers.etag
+
+    def change(number: int) -> str:
+        try:
+            services.update_environment(
+                environment=hers, actor=ada, changes={"description": f"{number}"}, expected=seen
+            )
+        except DomainError as refusal:
+            return refusal.code
+        return "changed"
+
+    assert sorted(at_once(6, change)) == ["changed", *["changed_meanwhile"] * 5]
 
 
 def test_what_a_session_has_is_not_deleted(

@@ -127,4 +127,5 @@ def test_the_keys_are_never_renumbered() -> None:
         "WATCHER": 4_801_002,
         "TIDY": 4_801_003,
         "SESSION": 4_801_004,
+        "BUILDS": 4_801_005,
     }

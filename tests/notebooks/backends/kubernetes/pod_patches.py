@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 Patches = st.SearchStrategy[dict[str, Any]]
 
 NAMES = ["a", "b", "c"]
-OUR_NAMES = ["home", "shared-memory", "jupyter-config", "notebook", "JUPYTER_TOKEN", "HOME"]
+OUR_NAMES = [
+    "home",
+    "shared-memory",
+    "jupyter-config",
+    "session-secrets",
+    "notebook",
+    "JUPYTER_TOKEN",
+    "HOME",
+]
 KEYS = ["a", "example.com/a"]
 OUR_KEYS = [
     "submarine-notebooks/run",

@@ -18,7 +18,7 @@ def keep_on_runs(apps, _schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("notebooks", "0009_variables")]
+    dependencies = [("notebooks", "0008_setup")]
 
     operations = [
         migrations.AddField("run", "held_up", models.CharField(blank=True, max_length=200)),
