@@ -34,6 +34,14 @@ def kubeconfig(admin: Administrator, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="module")
+def host(admin: Administrator) -> str:
+    """Where pods reach this machine, which is the node."""
+    [node] = admin.api.get("nodes", labelSelector="kubernetes.io/hostname=test-node")["items"]
+    addresses = {each["type"]: str(each["address"]) for each in node["status"]["addresses"]}
+    return addresses["InternalIP"]
+
+
+@pytest.fixture(scope="module")
 def on(
     admin: Administrator, kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[OnCluster]:

@@ -26,14 +26,6 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
-def host(admin: Administrator) -> str:
-    """Where pods reach this machine, which is the node."""
-    [node] = admin.api.get("nodes", labelSelector="kubernetes.io/hostname=test-node")["items"]
-    addresses = {each["type"]: str(each["address"]) for each in node["status"]["addresses"]}
-    return addresses["InternalIP"]
-
-
-@pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory, host: str) -> Iterator[str]:
     with an_index(tmp_path_factory.mktemp("index"), host) as url:
         yield url

@@ -15,11 +15,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.stack, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
-def server(admin: Administrator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
-    """On this machine, which is the node: pods reach it by the node's address."""
-    [node] = admin.api.get("nodes", labelSelector="kubernetes.io/hostname=test-node")["items"]
-    addresses = {each["type"]: str(each["address"]) for each in node["status"]["addresses"]}
-    with git_server(tmp_path_factory.mktemp("git"), addresses["InternalIP"]) as serving:
+def server(host: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
+    with git_server(tmp_path_factory.mktemp("git"), host) as serving:
         yield serving
 
 

@@ -259,27 +259,57 @@ class Program:
     def run_cell(self, session_id: str, code: str, *, kernel_name: str = "python3") -> str:
         """Run code in a new kernel and return the text of its result."""
         kernel = self.jupyter(session_id, "POST", "api/kernels", json={"name": kernel_name}).json()
-        with self.websocket(session_id, f"api/kernels/{kernel['id']}/channels") as channel:
-            message = {
-                "header": {
-                    "msg_id": uuid4().hex,
-                    "username": "",
-                    "session": uuid4().hex,
-                    "msg_type": "execute_request",
-                    "version": "5.3",
-                    "date": "",
-                },
-                "parent_header": {},
-                "metadata": {},
-                "channel": "shell",
-                "content": {"code": code, "silent": False, "store_history": True},
-            }
-            channel.send(json.dumps(message))
-            while True:
-                answer = json.loads(channel.recv(timeout=30))
-                if answer["msg_type"] == "execute_result":
-                    return str(answer["content"]["data"]["text/plain"])
-                assert answer["msg_type"] != "error", answer["content"]
+        [result] = self._run(session_id, kernel["id"], [code])
+        return result
+
+    def run_notebook(self, session_id: str, path: str) -> list[str]:
+        """Run a notebook on the kernel that it names, as JupyterLab does, and return the text of
+        each cell's result.
+        """
+        told = self.jupyter(session_id, "GET", f"api/contents/{path}").json()["content"]
+        opened = {
+            "path": path,
+            "name": path.rpartition("/")[2],
+            "type": "notebook",
+            "kernel": {"name": told["metadata"]["kernelspec"]["name"]},
+        }
+        kernel = self.jupyter(session_id, "POST", "api/sessions", json=opened).json()["kernel"]
+        return self._run(session_id, kernel["id"], [cell["source"] for cell in told["cells"]])
+
+    def _run(self, session_id: str, kernel_id: str, cells: list[str]) -> list[str]:
+        with self.websocket(session_id, f"api/kernels/{kernel_id}/channels") as channel:
+            return [_result(channel, code) for code in cells]
+
+
+def _result(channel: ClientConnection, code: str) -> str:
+    """The text of a cell's result; empty if it has none."""
+    message_id, result = uuid4().hex, ""
+    message = {
+        "header": {
+            "msg_id": message_id,
+            "username": "",
+            "session": uuid4().hex,
+            "msg_type": "execute_request",
+            "version": "5.3",
+            "date": "",
+        },
+        "parent_header": {},
+        "metadata": {},
+        "channel": "shell",
+        "content": {"code": code, "silent": False, "store_history": True},
+    }
+    channel.send(json.dumps(message))
+    while True:
+        answer = json.loads(channel.recv(timeout=30))
+        if answer["parent_header"].get("msg_id") != message_id:
+            continue
+        kind, content = answer["msg_type"], answer["content"]
+        assert kind != "error", content
+        if kind == "execute_result":
+            result = content["data"]["text/plain"]
+        # Of the cell nothing follows.
+        if kind == "status" and content["execution_state"] == "idle":
+            return result
 
 
 _ON_THE_WAY = {

@@ -62,10 +62,18 @@ def add_ipykernel(index: Path, installed: Mapping[str, bytes]) -> None:
 
 
 @contextmanager
-def served(index: Path, host: str = "127.0.0.1") -> Iterator[str]:
-    """Serve the index, as PEP 503 has it; yields its address."""
+def served(
+    index: Path, host: str = "127.0.0.1", *, wheels: threading.Event | None = None
+) -> Iterator[str]:
+    """Serve the index, as PEP 503 has it; yields its address. Wheels are given out once `wheels` is
+    set.
+    """
     _write_pages(index)
-    handler = partial(_Quiet, directory=str(index))
+
+    class Handler(_Quiet):
+        gate = wheels
+
+    handler = partial(Handler, directory=str(index))
     server = ThreadingHTTPServer((host, 0), handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
@@ -78,6 +86,13 @@ def served(index: Path, host: str = "127.0.0.1") -> Iterator[str]:
 
 
 class _Quiet(SimpleHTTPRequestHandler):
+    gate: threading.Event | None = None
+
+    def do_GET(self) -> None:
+        if self.gate is not None and self.path.endswith(".whl"):
+            self.gate.wait(60)
+        super().do_GET()
+
     def log_message(self, *_: object) -> None:
         """Nobody reads it."""
 
