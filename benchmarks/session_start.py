@@ -43,16 +43,21 @@ def by_hand() -> float:
             server.wait(30)
 
 
-def as_session(program: Program) -> tuple[float, float]:
+def as_session(program: Program, **chosen: object) -> tuple[float, float]:
     """Seconds until the POST is answered, and until the session answers through the gateway."""
     started = time.perf_counter()
-    session_id = program.create()["id"]
+    session_id = program.create(**chosen)["id"]
     accepted = time.perf_counter() - started
-    gateway = program.service.gateway_url
-    _until_answer(f"{gateway}/session/{session_id}/api/status", program.token)
+    until_session_answers(program, session_id)
     ready = time.perf_counter() - started
     program.delete(session_id)
     return accepted, ready
+
+
+def until_session_answers(program: Program, session_id: str) -> None:
+    """See the session answer through the gateway."""
+    gateway = program.service.gateway_url
+    _until_answer(f"{gateway}/session/{session_id}/api/status", program.token)
 
 
 def _until_answer(url: str, token: str) -> None:

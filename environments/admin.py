@@ -8,7 +8,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.template.defaultfilters import filesizeformat, pluralize
+from django.template.defaultfilters import pluralize
 from django.utils import timezone
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
@@ -162,7 +162,7 @@ class BuildAdmin(ReadOnly, ModelAdmin):
 
     @admin.display(description="size", ordering="size_bytes")
     def size(self, build: Build) -> str:
-        return "" if build.size_bytes is None else filesizeformat(build.size_bytes)
+        return build.size
 
     @admin.action(description="Try again what failed", permissions=["act"])
     def retry(self, request: HttpRequest, chosen: QuerySet[Build]) -> None:

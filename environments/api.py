@@ -19,7 +19,7 @@ from environments.files import read_file
 from environments.kernels import Kernel
 from environments.models import Build, Environment, EnvironmentVersion
 from environments.services import Draft, Metadata
-from submarine_site.core.api import StrictSerializer, valid
+from submarine_site.core.api import NothingSerializer, StrictSerializer, valid
 from submarine_site.core.errors import InvalidInput
 from submarine_site.core.pagination import Cursor
 
@@ -199,10 +199,6 @@ class EnvironmentInput(VersionInput):
     )
 
 
-class NothingInput(StrictSerializer):
-    """For verbs that take no input."""
-
-
 class VersionCursor(Cursor):
     ordering = "-number"
 
@@ -367,7 +363,7 @@ class BuildViewSet(mixins.RetrieveModelMixin, GenericViewSet[Build]):
     @action(detail=True, methods=["post"])
     def retry(self, request: Request, **_: Any) -> Response:
         build = self.get_object()
-        valid(NothingInput, request)
+        valid(NothingSerializer, request)
         services.retry_build(build=build)
         build.refresh_from_db()
         return Response(BuildSerializer(build).data, status=status.HTTP_202_ACCEPTED)

@@ -1,5 +1,7 @@
 """What a session runs: environments, their versions, and what is built of these."""
 
+from math import ceil
+
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
@@ -121,6 +123,14 @@ class Build(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kernel['name']} {self.digest[:12]}"
+
+    @property
+    def size(self) -> str:
+        """What was built, on disk, with its unit: `512 MiB`, `1.2 GiB`; empty until it is known."""
+        if self.size_bytes is None:
+            return ""
+        mib = ceil(self.size_bytes / 1024**2)
+        return f"{mib} MiB" if mib < 1024 else f"{mib / 1024:.1f} GiB"  # noqa: PLR2004
 
 
 class EnvironmentVersion(models.Model):

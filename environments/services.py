@@ -146,7 +146,8 @@ def create_environment(
 ) -> Environment:
     """Make an environment with its first version, whose kernels begin to be built.
 
-    Raises `InvalidInput`, or `DomainError` with `not_allowed`, `name_taken` or `too_many`.
+    Raises `InvalidInput`, or `DomainError` with `not_allowed`, `name_taken` or
+    `too_many_environments`.
     """
     if not may_create(actor, for_site=for_site):
         raise DomainError(
@@ -168,7 +169,7 @@ def create_environment(
     if not for_site and actor.environments.filter(deleted_at=None).count() >= MAX_OWN:
         raise DomainError(
             f"You have {MAX_OWN} environments, the most there may be. Delete one you do not need.",
-            code="too_many",
+            code="too_many_environments",
         )
     try:
         with transaction.atomic():

@@ -40,10 +40,6 @@ UNFINISHED = frozenset({S.QUEUED, S.BUILDING})
 class BuildQuerySet(models.QuerySet["Build"]):
     """`transition` alone writes a state."""
 
-    def unfinished(self) -> "BuildQuerySet":
-        """Return those that a builder is to be at."""
-        return self.filter(state__in=sorted(UNFINISHED))
-
     def transition(self, to: BuildState, **values: Any) -> int:
         """Move these builds to `to` where the table allows it, with further columns to set; how
         many moved. Fewer than there are means that others were first, which is normal.

@@ -34,11 +34,6 @@ def code_of(session: NotebookSession) -> list[CodeShown]:
     return [_shown(source, outcome) for source, outcome in zip_longest(sources, outcomes)]
 
 
-def failed_code(session: NotebookSession) -> list[CodeShown]:
-    """What a running session started without."""
-    return [shown for shown in code_of(session) if shown.reason]
-
-
 def _shown(source: CodeSource, outcome: dict[str, str] | None) -> CodeShown:
     if outcome is None:
         return CodeShown(source=source, status=WAITING, message="", reason=None)

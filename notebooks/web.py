@@ -4,7 +4,7 @@ A page includes the fragment that it later swaps, so first paint and update are 
 """
 
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeAlias
@@ -55,6 +55,8 @@ View: TypeAlias = Callable[Concatenate[HttpRequest, P], HttpResponse]
 PAGE_SIZE = 50
 EVENTS_SHOWN = 50
 RUNS_SHOWN = 10
+_WHAT = {"profile": "size", "environment": "environment"}
+"""What people call that which is chosen in a field."""
 
 
 def _own(request: HttpRequest, pk: UUID) -> NotebookSession:
@@ -167,20 +169,24 @@ def new_session(request: HttpRequest) -> HttpResponse:
         "bookmarks": Bookmark.objects.visible_to(user),
         # Who followed a link did not write what it fills in.
         "linked_hosts": launch_links.hosts(request.GET) if request.method == "GET" else (),
-        "not_offered": [
-            {"what": what, "name": chosen[field]}
-            for what, field, offered in (
-                ("size", "profile", profiles),
-                ("environment", "environment", environments),
-            )
-            if chosen[field] and chosen[field] not in {each.name for each in offered}
-        ],
+        "not_offered": _not_offered(chosen, profile=profiles, environment=environments),
         "refusal": refusal,
         "refused_as_a_whole": refusal and not any(map(_has_a_place, refusal.fields)),
         # Two clicks on one form are one session.
         "key": secrets.token_urlsafe(16),
     }
     return render(request, "notebooks/new.html", context, status=refusal.status if refusal else 200)
+
+
+def _not_offered(
+    chosen: Mapping[str, str], **offered: Sequence[ResourceProfile | Environment]
+) -> list[dict[str, str]]:
+    """What a link, a bookmark or another session asks for and the user cannot choose."""
+    return [
+        {"what": _WHAT[field], "name": chosen[field]}
+        for field, entries in offered.items()
+        if chosen[field] and chosen[field] not in {entry.name for entry in entries}
+    ]
 
 
 def _has_a_place(field: str) -> bool:

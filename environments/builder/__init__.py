@@ -8,22 +8,9 @@ stdout as it goes; the last line is the outcome (`outcome`). The folder is compl
 `complete.json`, which is written last; what a killed build has left is removed by the next.
 """
 
-from importlib.resources import files
-
-MODULES = (
-    "__init__",
-    "__main__",
-    "build",
-    "commands",
-    "conda",
-    "discard",
-    "errors",
-    "outcome",
-    "pip",
-    "request",
-)
+from pathlib import Path
 
 
 def sources() -> dict[str, str]:
     """The program's own files, by their names, for where the service is not installed."""
-    return {f"{name}.py": files(__name__).joinpath(f"{name}.py").read_text() for name in MODULES}
+    return {file.name: file.read_text() for file in sorted(Path(__file__).parent.glob("*.py"))}

@@ -1,7 +1,6 @@
 """What templates ask of environments."""
 
 from django import template
-from django.template.defaultfilters import filesizeformat
 
 from environments.models import Build, EnvironmentVersion
 
@@ -24,12 +23,6 @@ def build_state(version: EnvironmentVersion) -> str:
     """Return the state that its builds are in together; nothing if there are none."""
     states = {build.state for build in version.builds.all()}
     return next((state.value for state in _WORST_FIRST if state in states), "")
-
-
-@register.filter
-def size(build: Build) -> str:
-    """Return how large what was built is: `1.2 GB`."""
-    return "" if build.size_bytes is None else filesizeformat(build.size_bytes)
 
 
 _WORST_FIRST = (

@@ -189,10 +189,6 @@ class SessionUpdateSerializer(StrictSerializer):
     name = serializers.CharField(trim_whitespace=False, help_text=f"At most {MAX_NAME} characters.")
 
 
-class NothingSerializer(StrictSerializer):
-    """For verbs that take no input."""
-
-
 class OpenSerializer(StrictSerializer):
     path = serializers.CharField(
         required=False,

@@ -38,7 +38,7 @@ from notebooks.setup import Setup
 from notebooks.states import SessionStatus
 from notebooks.tickets import Credential
 from quotas.models import ResourceProfile
-from submarine_site.core.api import UUID_PATTERN, valid
+from submarine_site.core.api import UUID_PATTERN, NothingSerializer, valid
 from submarine_site.core.catalogue import CatalogueQuerySet, E
 from submarine_site.core.errors import DomainError
 from submarine_site.core.pagination import Cursor
@@ -108,9 +108,9 @@ _ACCEPTED = OpenApiResponse(serializers.SessionSerializer, description="Accepted
 _TAKEN: dict[str, type[Serializer[Any]]] = {
     "create": serializers.SessionCreateSerializer,
     "partial_update": serializers.SessionUpdateSerializer,
-    "start": serializers.NothingSerializer,
-    "stop": serializers.NothingSerializer,
-    "update_environment": serializers.NothingSerializer,
+    "start": NothingSerializer,
+    "stop": NothingSerializer,
+    "update_environment": NothingSerializer,
     "open": serializers.OpenSerializer,
 }
 
@@ -195,7 +195,7 @@ class SessionViewSet(
     @action(detail=True, methods=["post"])
     def start(self, request: Request, **_: Any) -> Response:
         session = self.get_object()
-        valid(serializers.NothingSerializer, request)
+        valid(NothingSerializer, request)
         services.start_session(session=session, actor=user_of(request))
         return self._answer(session.pk, status.HTTP_202_ACCEPTED)
 
@@ -203,7 +203,7 @@ class SessionViewSet(
     @action(detail=True, methods=["post"])
     def stop(self, request: Request, **_: Any) -> Response:
         session = self.get_object()
-        valid(serializers.NothingSerializer, request)
+        valid(NothingSerializer, request)
         services.stop_session(session=session, actor=user_of(request))
         return self._answer(session.pk, status.HTTP_202_ACCEPTED)
 
@@ -215,7 +215,7 @@ class SessionViewSet(
     @action(detail=True, methods=["post"], url_path="update-environment")
     def update_environment(self, request: Request, **_: Any) -> Response:
         session = self.get_object()
-        valid(serializers.NothingSerializer, request)
+        valid(NothingSerializer, request)
         services.take_newest_environment(session=session, actor=user_of(request))
         return self._answer(session.pk, status.HTTP_200_OK)
 

@@ -55,6 +55,10 @@ class StrictSerializer(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
+class NothingSerializer(StrictSerializer):
+    """For verbs that take no input."""
+
+
 def valid(serializer_class: type[StrictSerializer], request: Request) -> dict[str, Any]:
     """The body of a request, checked."""
     serializer = serializer_class(data=request.data)

@@ -124,3 +124,18 @@ def test_a_button_pressed_while_the_page_changes_does_what_it_says(
     expect(page.get_by_role("heading", level=1)).to_have_text("busiest")
     page.goto("/")
     demo.delete(session)
+
+
+def test_on_a_phone_nothing_is_cut_off_and_nothing_covers_what_is_typed(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/sessions/new?git=https://git.example.com/team/project.git")
+    for entry in page.get_by_role("navigation", name="Main").get_by_role("link").all():
+        expect(entry).to_be_in_viewport(ratio=1)
+    field = page.get_by_label("File to open when it is ready")
+    field.focus()
+    typed = field.bounding_box()
+    summary = page.get_by_role("complementary", name="What you launch").bounding_box()
+    assert typed is not None
+    assert summary is not None
+    assert typed["y"] + typed["height"] <= summary["y"]
+    assert summary["height"] < 844 / 6

@@ -90,7 +90,7 @@ def test_builds_are_tried_again_and_discarded(admin: Client) -> None:
     used = BuildFactory.create(state="built", image="example/c:1")
     session = SessionFactory.create()
     session.environment_version.builds.add(used)
-    assert "4.8\xa0MB" in admin.get(BUILDS).text
+    assert "5 MiB" in admin.get(BUILDS).text
     chosen = {"_selected_action": [failed.pk, built.pk, used.pk]}
     admin.post(BUILDS, {"action": "retry", **chosen})
     admin.post(BUILDS, {"action": "discard", **chosen})

@@ -106,7 +106,7 @@ def test_a_build_is_followed_until_it_has_ended(browser: Client, hers: Environme
     Build.objects.update(state="built", size_bytes=2_000_000, lock={"pip": []})
     ended = browser.get(part, {"seen": seen}).text
     assert "hx-trigger" not in ended
-    assert "1.9\xa0MB" in ended
+    assert "2 MiB" in ended
 
 
 def test_a_build_that_failed_says_why_and_can_be_tried_again(

@@ -161,7 +161,7 @@ def test_a_site_may_keep_environments_to_its_operators(
 
 def test_one_user_has_a_most_of_environments(ada: User, plain: Environment) -> None:
     EnvironmentFactory.create_batch(services.MAX_OWN, owner=ada)
-    assert refused(ada).code == "too_many"
+    assert refused(ada).code == "too_many_environments"
 
 
 def test_an_owner_shares_with_groups_they_are_in(hers: Environment, ada: User) -> None:

@@ -1,8 +1,8 @@
-"""The Kubernetes API as plain JSON, over the credentials and connections of the official client.
+"""The Kubernetes API as plain JSON, with the official client's credentials, over `connections`.
 
-Its models are left out: they take longer to build than the server takes to answer. Every call has
-a timeout. What does not come about raises `BackendUnavailable`, of which `ApiError` is what the
-server refused.
+That client's models are left out: they take longer to build than the server takes to answer. Every
+call has a timeout. What does not come about raises `BackendUnavailable`, of which `ApiError` is
+what the server refused.
 """
 
 import json

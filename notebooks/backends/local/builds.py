@@ -118,7 +118,7 @@ class LocalBuilder:
             with (attempt / "log").open("ab") as log:
                 subprocess.run(  # noqa: S603
                     [
-                        *(sys.executable, "-I", "-S", detach.__file__, str(lock)),
+                        *(sys.executable, "-I", "-S", detach.__file__),
                         *(sys.executable, "-m", "environments.builder", str(path)),
                     ],
                     cwd=CHECKOUT,

@@ -1,6 +1,6 @@
-"""Becomes another program as nobody's child: `python -I -S detach.py LOCK PROGRAM [ARGUMENT]…`.
+"""Becomes another program as nobody's child: `python -I -S detach.py PROGRAM [ARGUMENT]…`.
 
-The lock is held for as long as the program lives, and by none of what that starts.
+What is open for it to inherit, such as a lock that is held, stays open for as long as it lives.
 """
 
 import os
@@ -11,7 +11,7 @@ def main() -> None:
     # Leave the one who started us: it waits for this process only, and reaps it.
     if os.fork():
         os._exit(0)
-    os.execv(sys.argv[2], sys.argv[2:])  # noqa: S606
+    os.execv(sys.argv[1], sys.argv[1:])  # noqa: S606
 
 
 if __name__ == "__main__":
