@@ -13,7 +13,7 @@ from tests.stack.service import Program
 
 pytestmark = [pytest.mark.cluster, pytest.mark.stack, pytest.mark.timeout(300)]
 
-PYTHON = "/usr/local/bin/python3.11"
+PYTHON = "/usr/local/bin/python3"
 """Of the reference image."""
 
 
