@@ -182,6 +182,10 @@ def _environment(site: Site, work: Path) -> dict[str, str]:
         "UV_PYTHON_DOWNLOADS": "never",
         **site.environment,
     }
+    if ssl.get_default_verify_paths().cafile:
+        # A company's own authority is among what the machine trusts. Where that is nothing, uv's
+        # own list has to do.
+        environment["UV_SYSTEM_CERTS"] = "1"
     if site.indexes:
         # The default one is asked last.
         environment["UV_INDEX"] = " ".join(site.indexes[:-1])
