@@ -23,8 +23,9 @@ from submarine_site.core.errors import InvalidInput
 
 PrivateKey: TypeAlias = Ed25519PrivateKey | EllipticCurvePrivateKey | RSAPrivateKey
 
-MAX_PRIVATE_KEY = 16 * 1024
-LEAST_RSA_BITS = 2048
+MAX_PRIVATE_KEY = 4 * 1024
+"""An RSA key of the most bits has 3.4 KiB; what it takes to read one grows with its cube."""
+LEAST_RSA_BITS, MOST_RSA_BITS = 2048, 4096
 _OPENSSH = "-----BEGIN OPENSSH PRIVATE KEY-----"
 
 
@@ -55,8 +56,9 @@ def read(text: str, *, field: str) -> KeyPair:
     except (ValueError, UnsupportedAlgorithm):
         raise InvalidInput.field(
             field,
-            f"This is no private key of SSH (Ed25519, ECDSA, or RSA of at least {LEAST_RSA_BITS} "
-            "bits). Paste the whole file: it begins with -----BEGIN.",
+            "This is no private key of SSH (Ed25519, ECDSA, or RSA of "
+            f"{LEAST_RSA_BITS} to {MOST_RSA_BITS} bits). Paste the whole file: it begins with "
+            "-----BEGIN.",
         ) from None
 
 
@@ -65,12 +67,21 @@ def _load(text: str) -> PrivateKey:
     if len(text) > MAX_PRIVATE_KEY:
         raise ValueError("too long")
     load = load_ssh_private_key if text.startswith(_OPENSSH) else load_pem_private_key
-    key = load(text.encode(), None)
+    # To prove that an RSA key's primes are some takes up to a minute.
+    key = load(text.encode(), None, unsafe_skip_rsa_key_validation=True)
     if not isinstance(key, PrivateKey):
         raise ValueError("of another kind")  # noqa: TRY004
-    if isinstance(key, RSAPrivateKey) and key.key_size < LEAST_RSA_BITS:
-        raise ValueError("too short")
+    if isinstance(key, RSAPrivateKey):
+        _check(key)
     return key
+
+
+def _check(key: RSAPrivateKey) -> None:
+    if not LEAST_RSA_BITS <= key.key_size <= MOST_RSA_BITS:
+        raise ValueError("too short or too long")
+    numbers = key.private_numbers()
+    if numbers.p * numbers.q != numbers.public_numbers.n:
+        raise ValueError("of numbers that do not belong together")
 
 
 def _pair(key: PrivateKey) -> KeyPair:

@@ -159,7 +159,8 @@ class VersionInput(StrictSerializer):
         allow_blank=True,
         help_text="Without one: the newest version's, else the first that is offered.",
     )
-    kernels = KernelInput(many=True, required=False)
+    # The stubs lack `max_length`.
+    kernels = KernelInput(many=True, required=False, max_length=100)  # type: ignore[call-arg]
     file = FileInput(required=False)
     kernel_name = serializers.CharField(
         required=False,

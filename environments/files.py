@@ -89,8 +89,12 @@ class _Faults:
 
     def sift(self, items: Iterable[Item], check: Check, rules: Rules) -> tuple[str, ...]:
         """Return what is good, in its normal form, and note what is not."""
-        good = []
-        for line, text in items:
+        good: list[str] = []
+        for count, (line, text) in enumerate(items):
+            if count == MAX_PACKAGES:
+                # What is far too much is not read to its end.
+                self.found.append((line, f"{MAX_PACKAGES} of a kind is the most."))
+                break
             try:
                 good.append(check(text, rules))
             except BadSpec as refusal:

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import urlencode
 from zlib import crc32
 
 from django.contrib import messages
@@ -257,7 +258,7 @@ def retry_build(request: HttpRequest, digest: str) -> HttpResponse:
     services.retry_build(build=_build(request, digest))
     environment = _visible(request, request.POST.get("environment", ""))
     number = request.POST.get("version", "")
-    query = f"?version={int(number)}" if number.isascii() and number.isdigit() else ""
+    query = f"?{urlencode({'version': number})}" if number else ""
     return redirect(reverse("environment", kwargs={"name": environment.name}) + query)
 
 

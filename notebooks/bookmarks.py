@@ -1,5 +1,6 @@
 """Bookmarks: what a user starts sessions with time and again, under a name of their own."""
 
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from accounts.models import User
@@ -7,7 +8,8 @@ from notebooks.code_access import refuse_other_credentials
 from notebooks.models import Bookmark
 from notebooks.picked_secrets import refuse_others
 from notebooks.setup import NOTHING, Setup, checked
-from submarine_site.core.errors import DomainError
+from submarine_site.core.catalogue import CATALOGUE_NAME
+from submarine_site.core.errors import DomainError, InvalidInput
 from submarine_site.core.text import clean_name
 
 MAX_BOOKMARKS = 50
@@ -22,6 +24,8 @@ def keep_bookmark(
     Raises `InvalidInput`, or `DomainError` with `name_taken` or `too_many_bookmarks`.
     """
     clean = clean_name(name)
+    _refuse_impossible(profile, field="profile", what="size")
+    _refuse_impossible(environment, field="environment", what="environment")
     chosen = checked(setup)
     refuse_others(owner, chosen)
     refuse_other_credentials(owner, chosen.code)
@@ -42,3 +46,10 @@ def keep_bookmark(
     except IntegrityError:
         message = f"You have a bookmark named “{clean}” already."
         raise DomainError(message, code="name_taken", fields={"name": message}) from None
+
+
+def _refuse_impossible(name: str, *, field: str, what: str) -> None:
+    try:
+        CATALOGUE_NAME(name)
+    except ValidationError:
+        raise InvalidInput.field(field, f"There is no such {what} that you may use.") from None

@@ -44,8 +44,8 @@ def build(request: Request) -> Outcome:
     with (folder / LOCK).open("w") as lock:
         # Another may still be at it: a cluster puts a new pod in the place of one that it ends.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with suppress(FileNotFoundError):
-            return Outcome(**json.loads((folder / COMPLETE).read_text()))
+        with suppress(FileNotFoundError, ValueError):
+            return Outcome.of_line((folder / COMPLETE).read_text())
         try:
             return _build(request, folder)
         except (BuildFailed, OSError):

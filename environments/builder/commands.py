@@ -1,14 +1,16 @@
 """Runs a tool to its end: its output is passed on as it comes, its time is bounded."""
 
 import os
+import selectors
 import signal
 import subprocess
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Timer
+from typing import IO
 
 from environments.builder.errors import explain
 from environments.builder.outcome import BuildFailed, without_credentials
@@ -43,8 +45,6 @@ class Tools:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
             # So that what it starts can be ended with it.
             start_new_session=True,
         ) as process:
@@ -55,10 +55,10 @@ class Tools:
                 assert process.stdin
                 assert process.stdout
                 with suppress(BrokenPipeError):
-                    process.stdin.write(given)
+                    process.stdin.write(given.encode())
                     process.stdin.close()
-                while line := process.stdout.readline(LINE_LIMIT):
-                    said.append(without_credentials(line.rstrip("\n")))
+                for line in _lines(process.stdout, until=self.deadline):
+                    said.append(without_credentials(line))
                     if not quiet:
                         say(said[-1])
                 exit_code = process.wait()
@@ -71,6 +71,26 @@ class Tools:
         if exit_code:
             raise explain(what, list(said), exit_code)
         return list(said)
+
+
+def _lines(pipe: IO[bytes], *, until: float) -> Iterator[str]:
+    """What is said, until nobody is left to say more or the time is over: what has left its group
+    is not ended with it, and may keep the pipe open for ever.
+    """
+    rest = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        while (left := until - time.monotonic()) > 0 and selector.select(left):
+            data = os.read(pipe.fileno(), LINE_LIMIT)
+            if not data:
+                break
+            *lines, rest = (rest + data).split(b"\n")
+            if len(rest) > LINE_LIMIT:
+                lines, rest = [*lines, rest], b""
+            for line in lines:
+                yield line.decode(errors="replace").rstrip("\r")
+    if rest:
+        yield rest.decode(errors="replace")
 
 
 def _kill(group: int) -> None:

@@ -150,7 +150,8 @@ class SessionCreateSerializer(StrictSerializer):
     name = serializers.CharField(
         required=False, trim_whitespace=False, help_text=f"At most {MAX_NAME} characters."
     )
-    code = CodeSourceSerializer(many=True, required=False)
+    # The stubs lack `max_length`.
+    code = CodeSourceSerializer(many=True, required=False, max_length=100)  # type: ignore[call-arg]
     opens = serializers.CharField(
         required=False,
         allow_blank=True,

@@ -1,5 +1,6 @@
 """Which private keys are taken, and what is told of them. `ssh-keygen` has the last word."""
 
+import base64
 import shutil
 import subprocess
 from pathlib import Path
@@ -24,6 +25,23 @@ OPENSSH, PKCS8, PKCS1 = (
 ED25519 = ed25519.Ed25519PrivateKey.generate()
 RSA = rsa.generate_private_key(65537, 2048)
 P256 = ec.generate_private_key(ec.SECP256R1())
+
+
+def large() -> rsa.RSAPrivateKey:
+    """A key of Mersenne primes: so large that nobody has to look for some."""
+    p, q = 2**2203 - 1, 2**2281 - 1
+    d = pow(65537, -1, (p - 1) * (q - 1))
+    rest = rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q)
+    numbers = rsa.RSAPrivateNumbers(p, q, d, *rest, rsa.RSAPublicNumbers(65537, p * q))
+    return numbers.private_key(unsafe_skip_rsa_key_validation=True)
+
+
+def with_another_prime(key: rsa.RSAPrivateKey) -> str:
+    der = key.private_bytes(Encoding.DER, PKCS1, NoEncryption())
+    p = key.private_numbers().p
+    was, now = (each.to_bytes(128, "big") for each in (p, p ^ 2))
+    text = base64.encodebytes(der.replace(was, now)).decode()
+    return f"-----BEGIN RSA PRIVATE KEY-----\n{text}-----END RSA PRIVATE KEY-----\n"
 
 
 def written(key, form=OPENSSH, passphrase: bytes | None = None) -> str:
@@ -93,8 +111,13 @@ def test_so_is_one_in_the_format_of_openssh(tmp_path: Path) -> None:
         written(rsa.generate_private_key(65537, 1024), PKCS1),  # noqa: S505
         written(ec.generate_private_key(ec.SECP256K1()), PKCS8),
         written(x25519.X25519PrivateKey.generate(), PKCS8),
+        written(large(), PKCS1),
+        with_another_prime(RSA),
     ],
-    ids=["empty", "word", "half", "nul", "cut", "long", "public", "short", "curve", "other"],
+    ids=[
+        *("empty", "word", "half", "nul", "cut", "long", "public", "short", "curve", "other"),
+        *("large", "prime"),
+    ],
 )
 def test_what_is_no_usable_private_key_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="no private key of SSH") as refused:

@@ -263,3 +263,9 @@ def test_a_build_is_seen_by_who_sees_an_environment_of_it(
     assert api_of(mallory).get(address).status_code == 404
     his.builds.set(Build.objects.filter(digest=DIGEST))
     assert api_of(mallory).get(address).status_code == 200
+
+
+def test_of_far_too_many_kernels_none_is_looked_at(ada: User) -> None:
+    answer = api_of(ada).post(ALL, {"name": "hers", "kernels": [{}] * 5000})
+    assert answer.status_code == 400
+    assert len(answer.content) < 500

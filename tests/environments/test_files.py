@@ -225,3 +225,14 @@ def test_what_is_typed_is_told_by_line_as_well() -> None:
     with pytest.raises(InvalidInput) as refusal:
         read_lines("pandas\n\n-r x", "pip", pip_spec, RULES)
     assert refusal.value.fields == {"pip": "line 3: “-r x”: options of pip are not taken."}
+
+
+@pytest.mark.parametrize(
+    ("filename", "begin", "package"),
+    [("requirements.txt", "", "rich\n"), ("environment.yml", "dependencies:\n", "- rich\n")],
+)
+def test_a_file_of_too_many_packages_is_not_read_to_its_end(
+    filename: str, begin: str, package: str
+) -> None:
+    line = begin.count("\n") + 201
+    assert faults(filename, begin + package * 1000) == [f"line {line}: 200 of a kind is the most."]

@@ -288,3 +288,11 @@ def test_the_form_of_a_session_says_what_is_in_them(browser: Client, hers: Envir
     page = browser.get("/sessions/new?environment=hers")
     assert "pandas&gt;=2" in page.text or not page.context["profiles"]
     assert "quite-hidden" not in page.text
+
+
+def test_a_version_of_any_length_may_be_named_with_a_retry(
+    browser: Client, hers: Environment
+) -> None:
+    form = {"environment": "hers", "version": "9" * 5000}
+    answer = browser.post(f"/builds/{Build.objects.get().digest}/retry", form)
+    assert answer.status_code == 302

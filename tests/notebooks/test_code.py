@@ -337,3 +337,19 @@ def test_a_bookmark_of_what_cannot_be_is_refused(api: APIClient) -> None:
     answer = api.post("/api/v2/bookmarks", {**GOOD, "code": [{"url": "file:///etc"}]})
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
     assert not Bookmark.objects.exists()
+
+
+def test_of_far_too_many_repositories_none_is_looked_at(api: APIClient) -> None:
+    answer = api.post("/api/v2/sessions", {**GOOD, "code": [{}] * 5000})
+    assert answer.status_code == 400
+    assert len(answer.content) < 500
+
+
+@pytest.mark.parametrize("field", ["profile", "environment"])
+@pytest.mark.parametrize("name", ["", "x" * 64, "a\0b"])
+def test_a_bookmark_of_names_that_cannot_be_is_refused(
+    browser: Client, field: str, name: str
+) -> None:
+    form = {**FORM, "name": "weekly", "bookmark": "keep", field: name}
+    assert browser.post("/sessions/new", form).status_code == 400
+    assert not Bookmark.objects.exists()
