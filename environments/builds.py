@@ -4,19 +4,13 @@ Each is short and makes no call to a builder; workers do the rest (`lifecycle`).
 twenty at once: of one digest there is one build.
 """
 
-import logging
-
-from django.db import transaction
 from django.utils import timezone
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
 
 from environments import tasks
 from environments.building import host
 from environments.models import Build, EnvironmentVersion
 from environments.states import BuildState
-
-logger = logging.getLogger(__name__)
+from submarine_site.core.queue import enqueue_on_commit
 
 
 def ensure(version: EnvironmentVersion) -> list[Build]:
@@ -42,7 +36,7 @@ def ensure(version: EnvironmentVersion) -> list[Build]:
     builds = [found[digest] for digest in kernels]
     version.builds.add(*builds)
     if any(build.state == BuildState.QUEUED for build in builds):
-        transaction.on_commit(_ask)
+        enqueue_on_commit(tasks.advance.delay)
     return builds
 
 
@@ -50,7 +44,7 @@ def retry(build: Build) -> bool:
     """Have a failed build tried again; whether it had failed."""
     queued = Build.objects.filter(pk=build.pk, state=BuildState.FAILED).queue()
     if queued:
-        transaction.on_commit(_ask)
+        enqueue_on_commit(tasks.advance.delay)
     return bool(queued)
 
 
@@ -60,13 +54,5 @@ def discard(build: Build) -> bool:
         return False
     discarded = Build.objects.filter(pk=build.pk).transition(BuildState.DISCARDED)
     if discarded:
-        transaction.on_commit(_ask)
+        enqueue_on_commit(tasks.advance.delay)
     return bool(discarded)
-
-
-def _ask() -> None:
-    try:
-        tasks.advance.delay()
-    except (OperationalError, RedisError, OSError) as error:
-        # The row says what is wanted, so the next look does it.
-        logger.warning("not enqueued: %s", error)

@@ -4,10 +4,9 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from accounts.models import User
-from notebooks.code_access import refuse_other_credentials
+from notebooks.chosen_setup import setup_for
 from notebooks.models import Bookmark
-from notebooks.picked_secrets import refuse_others
-from notebooks.setup import NOTHING, Setup, checked
+from notebooks.setup import NOTHING, Setup
 from submarine_site.core.catalogue import CATALOGUE_NAME
 from submarine_site.core.errors import DomainError, InvalidInput
 from submarine_site.core.text import clean_name
@@ -26,9 +25,7 @@ def keep_bookmark(
     clean = clean_name(name)
     _refuse_impossible(profile, field="profile", what="size")
     _refuse_impossible(environment, field="environment", what="environment")
-    chosen = checked(setup)
-    refuse_others(owner, chosen)
-    refuse_other_credentials(owner, chosen.code)
+    chosen = setup_for(owner, setup)
     if Bookmark.objects.visible_to(owner).count() >= MAX_BOOKMARKS:
         raise DomainError(
             f"You have {MAX_BOOKMARKS} bookmarks. Delete one to keep another.",

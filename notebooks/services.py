@@ -6,35 +6,29 @@ commits. Each may be called twice, or by twenty at once, with the same outcome.
 
 import hashlib
 import json
-import logging
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
 
 from accounts.models import User
 from environments.models import Environment, EnvironmentVersion
 from notebooks import tasks
 from notebooks.addresses import enter_url
-from notebooks.code_access import refuse_other_credentials
+from notebooks.chosen_setup import setup_for
 from notebooks.models import NotebookSession
-from notebooks.picked_secrets import refuse_others
 from notebooks.runs import first_run, next_run
-from notebooks.setup import NOTHING, Setup, checked
+from notebooks.setup import NOTHING, Setup
 from notebooks.states import LAUNCHED, SessionStatus
 from notebooks.tickets import Credential, Leave, issue_code
 from quotas.models import ResourceProfile
 from submarine_site.core.errors import DomainError, InvalidInput
+from submarine_site.core.queue import enqueue_on_commit
 from submarine_site.core.responses import NOT_FOUND
 from submarine_site.core.text import clean_name
-
-logger = logging.getLogger(__name__)
 
 MAX_KEY = 200
 _ADJECTIVES = ("amber", "brisk", "calm", "clear", "deep", "eager", "gentle", "keen", "quiet")
@@ -87,9 +81,7 @@ def create_session(
     chosen_profile = _choose_profile(owner, profile)
     version = _choose_environment(owner, environment)
     _refuse_too_small(chosen_profile, version)
-    chosen_setup = checked(setup)
-    refuse_others(owner, chosen_setup)
-    refuse_other_credentials(owner, chosen_setup.code)
+    chosen_setup = setup_for(owner, setup)
     try:
         with transaction.atomic():
             session = NotebookSession(
@@ -105,7 +97,7 @@ def create_session(
             NotebookSession.objects.note(
                 session, "Created.", to_status=SessionStatus.REQUESTED, actor=owner
             )
-            _enqueue(tasks.ask_to_launch)
+            enqueue_on_commit(tasks.ask_to_launch)
     except IntegrityError:
         # A rival was first. With the same key it is the same request; else it took the name.
         if key is not None and (earlier := _by_key(owner, key, digest)):
@@ -191,7 +183,7 @@ def start_session(*, session: NotebookSession, actor: User) -> NotebookSession:
         NotebookSession.objects.transition(
             session.pk, SessionStatus.REQUESTED, actor=actor, current_run_id=run.pk
         )
-        _enqueue(tasks.ask_to_launch)
+        enqueue_on_commit(tasks.ask_to_launch)
     session.refresh_from_db()
     return session
 
@@ -259,7 +251,7 @@ def _stop(session: NotebookSession, *, actor: User | None, code: str, message: s
     )
     assert session.current_run is not None
     run = session.current_run
-    _enqueue(partial(tasks.halt.delay, str(session.pk), str(run.pk)))
+    enqueue_on_commit(partial(tasks.halt.delay, str(session.pk), str(run.pk)))
 
 
 def _locked(session: NotebookSession) -> NotebookSession:
@@ -272,18 +264,6 @@ def _refuse_deleted(session: NotebookSession) -> None:
     """Refuse what came too late: the session was deleted after the request had found it."""
     if session.deleted_at is not None:
         raise DomainError(NOT_FOUND, code="not_found", status=404)
-
-
-def _enqueue(ask: Callable[[], object]) -> None:
-    transaction.on_commit(partial(_send, ask))
-
-
-def _send(ask: Callable[[], object]) -> None:
-    try:
-        ask()
-    except (OperationalError, RedisError, OSError) as error:
-        # The row says what is wanted, so the reconciler does it when the queue is back.
-        logger.warning("not enqueued: %s", error)
 
 
 def _choose_profile(user: User, name: str) -> ResourceProfile:
