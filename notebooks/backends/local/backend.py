@@ -7,8 +7,6 @@ those is killed, the next one to look finds the runs as they are.
 import errno
 import fcntl
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import rmtree
+from subprocess import SubprocessError
 from uuid import UUID
 
 from notebooks.backends.code import FETCHING, code_request, fetching_first
@@ -33,6 +32,7 @@ from notebooks.backends.fetcher.request import USUAL_RULES, Rules
 from notebooks.backends.local import jupyter, processes, shim
 from notebooks.backends.local.builds import store
 from notebooks.backends.local.homes import Homes
+from notebooks.backends.local.life import life, spawn
 from notebooks.backends.local.logs import tail
 from notebooks.backends.local.runs import (
     Request,
@@ -47,8 +47,6 @@ from notebooks.backends.local.watch import watch
 
 # How long a server may take to shut its kernels down before it is killed.
 STOP_GRACE = 10.0
-# The shim takes hundredths of a second to detach itself.
-SPAWN_TIMEOUT = 30.0
 
 LASTING_ERRORS = frozenset(
     {
@@ -155,7 +153,7 @@ class LocalBackend:
             raise BackendRefused(
                 f"There is no Jupyter to start at {self._jupyter}.", code="start_refused"
             )
-        with run.lock() as lock:
+        with life(run.folder) as lock:
             if lock is None:
                 return
             command = jupyter.command(self._jupyter, spec, home=home, socket=run.socket)
@@ -206,22 +204,15 @@ class LocalBackend:
 
 def _spawn_shim(run: Run, lock: int, environment: Mapping[str, str]) -> None:
     """Start the shim, which takes over the lock and is nobody's child."""
-    with (run.folder / shim.LOG).open("ab") as log:
-        try:
-            subprocess.run(  # noqa: S603
-                # Isolated from this environment, and without the imports of `site`.
-                [sys.executable, "-I", "-S", shim.__file__, run.folder, str(lock)],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                pass_fds=[lock],
-                start_new_session=True,
-                timeout=SPAWN_TIMEOUT,
-                check=True,
-            )
-        except subprocess.SubprocessError as error:
-            raise BackendUnavailable("The session's process did not start.") from error
+    try:
+        spawn(
+            [shim.__file__, run.folder, str(lock)],
+            lock=lock,
+            log=run.folder / shim.LOG,
+            environment=environment,
+        )
+    except SubprocessError as error:
+        raise BackendUnavailable("The session's process did not start.") from error
 
 
 def _look(run: Run) -> Observed | None:

@@ -6,14 +6,13 @@
 A build needs no other process of the service, as a run does not: whoever looks next finds it.
 """
 
-import fcntl
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from subprocess import SubprocessError
 
 from environments.builder.build import discard
 from environments.builder.outcome import read_outcome
@@ -28,10 +27,10 @@ from environments.building import (
 )
 from notebooks.backends.local import detach, processes
 from notebooks.backends.local.jupyter import INHERITED
+from notebooks.backends.local.life import is_alive, life, spawn
 from notebooks.backends.local.runs import locked, private_folder
 
 CHECKOUT = Path(__file__).parents[3]
-SPAWN_TIMEOUT = 30.0
 LOG_LIMIT = 4 * 1024 * 1024
 """Of a log that is read: the outcome, with its lock, is in its last line."""
 
@@ -65,7 +64,7 @@ class LocalBuilder:
         with _errors():
             if not (folder / "log").exists():
                 return None
-            if _is_alive(folder):
+            if is_alive(folder):
                 return BuildSeen(progress=BuildProgress.UNDER_WAY)
             return ended(_read(folder))
 
@@ -91,14 +90,18 @@ class LocalBuilder:
     def _attempt(self, digest: str, attempt: int) -> Path:
         return self._builds / f"{digest}.{attempt}"
 
+    def _mark(self, digest: str) -> str:
+        """What all of a build is found by: another service here may build the same."""
+        return str(self._store / digest)
+
     def _attempts(self, digest: str) -> list[Path]:
         return list(self._builds.glob(f"{digest}.*"))
 
     def _end_others(self, digest: str) -> bool:
         """Kill what is at this digest; whether nothing of it is left."""
-        left = processes.leftovers(digest)
+        left = processes.leftovers(self._mark(digest))
         processes.kill(left)
-        return not left and not any(map(_is_alive, self._attempts(digest)))
+        return not left and not any(map(is_alive, self._attempts(digest)))
 
     def _spawn(self, attempt: Path, spec: BuildSpec) -> None:
         """Start the program, which takes over the lock and is nobody's child."""
@@ -112,51 +115,28 @@ class LocalBuilder:
         path = attempt / "request.json"
         path.touch(mode=0o600)
         path.write_text(asked.as_text())
-        lock = os.open(attempt / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            with (attempt / "log").open("ab") as log:
-                subprocess.run(  # noqa: S603
+        with life(attempt) as lock:
+            if lock is None:
+                raise BuilderUnavailable("The build is under way.")
+            try:
+                spawn(
                     [
-                        *(sys.executable, "-I", "-S", detach.__file__),
-                        *(sys.executable, "-m", "environments.builder", str(path)),
+                        *(detach.__file__, sys.executable),
+                        *("-m", "environments.builder", str(path)),
                     ],
+                    lock=lock,
+                    log=attempt / "log",
+                    environment=_environment(self._mark(spec.digest)),
                     cwd=CHECKOUT,
-                    env=_environment(spec.digest),
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    pass_fds=[lock],
-                    start_new_session=True,
-                    timeout=SPAWN_TIMEOUT,
-                    check=True,
                 )
-        except subprocess.SubprocessError as error:
-            raise BuilderUnavailable("The build did not start.") from error
-        finally:
-            os.close(lock)
+            except SubprocessError as error:
+                raise BuilderUnavailable("The build did not start.") from error
 
 
-def _environment(digest: str) -> Mapping[str, str]:
+def _environment(mark: str) -> Mapping[str, str]:
     """Nothing of the service's secrets, and a mark by which all that it starts is found."""
     inherited = {name: value for name, value in os.environ.items() if name.upper() in INHERITED}
-    return inherited | {"PATH": os.defpath, processes.MARK: digest}
-
-
-def _is_alive(folder: Path) -> bool:
-    try:
-        lock = os.open(folder / "lock", os.O_RDWR)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    else:
-        fcntl.flock(lock, fcntl.LOCK_UN)
-        return False
-    finally:
-        os.close(lock)
+    return inherited | {"PATH": os.defpath, processes.MARK: mark}
 
 
 def _read(folder: Path) -> str:

@@ -22,6 +22,7 @@ from uuid import UUID
 from notebooks.backends.code import outcomes
 from notebooks.backends.contract import CodeOutcome, RunKey
 from notebooks.backends.local import shim
+from notebooks.backends.local.life import is_alive
 
 # Random in every version of UUID in use, unlike the beginning; short for a socket's path.
 SHORT_NAME_LENGTH = 12
@@ -140,26 +141,8 @@ class Run:
     def mark_stopped(self) -> None:
         (self.folder / shim.STOPPED).touch(mode=0o600)
 
-    @contextmanager
-    def lock(self) -> Iterator[int | None]:
-        """Take the lock of life for whoever inherits the descriptor; None if the run lives."""
-        lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield None
-        else:
-            yield lock
-        finally:
-            os.close(lock)
-
     def is_alive(self) -> bool:
-        with self.lock() as lock:
-            if lock is None:
-                return True
-            # Closing is not enough while a child just being forked has a copy.
-            fcntl.flock(lock, fcntl.LOCK_UN)
-            return False
+        return is_alive(self.folder)
 
     def ask_to_stop(self) -> None:
         """Wake the shim of a live run. One that has not written its pid yet looks for the mark."""

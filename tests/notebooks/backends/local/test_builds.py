@@ -35,7 +35,7 @@ class LocalSite(BuilderSite):
     def kill(self, spec: BuildSpec) -> None:
         # Half-way: a tool installs, which now outlives it.
         eventually(lambda: "Installing" in self.builder.log(spec.digest, spec.attempt, lines=9))
-        eventually(lambda: len(processes.leftovers(spec.digest)) > 1)
+        eventually(lambda: len(self.processes(spec.digest)) > 1)
         self.program(spec).kill()
         eventually(lambda: self.lost(spec))
 
@@ -45,7 +45,10 @@ class LocalSite(BuilderSite):
 
     def program(self, spec: BuildSpec) -> psutil.Process:
         """The program itself, of all that it has started the eldest."""
-        return min(processes.leftovers(spec.digest), key=lambda each: each.create_time())
+        return min(self.processes(spec.digest), key=lambda each: each.create_time())
+
+    def processes(self, digest: str) -> list[psutil.Process]:
+        return processes.leftovers(str(self.data / "environments" / digest))
 
     def is_stored(self, digest: str) -> bool:
         return (self.data / "environments" / digest).exists()
@@ -62,7 +65,7 @@ def site(tmp_path: Path, index: str) -> Iterator[LocalSite]:
     site = LocalSite(tmp_path, index)
     yield site
     for folder in (tmp_path / "builds").glob("*"):
-        processes.kill(processes.leftovers(folder.name.partition(".")[0]))
+        processes.kill(site.processes(folder.name.partition(".")[0]))
 
 
 class TestLocalBuilder(BuilderContract):
@@ -79,9 +82,9 @@ def test_a_killed_build_leaves_nothing_that_writes_once_it_is_begun_anew(site: L
     spec = a_build("sleeper")
     site.builder.begin(spec)
     site.kill(spec)
-    assert processes.leftovers(spec.digest)
+    assert site.processes(spec.digest)
     eventually(lambda: _cleared(site, spec))
-    assert processes.leftovers(spec.digest) == []
+    assert site.processes(spec.digest) == []
 
 
 def _cleared(site: LocalSite, spec: BuildSpec) -> bool:
@@ -109,3 +112,16 @@ def test_nothing_of_the_service_s_environment_reaches_a_build(
     spec = a_build("sleeper")
     site.builder.begin(spec)
     assert "of the service" not in site.program(spec).environ().values()
+
+
+def test_two_services_on_a_machine_leave_each_other_s_builds_alone(
+    site: LocalSite, tmp_path_factory: pytest.TempPathFactory, index: str
+) -> None:
+    spec = a_build("sleeper")
+    site.builder.begin(spec)
+    program = site.program(spec)
+    other = LocalSite(tmp_path_factory.mktemp("other"), index)
+    other.builder.begin(spec)
+    eventually(lambda: _cleared(other, spec))
+    assert other.processes(spec.digest) == []
+    assert program.is_running()
