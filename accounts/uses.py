@@ -1,11 +1,11 @@
 """Which of their sessions pick what a user entrusted: whoever has the sessions answers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 from uuid import UUID
 
 from accounts.models import User
+from submarine_site.core.slots import Slot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,18 +16,9 @@ class Uses:
     of_git_credentials: Mapping[UUID, Sequence[str]] = field(default_factory=dict)
 
 
-class Answer(Protocol):
-    def __call__(self, owner: User) -> Uses: ...
-
-
-_answers: list[Answer] = []
-
-
-def register(answer: Answer) -> None:
-    """Have this asked from now on. Once for each process, when the app is ready."""
-    _answers[:] = [answer]
+answer = Slot[Callable[[User], Uses]]()
 
 
 def uses_by(owner: User) -> Uses:
     """Which of the owner's sessions pick what."""
-    return _answers[0](owner) if _answers else Uses()
+    return answer()(owner)

@@ -1,8 +1,8 @@
 """What a builder is: the interface behind which kernels are built, in our words.
 
 Every call is idempotent and returns at once: none waits for a build, who wants to know looks
-again. Two errors leave a builder: `BuilderRefused` (it will not work however often it is tried; its
-message is for the user) and `BuilderUnavailable` (try again later). Of one digest one attempt is
+again. Two errors leave a builder: `BackendRefused` (it will not work however often it is tried; its
+message is for the user) and `BackendUnavailable` (try again later). Of one digest one attempt is
 under way at a time; what a killed attempt left is removed before the next, and never used.
 """
 
@@ -14,26 +14,7 @@ from typing import Any, Protocol
 from environments.builder.outcome import Outcome, read_outcome
 from environments.builder.request import Request, Site
 from environments.kernels import Kernel
-
-
-class BuilderError(Exception):
-    """A builder did not do what it was asked."""
-
-    def __init__(self, message: str, *, code: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.code = code
-
-
-class BuilderRefused(BuilderError):
-    """It will not do it, now or later."""
-
-
-class BuilderUnavailable(BuilderError):
-    """It did not answer, or cannot do it now: try again."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, code="backend_unavailable")
+from submarine_site.core.slots import Slot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,13 +108,4 @@ class Host:
     """Called when builds have ended, well or not: who waits for them can go on."""
 
 
-_hosts: list[Host] = []
-
-
-def register(host: Host) -> None:
-    """Say who gives. Called once, when the apps are ready."""
-    _hosts[:] = [host]
-
-
-def host() -> Host:
-    return _hosts[0]
+host = Slot[Host]()

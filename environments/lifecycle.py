@@ -11,19 +11,13 @@ from django.conf import settings
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
-from environments.building import (
-    BuilderError,
-    BuilderRefused,
-    BuildProgress,
-    BuildSeen,
-    BuildSpec,
-    host,
-)
+from environments.building import BuildProgress, BuildSeen, BuildSpec, host
 from environments.kernels import Kernel
 from environments.models import Build, Environment
 from environments.packages import channel_address
 from environments.states import BuildQuerySet, BuildState
 from submarine_site.core.locks import AdvisoryLock, try_lock
+from submarine_site.core.outside import BackendError, BackendRefused
 
 logger = logging.getLogger(__name__)
 
@@ -71,9 +65,9 @@ def _step(build: Build) -> bool:
     """Do what is due; whether the build has ended by it."""
     try:
         return _looked_at(build)
-    except BuilderRefused as refusal:
+    except BackendRefused as refusal:
         return _fail(build, refusal.code, refusal.message)
-    except BuilderError as error:
+    except BackendError as error:
         # The next look meets it again.
         logger.warning("build %s: %s", build, error)
         return False
@@ -159,14 +153,14 @@ def _clear(build: Build) -> None:
     """Remove what an attempt that has ended has left; the next one does it else."""
     try:
         host().builder().clear(build.digest)
-    except BuilderError as error:
+    except BackendError as error:
         logger.warning("build %s is not cleared: %s", build, error)
 
 
 def _remove(build: Build) -> None:
     try:
         host().builder().discard(build.digest, image=build.image)
-    except BuilderError as error:
+    except BackendError as error:
         logger.warning("build %s is not removed yet: %s", build, error)
         return
     Build.objects.filter(pk=build.pk, state=BuildState.DISCARDED).update(size_bytes=None)

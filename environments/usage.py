@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from accounts.models import User
 from environments.models import Environment
+from submarine_site.core.slots import Slot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,14 +21,8 @@ class Usage:
     owners: tuple[str, ...]
 
 
-Answer: TypeAlias = Callable[[Environment, User], Usage]
-_answers: list[Answer] = []
-
-
-def register(answer: Answer) -> None:
-    """Say who answers. Called once, when the apps are ready."""
-    _answers[:] = [answer]
+answer = Slot[Callable[[Environment, User], Usage]]()
 
 
 def usage_of(environment: Environment, *, viewer: User) -> Usage:
-    return _answers[0](environment, viewer)
+    return answer()(environment, viewer)

@@ -16,14 +16,8 @@ from typing import Any
 from uuid import uuid4
 
 from notebooks.addresses import base_path
-from notebooks.backends.contract import (
-    Backend,
-    BackendError,
-    Observed,
-    RunKey,
-    RunState,
-    SessionSpec,
-)
+from notebooks.backends.contract import Backend, Observed, RunKey, RunState, SessionSpec
+from submarine_site.core.outside import BackendError
 from submarine_site.core.placement import Placement
 from submarine_site.core.resources import Resources
 

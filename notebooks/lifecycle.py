@@ -20,9 +20,6 @@ from environments.models import Build
 from environments.states import UNFINISHED, BuildState
 from notebooks.addresses import base_path
 from notebooks.backends.contract import (
-    BackendError,
-    BackendRefused,
-    BackendUnavailable,
     CodeOutcome,
     CodeStatus,
     KernelMount,
@@ -42,6 +39,7 @@ from notebooks.states import LAUNCHED, SessionStatus
 from notebooks.wiring import backend
 from submarine_site.core.live import announce, announce_all
 from submarine_site.core.locks import AdvisoryLock, try_locks
+from submarine_site.core.outside import BackendError, BackendRefused, BackendUnavailable
 from submarine_site.core.placement import Placement
 
 logger = logging.getLogger(__name__)

@@ -17,13 +17,7 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 from notebooks import lifecycle
-from notebooks.backends.contract import (
-    BackendError,
-    Observed,
-    PhaseTime,
-    RunKey,
-    RunState,
-)
+from notebooks.backends.contract import Observed, PhaseTime, RunKey, RunState
 from notebooks.failures import REASONS
 from notebooks.models import NotebookSession, Run
 from notebooks.phases import from_json
@@ -31,6 +25,7 @@ from notebooks.querysets import NotebookSessionQuerySet
 from notebooks.states import SessionStatus
 from notebooks.wiring import backend
 from submarine_site.core.locks import AdvisoryLock, try_lock
+from submarine_site.core.outside import BackendError
 from submarine_site.core.redis import client
 
 logger = logging.getLogger(__name__)

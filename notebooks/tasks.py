@@ -10,15 +10,11 @@ from django.conf import settings
 from redis.exceptions import RedisError
 
 from notebooks import lifecycle, reconciler
-from notebooks.backends.contract import (
-    BackendError,
-    BackendRefused,
-    BackendUnavailable,
-    RunKey,
-)
+from notebooks.backends.contract import RunKey
 from notebooks.wiring import backend
 from submarine_site.core.heartbeat import Heartbeat, beat
 from submarine_site.core.locks import AdvisoryLock, try_lock
+from submarine_site.core.outside import BackendError, BackendRefused, BackendUnavailable
 from submarine_site.core.redis import client
 
 logger = logging.getLogger(__name__)

@@ -25,26 +25,6 @@ SECRETS_FOLDER = "SUBMARINE_SECRETS"
 """The variable that says where a session's secret files are."""
 
 
-class BackendError(Exception):
-    """A backend did not do what it was asked. `code` is one of the catalogue in `failures`."""
-
-    def __init__(self, message: str, *, code: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.code = code
-
-
-class BackendRefused(BackendError):
-    """It will not do it, now or later: tell the user, do not try again."""
-
-
-class BackendUnavailable(BackendError):
-    """It did not answer, or not in time: the outcome is unknown; try again."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, code="backend_unavailable")
-
-
 @dataclass(frozen=True, slots=True, order=True)
 class RunKey:
     """One run of one session. All names of a run's objects come from these two ids."""

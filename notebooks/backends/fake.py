@@ -13,8 +13,6 @@ from threading import RLock
 from uuid import UUID
 
 from notebooks.backends.contract import (
-    BackendRefused,
-    BackendUnavailable,
     CodeOutcome,
     CodeStatus,
     Observed,
@@ -24,6 +22,7 @@ from notebooks.backends.contract import (
     RunState,
     SessionSpec,
 )
+from submarine_site.core.outside import BackendRefused, BackendUnavailable
 
 
 def _now() -> datetime:

@@ -5,13 +5,8 @@ from threading import RLock
 from typing import Any
 
 from environments.builder.outcome import BuildFailed, Outcome
-from environments.building import (
-    BuilderRefused,
-    BuilderUnavailable,
-    BuildProgress,
-    BuildSeen,
-    BuildSpec,
-)
+from environments.building import BuildProgress, BuildSeen, BuildSpec
+from submarine_site.core.outside import BackendRefused, BackendUnavailable
 
 _UNDER_WAY = BuildSeen(progress=BuildProgress.UNDER_WAY)
 
@@ -29,7 +24,7 @@ class FakeBuilder:
         self.begun: list[BuildSpec] = []
         self.store: dict[str, Outcome] = {}
         self.is_reachable = True
-        self.refusal: BuilderRefused | None = None
+        self.refusal: BackendRefused | None = None
         self._lock = RLock()
         self._attempts: dict[tuple[str, int], _Attempt] = {}
 
@@ -101,5 +96,5 @@ class FakeBuilder:
 
     def _reached(self) -> RLock:
         if not self.is_reachable:
-            raise BuilderUnavailable("The builder did not answer in time.")
+            raise BackendUnavailable("The builder did not answer in time.")
         return self._lock

@@ -10,8 +10,8 @@ import psutil
 import pytest
 import yaml
 
-from notebooks.backends.contract import BackendUnavailable
 from notebooks.backends.kubernetes.api import Api
+from submarine_site.core.outside import BackendUnavailable
 from tests.contracts.eventually import eventually
 
 NAME = "kube-apiserver"

@@ -8,12 +8,13 @@ import psutil
 import pytest
 
 from environments.builder.request import Site
-from environments.building import BuilderRefused, BuildProgress, BuildSeen, BuildSpec
+from environments.building import BuildProgress, BuildSeen, BuildSpec
 from notebooks.backends.kubernetes.api import Api
 from notebooks.backends.kubernetes.builds import KubernetesBuilder
 from notebooks.backends.kubernetes.config import SiteConfig
 from notebooks.backends.kubernetes.manifests import STORE_PATH
 from notebooks.backends.kubernetes.names import BUILD
+from submarine_site.core.outside import BackendRefused
 from tests.cluster.cluster import NOTEBOOK, Administrator
 from tests.cluster.service import OnCluster, on_cluster
 from tests.contracts.builder_suite import BuilderContract, BuilderSite, a_build, discarded
@@ -100,7 +101,7 @@ def test_without_a_store_nothing_is_built(kubeconfig: Path) -> None:
     builder = KubernetesBuilder(
         SiteConfig(), Api(kubeconfig=str(kubeconfig)), Site(), memory_mib=512
     )
-    with pytest.raises(BuilderRefused) as refusal:
+    with pytest.raises(BackendRefused) as refusal:
         builder.begin(a_build())
     assert refusal.value.code == "no_environment_store"
 

@@ -11,15 +11,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from notebooks.backends.contract import (
-    Backend,
-    BackendRefused,
-    Observed,
-    Phase,
-    RunKey,
-    RunState,
-    SessionSpec,
-)
+from notebooks.backends.contract import Backend, Observed, Phase, RunKey, RunState, SessionSpec
+from submarine_site.core.outside import BackendRefused
 from submarine_site.core.resources import Resources
 from tests.contracts.eventually import eventually
 

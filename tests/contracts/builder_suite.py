@@ -9,8 +9,9 @@ from uuid import uuid4
 
 import pytest
 
-from environments.building import Builder, BuilderUnavailable, BuildProgress, BuildSeen, BuildSpec
+from environments.building import Builder, BuildProgress, BuildSeen, BuildSpec
 from environments.kernels import Kernel
+from submarine_site.core.outside import BackendUnavailable
 from tests.contracts.eventually import eventually
 
 IMAGE = "submarine/notebook:1"
@@ -51,7 +52,7 @@ def begun(site: BuilderSite, spec: BuildSpec) -> None:
     def can_begin() -> bool:
         try:
             site.builder.begin(spec)
-        except BuilderUnavailable:
+        except BackendUnavailable:
             return False
         return True
 
@@ -64,7 +65,7 @@ def gone(site: BuilderSite, spec: BuildSpec) -> None:
     def is_gone() -> bool:
         try:
             site.builder.clear(spec.digest)
-        except BuilderUnavailable:
+        except BackendUnavailable:
             return False
         return site.builder.observe(spec.digest, spec.attempt) is None
 
@@ -75,7 +76,7 @@ def discarded(site: BuilderSite, spec: BuildSpec) -> None:
     def is_discarded() -> bool:
         try:
             site.builder.discard(spec.digest, image=spec.image)
-        except BuilderUnavailable:
+        except BackendUnavailable:
             return False
         return True
 

@@ -7,11 +7,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from environments import builds, lifecycle
-from environments.building import BuilderRefused
 from environments.kernels import Kernel
 from environments.models import Build, EnvironmentVersion
 from environments.states import TRANSITIONS, BuildState
 from notebooks.backends.fake_builder import FakeBuilder
+from submarine_site.core.outside import BackendRefused
 from tests import factories
 from tests.broker import Broker
 
@@ -129,7 +129,7 @@ def test_a_failure_is_recorded_with_its_code(build: Build, builder: FakeBuilder)
 
 
 def test_a_refusal_fails_the_build(build: Build, builder: FakeBuilder) -> None:
-    builder.refusal = BuilderRefused("There is no store.", code="no_environment_store")
+    builder.refusal = BackendRefused("There is no store.", code="no_environment_store")
     lifecycle.advance()
     assert (now(build).state, build.error_code) == (BuildState.FAILED, "no_environment_store")
 

@@ -9,21 +9,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from notebooks import lifecycle, reconciler, services, tasks
-from notebooks.backends.contract import (
-    BackendRefused,
-    BackendUnavailable,
-    Observed,
-    Phase,
-    PhaseTime,
-    RunKey,
-    RunState,
-    SessionSpec,
-)
+from notebooks.backends.contract import Observed, Phase, PhaseTime, RunKey, RunState, SessionSpec
 from notebooks.backends.fake import FakeBackend, RefusingBackend, UnreachableBackend
 from notebooks.credentials import jupyter_token
 from notebooks.models import NotebookSession, Run, SessionEvent
 from notebooks.states import SessionStatus as S
 from submarine_site.core.locks import AdvisoryLock, try_locks
+from submarine_site.core.outside import BackendRefused, BackendUnavailable
 from submarine_site.core.resources import Resources
 from tests.factories import SessionFactory
 from tests.sessions import key_of, moves, run_of, state_of, tick

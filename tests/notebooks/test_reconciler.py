@@ -13,7 +13,7 @@ from django.utils import timezone
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from notebooks import lifecycle, reconciler, services
-from notebooks.backends.contract import BackendUnavailable, Observed, RunKey, SessionSpec
+from notebooks.backends.contract import Observed, RunKey, SessionSpec
 from notebooks.backends.fake import FakeBackend, UnreachableBackend, VanishingBackend
 from notebooks.models import NotebookSession, Run, SessionEvent
 from notebooks.picked_secrets import NOTHING_GIVEN
@@ -25,6 +25,7 @@ from notebooks.reconciler import (
     reconcile_session,
 )
 from notebooks.states import SessionStatus as S
+from submarine_site.core.outside import BackendUnavailable
 from submarine_site.core.redis import client
 from tests.factories import SessionFactory
 from tests.sessions import key_of, let_pass, moves, run_of, state_of, tick

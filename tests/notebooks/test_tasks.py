@@ -6,10 +6,11 @@ from uuid import uuid4
 import pytest
 
 from notebooks import lifecycle, reconciler, tasks
-from notebooks.backends.contract import BackendUnavailable, RunKey, SessionSpec
+from notebooks.backends.contract import RunKey, SessionSpec
 from notebooks.backends.fake import FakeBackend, UnreachableBackend
 from notebooks.models import NotebookSession
 from notebooks.states import SessionStatus as S
+from submarine_site.core.outside import BackendUnavailable
 from submarine_site.core.redis import client
 from tests.broker import Broker
 from tests.factories import SessionFactory

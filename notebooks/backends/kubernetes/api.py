@@ -29,8 +29,8 @@ from kubernetes.config import (
 from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
-from notebooks.backends.contract import BackendUnavailable
 from notebooks.backends.kubernetes.connections import Connections
+from submarine_site.core.outside import BackendUnavailable
 
 Json: TypeAlias = dict[str, Any]
 Part = TypeVar("Part")

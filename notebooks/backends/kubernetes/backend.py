@@ -12,13 +12,7 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from uuid import UUID
 
-from notebooks.backends.contract import (
-    BackendRefused,
-    Observed,
-    RunKey,
-    RunState,
-    SessionSpec,
-)
+from notebooks.backends.contract import Observed, RunKey, RunState, SessionSpec
 from notebooks.backends.kubernetes import manifests
 from notebooks.backends.kubernetes.api import Api, ApiError, Json
 from notebooks.backends.kubernetes.config import SiteConfig
@@ -34,6 +28,7 @@ from notebooks.backends.kubernetes.objects import Objects
 from notebooks.backends.kubernetes.observer import Observer
 from notebooks.backends.kubernetes.parts import EventParts, PodParts
 from notebooks.backends.kubernetes.watch import Watch
+from submarine_site.core.outside import BackendRefused
 
 logger = logging.getLogger(__name__)
 

@@ -4,22 +4,12 @@ An attempt is a Job and a Secret, both named by digest and attempt. How it ended
 its log; where that is gone with the pod, the next attempt finds what was built and says it again.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
 from environments.builder.outcome import BuildFailed, Outcome, read_outcome
 from environments.builder.request import Site
-from environments.building import (
-    BuilderRefused,
-    BuilderUnavailable,
-    BuildProgress,
-    BuildSeen,
-    BuildSpec,
-    ended,
-)
-from notebooks.backends.contract import BackendRefused, BackendUnavailable
+from environments.building import BuildProgress, BuildSeen, BuildSpec, ended
 from notebooks.backends.kubernetes import build_manifests
 from notebooks.backends.kubernetes.amounts import amount, size
 from notebooks.backends.kubernetes.api import Api, ApiError, Json
@@ -33,6 +23,7 @@ from notebooks.backends.kubernetes.names import (
     discard_name,
 )
 from notebooks.backends.kubernetes.objects import Objects
+from submarine_site.core.outside import BackendRefused, BackendUnavailable
 
 LOG_BYTES = 4 * 1024 * 1024
 PULL_PATIENCE = timedelta(minutes=2)
@@ -49,74 +40,67 @@ class KubernetesBuilder:
 
     def begin(self, spec: BuildSpec) -> None:
         if not self._site.has_store:
-            raise BuilderRefused(
+            raise BackendRefused(
                 "This cluster has no store for environments with packages of their own.",
                 code="no_environment_store",
             )
         name = build_name(spec.digest, spec.attempt)
-        with _errors():
-            if self._objects.read(f"jobs/{name}"):
-                return
-            if not self._end(spec.digest):
-                raise BuilderUnavailable("An earlier build of it is still being ended.")
-            self._objects.require_policy()
-            self._objects.create("persistentvolumeclaims", build_manifests.claim(self._site))
-            secret = build_manifests.secret(spec, self._site, self._packages)
-            self._objects.create("secrets", secret)
-            job = build_manifests.job(spec, self._site, self._packages, memory_mib=self._memory_mib)
-            self._objects.create("jobs", job)
+        if self._objects.read(f"jobs/{name}"):
+            return
+        if not self._end(spec.digest):
+            raise BackendUnavailable("An earlier build of it is still being ended.")
+        self._objects.require_policy()
+        self._objects.create("persistentvolumeclaims", build_manifests.claim(self._site))
+        secret = build_manifests.secret(spec, self._site, self._packages)
+        self._objects.create("secrets", secret)
+        job = build_manifests.job(spec, self._site, self._packages, memory_mib=self._memory_mib)
+        self._objects.create("jobs", job)
 
     def observe(self, digest: str, attempt: int) -> BuildSeen | None:
         name = build_name(digest, attempt)
-        with _errors():
-            job = self._objects.read(f"jobs/{name}")
-            if job is None:
-                return None
-            pod = self._pod(name)
-            conditions = {
-                each["type"]: each.get("reason", "")
-                for each in job["status"].get("conditions", [])
-                if each["status"] == "True"
-            }
-            if "Complete" in conditions:
-                return ended(self._said(name, lines=1))
-            if "Failed" in conditions:
-                return self._failed(name, conditions["Failed"], pod)
-            if pod and (failure := self._cannot_begin(pod)):
-                return _failure(*failure)
-            return BuildSeen(progress=BuildProgress.UNDER_WAY)
+        job = self._objects.read(f"jobs/{name}")
+        if job is None:
+            return None
+        pod = self._pod(name)
+        conditions = {
+            each["type"]: each.get("reason", "")
+            for each in job["status"].get("conditions", [])
+            if each["status"] == "True"
+        }
+        if "Complete" in conditions:
+            return ended(self._said(name, lines=1))
+        if "Failed" in conditions:
+            return self._failed(name, conditions["Failed"], pod)
+        if pod and (failure := self._cannot_begin(pod)):
+            return _failure(*failure)
+        return BuildSeen(progress=BuildProgress.UNDER_WAY)
 
     def log(self, digest: str, attempt: int, *, lines: int) -> str:
-        with _errors():
-            # One more: the last may be the outcome.
-            said, _ = read_outcome(self._said(build_name(digest, attempt), lines=lines + 1))
+        # One more: the last may be the outcome.
+        said, _ = read_outcome(self._said(build_name(digest, attempt), lines=lines + 1))
         return "".join(said.splitlines(keepends=True)[-lines:])
 
     def clear(self, digest: str) -> None:
-        with _errors():
-            self._end(digest)
+        self._end(digest)
 
     def discard(self, digest: str, *, image: str) -> None:
         name = discard_name(digest)
-        with _errors():
-            job = self._objects.read(f"jobs/{name}")
-            if job is None:
-                if not self._end(digest):
-                    raise BuilderUnavailable("The build is still being ended.")
-                self._objects.create("secrets", build_manifests.discard_secret(digest, self._site))
-                self._objects.create(
-                    "jobs",
-                    build_manifests.discard_job(
-                        digest, image, self._site, memory_mib=self._memory_mib
-                    ),
-                )
-            elif job["status"].get("succeeded"):
-                self._end(digest)
-                return
-            elif job["status"].get("failed"):
-                # Its node was lost, or it was ended: another takes its place at the next look.
-                self._end(digest)
-            raise BuilderUnavailable("What was built is being removed.")
+        job = self._objects.read(f"jobs/{name}")
+        if job is None:
+            if not self._end(digest):
+                raise BackendUnavailable("The build is still being ended.")
+            self._objects.create("secrets", build_manifests.discard_secret(digest, self._site))
+            self._objects.create(
+                "jobs",
+                build_manifests.discard_job(digest, image, self._site, memory_mib=self._memory_mib),
+            )
+        elif job["status"].get("succeeded"):
+            self._end(digest)
+            return
+        elif job["status"].get("failed"):
+            # Its node was lost, or it was ended: another takes its place at the next look.
+            self._end(digest)
+        raise BackendUnavailable("What was built is being removed.")
 
     def _end(self, digest: str) -> bool:
         """Remove the Jobs and Secrets of a digest; whether nothing of it is left to run."""
@@ -196,14 +180,3 @@ class KubernetesBuilder:
 def _failure(code: str, message: str) -> BuildSeen:
     outcome = Outcome.of_failure(BuildFailed(code, message))
     return BuildSeen(progress=BuildProgress.FAILED, outcome=outcome)
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    """Say the backend's errors in a builder's words."""
-    try:
-        yield
-    except BackendRefused as error:
-        raise BuilderRefused(error.message, code=error.code) from error
-    except BackendUnavailable as error:
-        raise BuilderUnavailable(error.message) from error

@@ -5,12 +5,12 @@ from http import HTTPStatus
 from threading import Lock
 from uuid import UUID
 
-from notebooks.backends.contract import BackendRefused, BackendUnavailable
 from notebooks.backends.kubernetes import manifests
 from notebooks.backends.kubernetes.api import Api, ApiError, Json
 from notebooks.backends.kubernetes.config import SiteConfig
 from notebooks.backends.kubernetes.names import INSTALLATION, policy_name
 from notebooks.backends.kubernetes.refusals import refusal
+from submarine_site.core.outside import BackendRefused, BackendUnavailable
 
 logger = logging.getLogger(__name__)
 

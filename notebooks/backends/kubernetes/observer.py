@@ -5,10 +5,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from notebooks.backends.contract import BackendUnavailable, Observed, PhaseTime
+from notebooks.backends.contract import Observed, PhaseTime
 from notebooks.backends.kubernetes.api import Api, ApiError, Json
 from notebooks.backends.kubernetes.nodes import NodeCapacity, node_capacity
 from notebooks.backends.kubernetes.status import is_unschedulable, observed
+from submarine_site.core.outside import BackendUnavailable
 
 logger = logging.getLogger(__name__)
 

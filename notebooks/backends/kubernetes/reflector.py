@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Iterator
 from threading import Event, Thread
 
-from notebooks.backends.contract import BackendUnavailable
 from notebooks.backends.kubernetes.api import Api, ApiError, Json
+from submarine_site.core.outside import BackendUnavailable
 
 logger = logging.getLogger(__name__)
 

@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from threading import Event
 
-from notebooks.backends.contract import BackendUnavailable, Observed, RunKey, RunState
+from notebooks.backends.contract import Observed, RunKey, RunState
 from notebooks.backends.kubernetes.api import Api, Json
 from notebooks.backends.kubernetes.cache import Cache, KnownRun, News
 from notebooks.backends.kubernetes.parts import EventParts, PodParts
 from notebooks.backends.kubernetes.reading import has_condition
 from notebooks.backends.kubernetes.reflector import Reflector
+from submarine_site.core.outside import BackendUnavailable
 
 logger = logging.getLogger(__name__)
 

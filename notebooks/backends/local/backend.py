@@ -18,16 +18,7 @@ from subprocess import SubprocessError
 from uuid import UUID
 
 from notebooks.backends.code import FETCHING, code_request, fetching_first
-from notebooks.backends.contract import (
-    BackendRefused,
-    BackendUnavailable,
-    Observed,
-    Phase,
-    PhaseTime,
-    RunKey,
-    RunState,
-    SessionSpec,
-)
+from notebooks.backends.contract import Observed, Phase, PhaseTime, RunKey, RunState, SessionSpec
 from notebooks.backends.fetcher.request import USUAL_RULES, Rules
 from notebooks.backends.local import jupyter, processes, shim
 from notebooks.backends.local.builds import store
@@ -44,6 +35,7 @@ from notebooks.backends.local.runs import (
     write_private,
 )
 from notebooks.backends.local.watch import watch
+from submarine_site.core.outside import BackendRefused, BackendUnavailable
 
 # How long a server may take to shut its kernels down before it is killed.
 STOP_GRACE = 10.0

@@ -17,18 +17,12 @@ from subprocess import SubprocessError
 from environments.builder.build import discard
 from environments.builder.outcome import read_outcome
 from environments.builder.request import Site
-from environments.building import (
-    BuilderUnavailable,
-    BuildProgress,
-    BuildSeen,
-    BuildSpec,
-    ended,
-    request,
-)
+from environments.building import BuildProgress, BuildSeen, BuildSpec, ended, request
 from notebooks.backends.local import detach, processes
 from notebooks.backends.local.jupyter import INHERITED
 from notebooks.backends.local.life import is_alive, life, spawn
 from notebooks.backends.local.runs import locked, private_folder
+from submarine_site.core.outside import BackendUnavailable
 
 CHECKOUT = Path(__file__).parents[3]
 LOG_LIMIT = 4 * 1024 * 1024
@@ -56,7 +50,7 @@ class LocalBuilder:
                 if (attempt / "log").exists():
                     return
                 if not self._end_others(spec.digest):
-                    raise BuilderUnavailable("An earlier build of it is still being ended.")
+                    raise BackendUnavailable("An earlier build of it is still being ended.")
                 self._spawn(attempt, spec)
 
     def observe(self, digest: str, attempt: int) -> BuildSeen | None:
@@ -78,7 +72,7 @@ class LocalBuilder:
             private_folder(self._builds)
             with locked(self._builds):
                 if not self._end_others(digest):
-                    raise BuilderUnavailable("The build is still being ended.")
+                    raise BackendUnavailable("The build is still being ended.")
                 for folder in self._attempts(digest):
                     shutil.rmtree(folder)
 
@@ -117,7 +111,7 @@ class LocalBuilder:
         path.write_text(asked.as_text())
         with life(attempt) as lock:
             if lock is None:
-                raise BuilderUnavailable("The build is under way.")
+                raise BackendUnavailable("The build is under way.")
             try:
                 spawn(
                     [
@@ -130,7 +124,7 @@ class LocalBuilder:
                     cwd=CHECKOUT,
                 )
             except SubprocessError as error:
-                raise BuilderUnavailable("The build did not start.") from error
+                raise BackendUnavailable("The build did not start.") from error
 
 
 def _environment(mark: str) -> Mapping[str, str]:
@@ -155,4 +149,4 @@ def _errors() -> Iterator[None]:
         yield
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
-        raise BuilderUnavailable(f"This machine did not do it: {reason}.") from error
+        raise BackendUnavailable(f"This machine did not do it: {reason}.") from error

@@ -16,10 +16,11 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError as QueueError
 
 from notebooks import reconciler, tasks
-from notebooks.backends.contract import BackendError, Observed, RunKey
+from notebooks.backends.contract import Observed, RunKey
 from notebooks.wiring import backend
 from submarine_site.core.heartbeat import Heartbeat, beat
 from submarine_site.core.locks import AdvisoryLock, try_lock
+from submarine_site.core.outside import BackendError
 
 logger = logging.getLogger(__name__)
 

@@ -5,14 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from notebooks.backends.contract import (
-    Backend,
-    BackendRefused,
-    BackendUnavailable,
-    Observed,
-    RunKey,
-    RunState,
-)
+from notebooks.backends.contract import Backend, Observed, RunKey, RunState
 from notebooks.backends.fake import (
     FakeBackend,
     NeverReadyBackend,
@@ -20,6 +13,7 @@ from notebooks.backends.fake import (
     UnreachableBackend,
     VanishingBackend,
 )
+from submarine_site.core.outside import BackendRefused, BackendUnavailable
 from tests.contracts.backend_suite import BackendContract, Site, a_spec
 
 

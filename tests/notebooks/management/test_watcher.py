@@ -9,13 +9,14 @@ from django.core.management import call_command
 from kombu.exceptions import OperationalError as QueueError
 
 from notebooks import tasks
-from notebooks.backends.contract import BackendUnavailable, Observed, RunKey
+from notebooks.backends.contract import Observed, RunKey
 from notebooks.backends.fake import FakeBackend
 from notebooks.management.commands import watcher
 from notebooks.models import NotebookSession
 from notebooks.states import SessionStatus as S
 from submarine_site.core.heartbeat import Heartbeat, seconds_since
 from submarine_site.core.locks import AdvisoryLock, try_lock
+from submarine_site.core.outside import BackendUnavailable
 from tests.broker import Broker
 from tests.outages import break_connection
 from tests.sessions import key_of, state_of

@@ -7,11 +7,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from notebooks.backends.contract import BackendUnavailable, Observed, RunKey, RunState
+from notebooks.backends.contract import Observed, RunKey, RunState
 from notebooks.backends.kubernetes import cache, reflector, watch
 from notebooks.backends.kubernetes.api import Api, Json
 from notebooks.backends.kubernetes.names import run_labels, run_name, selector
 from notebooks.backends.kubernetes.watch import Watch
+from submarine_site.core.outside import BackendUnavailable
 from tests.contracts.eventually import eventually
 from tests.listener import SECONDS, Listener
 from tests.notebooks.backends.kubernetes.apiserver import ApiServer, kubeconfig

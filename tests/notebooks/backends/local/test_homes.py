@@ -9,9 +9,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from notebooks.backends.contract import BackendRefused
 from notebooks.backends.local.homes import Homes
 from notebooks.backends.local.runs import private_folder
+from submarine_site.core.outside import BackendRefused
 from tests.notebooks.backends.local.conftest import LocalSite
 
 NOBODY = 65534

@@ -12,16 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from notebooks.backends.contract import (
-    BackendError,
-    BackendRefused,
-    BackendUnavailable,
-    Phase,
-    RunState,
-    SessionSpec,
-)
+from notebooks.backends.contract import Phase, RunState, SessionSpec
 from notebooks.backends.local import LocalBackend, backend
 from notebooks.backends.local.runs import Runs
+from submarine_site.core.outside import BackendError, BackendRefused, BackendUnavailable
 from tests.contracts.backend_suite import a_spec
 from tests.contracts.eventually import eventually
 from tests.notebooks.backends.local.conftest import LocalSite
