@@ -19,16 +19,9 @@ from environments.files import read_file
 from environments.kernels import Kernel
 from environments.models import Build, Environment, EnvironmentVersion
 from environments.services import Draft, Metadata
-from submarine_site.core.api import NothingSerializer, StrictSerializer, valid
+from submarine_site.core.api import IF_MATCH, NothingSerializer, StrictSerializer, valid
 from submarine_site.core.errors import InvalidInput
 from submarine_site.core.pagination import Cursor
-
-IF_MATCH = OpenApiParameter(
-    "If-Match",
-    str,
-    OpenApiParameter.HEADER,
-    description="The ETag that was read. If it has changed since, the answer is 412.",
-)
 
 
 class KernelSerializer(serializers.Serializer[Any]):

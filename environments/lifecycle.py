@@ -5,17 +5,19 @@ message, a killed worker or a killed build costs a look. One process at a time i
 """
 
 import logging
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from environments.building import BuildProgress, BuildSeen, BuildSpec, host
 from environments.kernels import Kernel
 from environments.models import Build, Environment
 from environments.packages import channel_address
-from environments.states import BuildQuerySet, BuildState
+from environments.states import UNFINISHED, BuildQuerySet, BuildState
 from submarine_site.core.locks import AdvisoryLock, try_lock
 from submarine_site.core.outside import BackendError, BackendRefused
 
@@ -23,6 +25,9 @@ logger = logging.getLogger(__name__)
 
 AT_ONCE = 4
 """How many are built at the same time; others wait in the queue."""
+
+AT_ONCE_EACH = 2
+"""How many of these may be for one user's environments alone: nobody keeps all others waiting."""
 
 MAX_LOSSES = 3
 """How often an attempt may end without a word why before the build is given up."""
@@ -40,14 +45,38 @@ def advance() -> None:
         if not held:
             return
         building = list(Build.objects.filter(state=BuildState.BUILDING))
-        free = max(0, AT_ONCE - len(building))
-        queued = Build.objects.filter(state=BuildState.QUEUED).order_by("created_at")[:free]
         # All of them: one that has ended must not be passed over because another one did.
-        ended = [_step(build) for build in (*building, *queued)]
+        ended = [_step(build) for build in (*building, *_next(building))]
         for build in Build.objects.filter(state=BuildState.DISCARDED, size_bytes__isnull=False):
             _remove(build)
     if any(ended):
         host().on_end()
+
+
+def _next(building: Sequence[Build]) -> QuerySet[Build]:
+    """Those to begin while these are built: those first that have waited longest, and none whose
+    owner has enough of them.
+    """
+    owners = _owners()
+    busy = Counter(owner for build in building for owner in owners[build.pk])
+    chosen: list[int] = []
+    queued = Build.objects.filter(state=BuildState.QUEUED).order_by("created_at")
+    for pk in queued.values_list("pk", flat=True):
+        if len(building) + len(chosen) >= AT_ONCE:
+            break
+        if any(owner is None or busy[owner] < AT_ONCE_EACH for owner in owners[pk]):
+            busy.update(owners[pk])
+            chosen.append(pk)
+    return Build.objects.filter(pk__in=chosen).order_by("created_at")
+
+
+def _owners() -> Mapping[int, Collection[int | None]]:
+    """Whose environments each unfinished build is for; None: the site's."""
+    found: defaultdict[int, set[int | None]] = defaultdict(set)
+    unfinished = Build.objects.filter(state__in=sorted(UNFINISHED))
+    for pk, owner in unfinished.values_list("pk", "versions__environment__owner"):
+        found[pk].add(owner)
+    return found
 
 
 def discard_unused() -> None:

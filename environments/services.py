@@ -220,10 +220,17 @@ def update_environment(
 
 
 def delete_environment(*, environment: Environment, actor: User) -> None:
-    """Delete the environment with its versions. Raises `DomainError` with `environment_in_use`.
+    """Delete the environment with its versions. Raises `DomainError` with `not_allowed` or
+    `environment_in_use`.
 
     Deleting it again changes nothing.
     """
+    if environment.owner_id is None and not actor.has_perm("environments.delete_environment"):
+        raise DomainError(
+            "You may change environments of the site, and not delete them.",
+            code="not_allowed",
+            status=403,
+        )
     with transaction.atomic():
         # A session that is being made holds the version that it pins.
         list(environment.versions.select_for_update())

@@ -6,6 +6,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.models import User
 from environments import builds, lifecycle
 from environments.kernels import Kernel
 from environments.models import Build, EnvironmentVersion
@@ -198,6 +199,37 @@ def test_only_so_many_are_built_at_the_same_time(builder: FakeBuilder) -> None:
 
 
 # Retention.
+
+
+def test_one_user_s_builds_leave_room_for_another_s(builder: FakeBuilder) -> None:
+    ada, grace = factories.UserFactory.create_batch(2)
+    hers = [asked_for_by(ada, number) for number in range(lifecycle.AT_ONCE + 1)]
+    another_s = asked_for_by(grace, 99)
+    lifecycle.advance()
+    begun = {spec.digest for spec in builder.begun}
+    assert begun == {*(build.digest for build in hers[: lifecycle.AT_ONCE_EACH]), another_s.digest}
+    builder.finish(hers[0].digest)
+    lifecycle.advance()
+    lifecycle.advance()
+    assert builder.begun[-1].digest == hers[lifecycle.AT_ONCE_EACH].digest
+
+
+def test_what_several_need_is_not_held_back_by_one_of_them(builder: FakeBuilder) -> None:
+    ada, grace = factories.UserFactory.create_batch(2)
+    for number in range(lifecycle.AT_ONCE_EACH):
+        asked_for_by(ada, number)
+    shared = [asked_for_by(owner, 99) for owner in (ada, grace)]
+    assert shared[0] == shared[1]
+    lifecycle.advance()
+    assert shared[0].digest in {spec.digest for spec in builder.begun}
+
+
+def asked_for_by(owner: User, number: int) -> Build:
+    """A build of a package of that number, for an environment of the owner's."""
+    kernel = Kernel(name="own", display_name="Own", pip=(f"package-{number}",))
+    made = factories.EnvironmentFactory.create(owner=owner, newest__kernels=[kernel.as_json()])
+    assert made.newest is not None
+    return ensured(made.newest)
 
 
 def make_old(build: Build) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 
 from accounts.models import User
 from environments import services
@@ -291,3 +291,14 @@ def test_a_url_is_taken_where_the_site_allows_it(ada: User, plain: Environment, 
 
 def test_bad_input_is_of_the_one_kind(ada: User, plain: Environment) -> None:
     assert isinstance(refused(ada, name="A"), InvalidInput)
+
+
+def test_who_may_change_the_site_s_environments_may_not_for_that_delete_them(
+    plain: Environment, ada: User
+) -> None:
+    editor = UserFactory.create(is_staff=True)
+    editor.user_permissions.add(Permission.objects.get(codename="change_environment"))
+    with pytest.raises(DomainError) as refusal:
+        services.delete_environment(environment=plain, actor=editor)
+    assert (refusal.value.code, refusal.value.status) == ("not_allowed", 403)
+    assert Environment.objects.visible_to(ada).filter(pk=plain.pk).exists()
