@@ -1,6 +1,6 @@
 """Which tokens, sign-ins and secrets are whose, and which still hold."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from django.conf import settings
@@ -20,9 +20,10 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         """Return the user's own tokens that are not revoked."""
         return self.filter(user=user, revoked_at=None)
 
-    def live(self) -> "ApiTokenQuerySet":
-        """Return the tokens that let their program in now."""
-        return self.filter(revoked_at=None, expires_at__gt=timezone.now(), user__is_active=True)
+    def live(self, at: datetime | None = None) -> "ApiTokenQuerySet":
+        """Return the tokens that let their program in at this time; None: now."""
+        at = at or timezone.now()
+        return self.filter(revoked_at=None, expires_at__gt=at, user__is_active=True)
 
     def stamp(self, token: "ApiToken") -> None:
         """Note the use of a token, at most once a minute: a read must not cost a write."""

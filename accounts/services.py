@@ -2,12 +2,13 @@
 
 import secrets
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import ApiToken, SignIn, User
+from submarine_site.core.asked import Asked
 from submarine_site.core.digests import digest
 from submarine_site.core.errors import DomainError, InvalidInput
 from submarine_site.core.text import clean_name
@@ -52,14 +53,17 @@ def create_token(*, user: User, name: str, life: timedelta = DEFAULT_LIFE) -> Ne
     return NewToken(record=record, secret=secret)
 
 
+@Asked
+def _live_tokens(*, digest: str, at: datetime) -> QuerySet[ApiToken]:
+    return ApiToken.objects.live(at).select_related("user").filter(digest=digest)
+
+
 def find_token(secret: str) -> ApiToken | None:
     """The live token with this secret, with its user."""
     if not secret.startswith(TOKEN_PREFIX):
         return None
-    try:
-        return ApiToken.objects.live().select_related("user").get(digest=digest(secret))
-    except ApiToken.DoesNotExist:
-        return None
+    found = _live_tokens(digest=digest(secret), at=timezone.now())
+    return found[0] if found else None
 
 
 def revoke_token(*, token: ApiToken) -> None:

@@ -6,13 +6,15 @@ where inputs are.
 
 import logging
 from collections.abc import Mapping
-from typing import Any, cast
+from functools import cache
+from typing import Any, TypeVar, cast
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import OperationalError
 from django.http import Http404
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -23,8 +25,18 @@ from submarine_site.core.responses import NOT_FOUND, error_body
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 UUID_PATTERN = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 """Of the ids in addresses: what looks otherwise is no address."""
+
+
+IF_MATCH = OpenApiParameter(
+    "If-Match",
+    str,
+    OpenApiParameter.HEADER,
+    description="The ETag that was read. If it has changed since, the answer is 412.",
+)
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
@@ -61,9 +73,18 @@ class NothingSerializer(StrictSerializer):
 
 def valid(serializer_class: type[StrictSerializer], request: Request) -> dict[str, Any]:
     """The body of a request, checked."""
-    serializer = serializer_class(data=request.data)
-    serializer.is_valid(raise_exception=True)
-    return cast("dict[str, Any]", serializer.validated_data)
+    return cast("dict[str, Any]", _shared(serializer_class).run_validation(request.data))
+
+
+def answer(serializer_class: type[serializers.Serializer[T]], record: T) -> dict[str, Any]:
+    """What a serializer says of one record."""
+    return _shared(serializer_class).to_representation(record)
+
+
+@cache
+def _shared(serializer_class: type[serializers.Serializer[Any]]) -> serializers.Serializer[Any]:
+    """One for all requests, which keeps nothing of any: to make one copies all of its fields."""
+    return serializer_class()
 
 
 class Schema(AutoSchema):
