@@ -19,8 +19,9 @@ from pathlib import Path
 from uuid import uuid4
 
 from notebooks.backends.contract import RunKey, RunState, SessionSpec
-from notebooks.backends.local import LocalBackend
+from notebooks.backends.local.backend import LocalBackend
 from submarine_site.core.resources import Resources
+from volumes.contract import VolumeSpec
 
 LOOK_INTERVAL = 0.002
 
@@ -83,7 +84,7 @@ def answers(path: Path) -> bool:
 
 
 def start_by_backend(jupyter: Path) -> float:
-    key, home = RunKey(uuid4(), uuid4()), uuid4()
+    key, home = RunKey(uuid4(), uuid4()), VolumeSpec(id=uuid4())
     spec = SessionSpec(
         key=key,
         display_name="benchmark",

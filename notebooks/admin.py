@@ -99,7 +99,7 @@ class NotebookSessionAdmin(ReadOnly, ModelAdmin):
             ),
         )
 
-    @admin.action(description="Delete with their files", permissions=["act"])
+    @admin.action(description="Delete", permissions=["act"])
     def delete_sessions(
         self, request: HttpRequest, sessions: QuerySet[NotebookSession]
     ) -> HttpResponse | None:

@@ -18,13 +18,14 @@ class NotebooksConfig(AppConfig):
         # They have rows, which are ready by now.
         from accounts import uses  # noqa: PLC0415
         from environments import usage  # noqa: PLC0415
-        from notebooks import selectors  # noqa: PLC0415
-        from notebooks.builds import HOST  # noqa: PLC0415
+        from notebooks import builds, selectors, volumes  # noqa: PLC0415
+        from volumes.host import host  # noqa: PLC0415
 
         register(local_backend_is_accepted)
         register(gateway_has_its_own_host)
         register(kubernetes_settings_can_be_used)
         register(code_settings_can_be_used)
-        building.host.fill(HOST)
+        building.host.fill(builds.HOST)
+        host.fill(volumes.HOST)
         usage.answer.fill(selectors.usage_of)
         uses.answer.fill(selectors.uses_by)

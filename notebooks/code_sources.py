@@ -48,7 +48,7 @@ def checked(sources: Iterable[CodeSource]) -> tuple[CodeSource, ...]:
     clean = tuple(_checked(source, f"code.{n}") for n, source in enumerate(listed))
     for n, source in enumerate(clean):
         for other in clean[:n]:
-            if _overlap(source.folder, other.folder):
+            if overlap(source.folder, other.folder):
                 raise InvalidInput.field(
                     f"code.{n}.folder",
                     f"“{source.folder}” and “{other.folder}” are in each other's way: each "
@@ -119,5 +119,6 @@ def default_folder(remote: Remote) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "-", name).strip(".-") or "code"
 
 
-def _overlap(one: str, other: str) -> bool:
+def overlap(one: str, other: str) -> bool:
+    """Whether these paths are the same, or one is within the other."""
     return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")

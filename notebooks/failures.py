@@ -21,13 +21,14 @@ class Reason:
     """What goes with a code: a title, who can mend it, and what to do next.
 
     `restart_once`: through no fault of its own, so that the session is started again by itself,
-    once.
+    once. `rescue_once`: likewise, in rescue.
     """
 
     title: str
     mender: Mender
     advice: str
     restart_once: bool = False
+    rescue_once: bool = False
 
 
 REASONS: dict[str, Reason] = {
@@ -35,8 +36,8 @@ REASONS: dict[str, Reason] = {
         title="The notebook server did not start",
         mender=Mender.USER,
         advice=(
-            "The last lines of its log say why. A setting in the session's own .jupyter folder "
-            "is a usual cause."
+            "The last lines of its log say why. A setting in the .jupyter folder of the home is a "
+            "usual cause; in rescue the session starts without."
         ),
     ),
     "server_never_answered": Reason(
@@ -78,13 +79,55 @@ REASONS: dict[str, Reason] = {
         mender=Mender.OPERATOR,
         advice="An operator has to look at this; the message says at what.",
     ),
+    "home_full": Reason(
+        title="The home is full",
+        mender=Mender.USER,
+        advice=(
+            "Start it in rescue and delete files, or make the home larger. Then stop it and start "
+            "it again."
+        ),
+        rescue_once=True,
+    ),
+    "volume_gone": Reason(
+        title="A volume is in the trash or gone",
+        mender=Mender.USER,
+        advice="Restore the volume, or take it out of what the session starts with.",
+    ),
+    "volume_lost": Reason(
+        title="A volume is not where it was kept",
+        mender=Mender.OPERATOR,
+        advice=(
+            "An operator has to look at where it went. Tried again on its page, the volume is "
+            "made anew, with nothing in it."
+        ),
+    ),
+    "mount_path_taken": Reason(
+        title="Something is where a volume is to be",
+        mender=Mender.USER,
+        advice="Move or delete it, or choose another path for the volume.",
+    ),
+    "mount_path_in_use": Reason(
+        title="Another session has a volume there",
+        mender=Mender.USER,
+        advice="Stop that session, or choose another path for the volume.",
+    ),
+    "mount_read_only_unsupported": Reason(
+        title="A volume cannot be read-only here",
+        mender=Mender.OPERATOR,
+        advice="Attach the volume to be written to; its files are then yours to keep as they are.",
+    ),
+    "volume_not_growable": Reason(
+        title="The volume cannot grow",
+        mender=Mender.OPERATOR,
+        advice="Make a larger volume, and copy to it what this one holds.",
+    ),
     "volume_refused": Reason(
-        title="The home could not be made",
+        title="A volume could not be made",
         mender=Mender.OPERATOR,
         advice="An operator has to look at the storage; the message says at what.",
     ),
     "volume_in_use": Reason(
-        title="The home is in use",
+        title="The volume is in use",
         mender=Mender.NOBODY,
         advice="It is removed when what uses it has ended.",
     ),
@@ -121,25 +164,25 @@ REASONS: dict[str, Reason] = {
         advice="Choose another size or environment, or show the message to an operator.",
     ),
     "volume_missing": Reason(
-        title="The home is gone",
+        title="What held a volume is gone",
         mender=Mender.OPERATOR,
-        advice="An operator has to look at where the home went before it is started again.",
+        advice="An operator has to look at where it went before the session is started again.",
     ),
     "volume_unbound": Reason(
-        title="There is no storage for the home",
+        title="There is no storage for a volume",
         mender=Mender.OPERATOR,
         advice="An operator has to look at what provides storage in the cluster.",
     ),
     "volume_busy": Reason(
-        title="The home is attached elsewhere",
+        title="A volume is attached elsewhere",
         mender=Mender.USER,
         advice=(
-            "Files are safe. Start it again in a few minutes: the cluster then lets go of what "
-            "was attached to a machine that went away."
+            "Files are safe. Stop the session that has it, or start this one again in a few "
+            "minutes: the cluster then lets go of what was attached to a machine that went away."
         ),
     ),
     "volume_failed": Reason(
-        title="The home could not be attached",
+        title="A volume could not be attached",
         mender=Mender.OPERATOR,
         advice="Start it again in a while; if that does not help, tell an operator.",
     ),
@@ -262,6 +305,11 @@ REASONS: dict[str, Reason] = {
         mender=Mender.OPERATOR,
         advice="Try again; if that does not help, show the message to an operator.",
     ),
+    "code_not_in_rescue": Reason(
+        title="Code is not fetched in rescue",
+        mender=Mender.USER,
+        advice="Stop the session when there is room in its home, and start it again.",
+    ),
     "service_stopped": Reason(
         title="Stopped with the service",
         mender=Mender.NOBODY,
@@ -275,7 +323,7 @@ REASONS: dict[str, Reason] = {
     "deleted": Reason(
         title="Deleted",
         mender=Mender.NOBODY,
-        advice="The session and its files are gone.",
+        advice="The session is gone. Its volumes stay.",
     ),
     "shut_down_inside": Reason(
         title="Shut down from inside",

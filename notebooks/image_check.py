@@ -1,6 +1,7 @@
 """Whether an image will do for sessions: starts a run of it as a session would be, and looks.
 
-What is found is told as it is found. Nothing of the run is left, however it ends.
+What is found is told as it is found. The home of the run goes with it, so that nobody's is touched;
+nothing else of it is left either, however it ends.
 """
 
 import json
@@ -71,7 +72,6 @@ def findings(
         resources=resources,
         base_url=base_path(key.session_id),
         token=uuid4().hex,
-        home=key.session_id,
         placement=placement,
     )
     try:
@@ -82,11 +82,9 @@ def findings(
         yield Finding(Verdict.WRONG, f"It no longer answered: {error}.")
     finally:
         _end(backend, key, patience)
-        backend.delete_volume(spec.home)
 
 
 def _start(backend: Backend, spec: SessionSpec, patience: float) -> Iterator[Finding]:
-    backend.ensure_volume(spec.home)
     backend.start(spec)
     began = time.monotonic()
     seen = _await_start(backend, spec.key, patience)

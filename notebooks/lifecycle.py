@@ -8,7 +8,7 @@ seen and mended by the reconciler.
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import cache
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from psycopg.types.json import Jsonb
 
 from environments.models import Build
 from environments.states import UNFINISHED, BuildState
+from notebooks import picked_secrets, picked_volumes
 from notebooks.addresses import base_path
 from notebooks.backends.contract import (
     CodeOutcome,
@@ -32,7 +33,8 @@ from notebooks.code_access import git_access
 from notebooks.credentials import jupyter_token
 from notebooks.models import NotebookSession, Run
 from notebooks.phases import MAX_DETAIL, as_json
-from notebooks.picked_secrets import NOTHING_GIVEN, Given, Withheld, give
+from notebooks.picked_secrets import NOTHING_GIVEN, Given, Withheld
+from notebooks.picked_volumes import Storage
 from notebooks.runs import next_run
 from notebooks.setup import Setup
 from notebooks.states import LAUNCHED, SessionStatus
@@ -41,6 +43,7 @@ from submarine_site.core.live import announce, announce_all
 from submarine_site.core.locks import AdvisoryLock, try_locks
 from submarine_site.core.outside import BackendError, BackendRefused, BackendUnavailable
 from submarine_site.core.placement import Placement
+from volumes.contract import VolumeSpec
 
 logger = logging.getLogger(__name__)
 
@@ -79,8 +82,18 @@ _NO_WORD = CodeOutcome(
 )
 
 
-def _spec(session: NotebookSession, run: Run, given: Given) -> SessionSpec:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Start:
+    """A run to be begun, once these volumes are made."""
+
+    spec: SessionSpec
+    to_make: tuple[VolumeSpec, ...]
+
+
+def _spec(session: NotebookSession, run: Run, given: Given, storage: Storage) -> SessionSpec:
     setup = Setup.from_json(run.setup)
+    # There may be no room for it.
+    code = () if run.is_rescue else setup.code
     return SessionSpec(
         key=run.key,
         display_name=session.name,
@@ -89,11 +102,14 @@ def _spec(session: NotebookSession, run: Run, given: Given) -> SessionSpec:
         resources=run.resources,
         base_url=base_path(session.pk),
         token=jupyter_token(run.pk),
-        home=session.pk,
+        home=storage.home,
+        mounts=storage.mounts,
+        beside=storage.beside,
+        is_rescue=run.is_rescue,
         placement=Placement.from_json(run.placement),
         kernels=tuple(KernelMount(**kernel) for kernel in run.kernels),
-        code=setup.code,
-        git_access=git_access(session.owner, setup.code),
+        code=code,
+        git_access=git_access(session.owner, code),
         # What is secret by now is not plain, whatever it was when it was chosen.
         variables={k: v for k, v in setup.variables.items() if k not in given.variables},
         secrets=given.variables,
@@ -137,20 +153,20 @@ def _launch(run_ids: Collection[UUID]) -> int:
         for run, session in sessions.items()
         if run.pk not in unbuilt and not (run.is_restart and _is_behind_the_lost(run))
     ]
-    specs = _specs(free, moved)
-    errors = _begin_all(specs)
+    starts = _starts(free, moved)
+    errors = _begin_all(starts)
     # Whoever watches the backend may have seen one ready before `start` has returned.
     wanted = set(current.filter(status__in=sorted(LAUNCHED)).values_list("current_run", flat=True))
-    for spec, error in zip(specs, errors, strict=True):
-        if spec.key.run_id not in wanted:
-            # It was stopped while the backend was at work: that stop may have found nothing, and
-            # of a deleted session the home may have been made again.
-            _halt_later(spec.key)
+    for start, error in zip(starts, errors, strict=True):
+        key = start.spec.key
+        if key.run_id not in wanted:
+            # It was stopped while the backend was at work: that stop may have found nothing.
+            _halt_later(key)
         elif isinstance(error, BackendRefused):
-            fail(spec.key, code=error.code, message=error.message)
+            fail(key, code=error.code, message=error.message)
         elif error is not None:
-            logger.warning("run %s was not begun: %s", spec.key.run_id, error)
-            hold_up(spec.key, "What runs the sessions does not answer. It is tried again.")
+            logger.warning("run %s was not begun: %s", key.run_id, error)
+            hold_up(key, "What runs the sessions does not answer. It is tried again.")
     return len(moved)
 
 
@@ -167,21 +183,26 @@ def _fail_unbuilt(runs: Sequence[Run]) -> set[UUID]:
     return set(causes)
 
 
-def _specs(sessions: Sequence[NotebookSession], moved: Collection[UUID]) -> list[SessionSpec]:
-    """What their runs are begun by; those that cannot have their secrets fail."""
-    disclosed = give(sessions)
-    specs = []
+def _starts(sessions: Sequence[NotebookSession], moved: Collection[UUID]) -> list[_Start]:
+    """What their runs are begun by; those that cannot have their secrets or volumes fail."""
+    disclosed = picked_secrets.give(sessions)
+    stores = picked_volumes.give(sessions)
+    starts = []
     for session in sessions:
         run = session.current_run
         assert run is not None
         given = disclosed.get(session.pk, NOTHING_GIVEN)
+        storage = stores[session.pk]
         if isinstance(given, Withheld):
             fail(run.key, code=given.code, message=given.message)
-            continue
-        if session.pk in moved:
-            _note_secrets(session, given)
-        specs.append(_spec(session, run, given))
-    return specs
+        elif isinstance(storage, Withheld):
+            fail(run.key, code=storage.code, message=storage.message)
+        else:
+            if session.pk in moved:
+                _note_secrets(session, given)
+            spec = _spec(session, run, given, storage)
+            starts.append(_Start(spec=spec, to_make=storage.to_make))
+    return starts
 
 
 def _note_secrets(session: NotebookSession, given: Given) -> None:
@@ -195,12 +216,12 @@ def _note_secrets(session: NotebookSession, given: Given) -> None:
         )
 
 
-def _begin_all(specs: Sequence[SessionSpec]) -> list[BackendError | None]:
+def _begin_all(starts: Sequence[_Start]) -> list[BackendError | None]:
     """Ask the backend to begin them; what each met with."""
-    if len(specs) == 1:
-        return [_begin(specs[0])]
+    if len(starts) == 1:
+        return [_begin(starts[0])]
     # A backend takes its time over each, most of it waiting.
-    begun = [_threads().submit(_begin, spec) for spec in specs]
+    begun = [_threads().submit(_begin, start) for start in starts]
     try:
         return [each.result() for each in begun]
     finally:
@@ -214,10 +235,11 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(AT_ONCE, thread_name_prefix="begin")
 
 
-def _begin(spec: SessionSpec) -> BackendError | None:
+def _begin(start: _Start) -> BackendError | None:
     try:
-        backend().ensure_volume(spec.home)
-        backend().start(spec)
+        for volume in start.to_make:
+            backend().ensure_volume(volume)
+        backend().start(start.spec)
     except BackendError as error:
         return error
     return None
@@ -272,7 +294,7 @@ def _halt(key: RunKey) -> None:
 
 
 def finish(key: RunKey) -> None:
-    """Record that a run is gone; of a deleted session, remove home and logs as well.
+    """Record that a run is gone; of a deleted session, remove the logs as well. Volumes stay.
 
     Requires the session to be stopping and nothing of its run to be left; leaves it stopped, or as
     it is while another worker is at it.
@@ -288,11 +310,10 @@ def _finish(key: RunKey) -> None:
     if session is None:
         return
     if session.deleted_at is not None:
-        backend().delete_volume(session.pk)
         backend().forget(session.pk)
     with transaction.atomic():
         # One that is deleted between the look and here is left for the next look, which removes
-        # its home.
+        # its logs.
         moved = NotebookSession.objects.filter(deleted_at=session.deleted_at).transition(
             session.pk,
             SessionStatus.STOPPED,
@@ -407,8 +428,9 @@ def fail(key: RunKey, *, code: str, message: str, exit_code: int | None = None) 
         discard(key)
 
 
-def restart(key: RunKey, *, code: str, message: str) -> None:
-    """Begin a run anew in the place of one that was lost through no fault of its own.
+def restart(key: RunKey, *, code: str, message: str, as_rescue: bool = False) -> None:
+    """Begin a run anew in the place of one that was lost through no fault of its own; or, as a
+    rescue, of one that its home kept from starting. What was a rescue is one again.
 
     Requires the session to be starting or running; leaves it starting, by way of failed.
     """
@@ -421,12 +443,19 @@ def restart(key: RunKey, *, code: str, message: str) -> None:
         )
         if failed:
             _end_run(key, log_tail=tail)
-            successor = next_run(session, is_restart=True)
+            ended = Run.objects.get(pk=key.run_id)
+            successor = next_run(
+                session,
+                instead_of=ended,
+                is_restart=ended.is_restart or not as_rescue,
+                is_rescue=ended.is_rescue or as_rescue,
+            )
+            then = "It is started in rescue." if as_rescue else "It is started again."
             NotebookSession.objects.transition(
                 session.pk,
                 SessionStatus.REQUESTED,
                 code=code,
-                message=f"{message} It is started again.",
+                message=f"{message} {then}",
                 current_run_id=successor.pk,
             )
     if successor is not None:

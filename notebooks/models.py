@@ -1,5 +1,7 @@
 """Sessions, their runs, and what happened."""
 
+import hashlib
+import json
 import uuid
 from dataclasses import replace
 
@@ -16,6 +18,7 @@ from notebooks.states import ACTIVE, LAUNCHED, SessionStatus
 from quotas.models import ResourceProfile
 from submarine_site.core.resources import Resources
 from submarine_site.core.text import MAX_NAME
+from volumes.models import Volume
 
 
 class NotebookSession(models.Model):
@@ -33,6 +36,10 @@ class NotebookSession(models.Model):
     profile = models.ForeignKey(ResourceProfile, on_delete=models.PROTECT, related_name="sessions")
     environment_version = models.ForeignKey(
         EnvironmentVersion, on_delete=models.PROTECT, related_name="sessions"
+    )
+    # What is its home at the next start; None: the one that the site keeps for its owner.
+    home = models.ForeignKey(
+        Volume, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
     # `Setup`, as JSON.
     setup = models.JSONField(default=dict)
@@ -84,6 +91,12 @@ class NotebookSession(models.Model):
         return self.environment_version.environment
 
     @property
+    def etag(self) -> str:
+        """Names what its owner can change of it, as HTTP wants it."""
+        said = json.dumps([self.name, self.setup], sort_keys=True)
+        return f'"{hashlib.sha256(said.encode()).hexdigest()[:32]}"'
+
+    @property
     def is_launched(self) -> bool:
         """Whether it runs or is on the way there."""
         return self.status in LAUNCHED
@@ -117,6 +130,8 @@ class Run(models.Model):
     code_outcomes = models.JSONField(default=list)
     # Begun by the service itself, after the run before was lost with its machine.
     is_restart = models.BooleanField(default=False)
+    # Begun without what its home would change about how the server starts.
+    is_rescue = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now)
     # Why it is still queued.
     held_up = models.CharField(max_length=MAX_DETAIL, blank=True)

@@ -82,14 +82,12 @@ class NotebookSessionQuerySet(models.QuerySet["NotebookSession"]):
         message: str,
         *,
         code: str = "",
-        to_status: str = "",
         actor: "User | None" = None,
     ) -> None:
-        """Record something that happened other than a transition. `to_status` is for a creation."""
+        """Record something that happened other than a transition."""
         self._record(
             session_id=session.pk,
             run_id=session.current_run_id,
-            to_status=to_status,
             code=code,
             message=message[:MAX_MESSAGE],
             actor=actor,

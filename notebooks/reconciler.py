@@ -52,6 +52,7 @@ class Row:
     address: str = ""
     phases: frozenset[PhaseTime] = frozenset()
     is_restart: bool = False
+    is_rescue: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +99,12 @@ class TryOnceMore:
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """Begin anew what was lost through no fault of its own."""
+    """Begin anew what was lost through no fault of its own, or what its home kept from starting."""
 
     key: RunKey
     code: str
     message: str
+    as_rescue: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,10 +203,10 @@ def _plan_starting(
         case RunState.READY:
             actions.append(MarkRunning(row.key, seen))
         case RunState.EXITED:
-            actions.append(_lost(row, seen) or _exited_at_start(row, seen))
+            actions.append(_anew(row, seen) or _exited_at_start(row, seen))
         case RunState.STARTING if seen.failure_code:
             actions.append(
-                _lost(row, seen) or Fail(row.key, seen.failure_code, seen.failure_detail)
+                _anew(row, seen) or Fail(row.key, seen.failure_code, seen.failure_detail)
             )
         case RunState.STARTING | RunState.STOPPING:
             # The deadline starts anew with each phase: progress is not a failure.
@@ -228,19 +230,23 @@ def _not_before(at: datetime, phase: PhaseTime) -> PhaseTime:
     )
 
 
-def _lost(row: Row, seen: Observed) -> Restart | None:
+def _anew(row: Row, seen: Observed) -> Restart | None:
     """To be begun anew, once, if that is how such an end is met."""
     reason = REASONS.get(seen.failure_code)
-    if row.is_restart or reason is None or not reason.restart_once:
+    if reason is None:
         return None
-    return Restart(row.key, seen.failure_code, seen.failure_detail)
+    if reason.restart_once and not row.is_restart:
+        return Restart(row.key, seen.failure_code, seen.failure_detail)
+    if reason.rescue_once and not row.is_rescue:
+        return Restart(row.key, seen.failure_code, seen.failure_detail, as_rescue=True)
+    return None
 
 
 def _plan_running(row: Row, seen: Observed | None) -> list[Action]:
     if seen is None:
         return [Fail(row.key, "server_lost", "The notebook server is gone; it left no word why.")]
     if seen.state is RunState.EXITED:
-        if restart := _lost(row, seen):
+        if restart := _anew(row, seen):
             return [restart]
         if seen.exit_code == 0 and not seen.failure_code:
             return [StopExited(row.key, seen.exit_code)]
@@ -306,8 +312,8 @@ def apply(action: Slow) -> None:
             lifecycle.fail(key, code=code, message=message, exit_code=exit_code)
         case TryOnceMore(key, code, message):
             lifecycle.try_once_more(key, code=code, message=message)
-        case Restart(key, code, message):
-            lifecycle.restart(key, code=code, message=message)
+        case Restart(key, code, message, as_rescue):
+            lifecycle.restart(key, code=code, message=message, as_rescue=as_rescue)
         case StopExited(key, exit_code):
             lifecycle.stop_exited(
                 key,
@@ -436,6 +442,7 @@ def _rows(sessions: NotebookSessionQuerySet) -> list[Row]:
         "current_run__created_at",
         "current_run__address",
         "current_run__is_restart",
+        "current_run__is_rescue",
         "current_run__phases",
     )
     return [
@@ -446,6 +453,7 @@ def _rows(sessions: NotebookSessionQuerySet) -> list[Row]:
             created_at=created_at,
             address=address,
             is_restart=is_restart,
+            is_rescue=is_rescue,
             # Of one that runs nobody asks how it came to.
             phases=frozenset(from_json(phases) if status == SessionStatus.STARTING else ()),
         )
@@ -457,6 +465,7 @@ def _rows(sessions: NotebookSessionQuerySet) -> list[Row]:
             created_at,
             address,
             is_restart,
+            is_rescue,
             phases,
         ) in found
     ]

@@ -7,11 +7,14 @@ commits. Each may be called twice, or by twenty at once, with the same outcome.
 import hashlib
 import json
 import secrets
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import User
@@ -20,11 +23,13 @@ from notebooks import tasks
 from notebooks.addresses import enter_url
 from notebooks.chosen_setup import setup_for
 from notebooks.models import NotebookSession
+from notebooks.picked_volumes import hold
 from notebooks.runs import first_run, next_run
 from notebooks.setup import NOTHING, Setup
 from notebooks.states import LAUNCHED, SessionStatus
 from notebooks.tickets import Credential, Leave, issue_code
 from quotas.models import ResourceProfile
+from submarine_site.core.asked import Asked
 from submarine_site.core.errors import DomainError, InvalidInput
 from submarine_site.core.queue import enqueue_on_commit
 from submarine_site.core.responses import NOT_FOUND
@@ -71,7 +76,7 @@ def create_session(
 
     `profile` and `environment` are names from the catalogues. The same `idempotency_key` gives the
     same session back. Raises `InvalidInput` for what the user may not choose or a bad name, and
-    `DomainError` with `name_taken`, `idempotency_key_reused` or `session_deleted`.
+    `DomainError` with `name_taken`, `volume_busy`, `idempotency_key_reused` or `session_deleted`.
     """
     digest = _digest(name, profile, environment, setup.as_json())
     key = _clean_key(idempotency_key)
@@ -93,10 +98,8 @@ def create_session(
                 idempotency_key=key,
                 idempotency_digest=digest if key else "",
             )
-            first_run(session)
-            NotebookSession.objects.note(
-                session, "Created.", to_status=SessionStatus.REQUESTED, actor=owner
-            )
+            hold(session, chosen_setup.mounts)
+            first_run(session, actor=owner)
             enqueue_on_commit(tasks.ask_to_launch)
     except IntegrityError:
         # A rival was first. With the same key it is the same request; else it took the name.
@@ -112,6 +115,11 @@ def create_session(
                 idempotency_key=idempotency_key,
             )
         raise _name_taken(clean) from None
+    except DomainError:
+        # It may be the same request that has the volume.
+        if key is not None and (earlier := _by_key(owner, key, digest)):
+            return Created(session=earlier, is_new=False)
+        raise
     return Created(session=session, is_new=True)
 
 
@@ -160,11 +168,49 @@ def take_newest_environment(*, session: NotebookSession, actor: User) -> Noteboo
     return session
 
 
-def start_session(*, session: NotebookSession, actor: User) -> NotebookSession:
-    """Start a session that has stopped or failed; one that runs or starts is left as it is.
+def change_setup(
+    *, session: NotebookSession, changes: Mapping[str, Any], actor: User, expected: str = ""
+) -> NotebookSession:
+    """Change what of its `Setup` the changes name, for the session's next start. What runs goes on
+    as it is.
 
-    Raises `DomainError` with `session_stopping` while it stops, or `not_found` once it is deleted,
-    and `InvalidInput` when its profile or environment can no longer be chosen.
+    `expected` is the etag of what the user saw. Raises `InvalidInput`, or `DomainError` with
+    `changed_meanwhile`, or `not_found` once the session is deleted.
+    """
+    with transaction.atomic():
+        session = _locked(session)
+        _refuse_deleted(session)
+        if expected and expected != session.etag:
+            raise DomainError(
+                "This session has been changed meanwhile. Look at it as it is now, then change it.",
+                code="changed_meanwhile",
+                status=412,
+            )
+        before = Setup.from_json(session.setup)
+        setup = setup_for(session.owner, replace(before, **changes), home=session.home_id)
+        changed = [
+            name for name in sorted(changes) if getattr(setup, name) != getattr(before, name)
+        ]
+        if changed:
+            session.setup = setup.as_json()
+            NotebookSession.objects.filter(pk=session.pk).update(setup=session.setup)
+            NotebookSession.objects.note(
+                session,
+                f"Changed for the next start: {', '.join(changed)}.",
+                actor=actor,
+            )
+    return session
+
+
+def start_session(
+    *, session: NotebookSession, actor: User, rescue: bool = False
+) -> NotebookSession:
+    """Start a session that has stopped or failed; one that runs or starts is left as it is. In a
+    rescue the files of the server itself are elsewhere than in the home.
+
+    Raises `DomainError` with `session_stopping` while it stops, `volume_busy` or `volume_gone` for
+    what it keeps files on, or `not_found` once it is deleted, and `InvalidInput` when its profile,
+    its environment or one of its volumes can no longer be chosen.
     """
     with transaction.atomic():
         session = _locked(session)
@@ -179,9 +225,14 @@ def start_session(*, session: NotebookSession, actor: User) -> NotebookSession:
         profile = _choose_profile(session.owner, session.profile.name)
         session.environment_version = _pinned_version(session)
         _refuse_too_small(profile, session.environment_version)
-        run = next_run(session)
+        hold(session, Setup.from_json(session.setup).mounts)
+        run = next_run(session, is_rescue=rescue)
         NotebookSession.objects.transition(
-            session.pk, SessionStatus.REQUESTED, actor=actor, current_run_id=run.pk
+            session.pk,
+            SessionStatus.REQUESTED,
+            message="Asked for in rescue." if rescue else "",
+            actor=actor,
+            current_run_id=run.pk,
         )
         enqueue_on_commit(tasks.ask_to_launch)
     session.refresh_from_db()
@@ -204,7 +255,8 @@ def stop_session(
 
 
 def delete_session(*, session: NotebookSession, actor: User) -> None:
-    """Delete a session with its home: hidden and its name free at once, ended as soon as can be.
+    """Delete a session: hidden and its name free at once, ended as soon as can be. Its home and
+    volumes stay.
 
     Deleting it again changes nothing.
     """
@@ -266,16 +318,29 @@ def _refuse_deleted(session: NotebookSession) -> None:
         raise DomainError(NOT_FOUND, code="not_found", status=404)
 
 
+@Asked
+def _profiles(*, user_id: int, name: str) -> QuerySet[ResourceProfile]:
+    return ResourceProfile.objects.visible_to(User(pk=user_id)).filter(name=name)
+
+
+@Asked
+def _environments(*, user_id: int, name: str) -> QuerySet[Environment]:
+    offered = Environment.objects.offered_to(User(pk=user_id)).select_related("newest")
+    return offered.filter(name=name)
+
+
 def _choose_profile(user: User, name: str) -> ResourceProfile:
-    profile = ResourceProfile.objects.visible_to(user).called(name)
-    if profile is None:
+    # PostgreSQL cannot even be asked for a NUL.
+    found = _profiles(user_id=user.pk, name=name) if "\0" not in name else []
+    if not found:
         raise InvalidInput.field("profile", "There is no such size that you may use.")
-    return profile
+    return found[0]
 
 
 def _choose_environment(user: User, name: str) -> EnvironmentVersion:
     """The newest version of the environment of this name, if the user may choose it."""
-    environment = Environment.objects.offered_to(user).select_related("newest").called(name)
+    found = _environments(user_id=user.pk, name=name) if "\0" not in name else []
+    environment = found[0] if found else None
     if environment is None or environment.newest is None:
         raise InvalidInput.field("environment", "There is no such environment that you may use.")
     environment.newest.environment = environment

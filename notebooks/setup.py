@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from notebooks import code_sources, variables
+from notebooks import code_sources, mounts, variables
 from notebooks.backends.contract import CodeSource
+from notebooks.mounts import Mount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,7 @@ class Setup:
     opens: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
+    mounts: tuple[Mount, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """What a JSON column can hold, for `from_json`. Of nothing it is empty."""
@@ -34,6 +36,8 @@ class Setup:
             kept["variables"] = dict(self.variables)
         if self.secrets:
             kept["secrets"] = list(self.secrets)
+        if self.mounts:
+            kept["mounts"] = [mount.as_json() for mount in self.mounts]
         return kept
 
     @classmethod
@@ -44,6 +48,7 @@ class Setup:
             opens=kept.get("opens", ""),
             variables=kept.get("variables", {}),
             secrets=tuple(kept.get("secrets", ())),
+            mounts=tuple(Mount.from_json(mount) for mount in kept.get("mounts", ())),
         )
 
 
@@ -54,9 +59,11 @@ def checked(setup: Setup) -> Setup:
     """Return it as it can be used. Raises `InvalidInput`, which names what is wrong."""
     if setup == NOTHING:
         return setup
+    code = code_sources.checked(setup.code)
     return Setup(
-        code=code_sources.checked(setup.code),
+        code=code,
         opens=code_sources.checked_path(setup.opens, "opens"),
         variables=variables.checked(setup.variables),
         secrets=variables.checked_picks(setup.secrets),
+        mounts=mounts.checked(setup.mounts, code),
     )

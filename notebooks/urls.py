@@ -8,6 +8,7 @@ from accounts import api as accounts
 from environments import api as environments
 from notebooks import web
 from notebooks.api import views as api
+from volumes import api as volumes
 
 
 class Router(DefaultRouter):
@@ -26,6 +27,8 @@ router.register("sessions", api.SessionViewSet, basename="session")
 router.register("profiles", api.ProfileViewSet, basename="profile")
 router.register("environments", environments.EnvironmentViewSet, basename="environment")
 router.register("builds", environments.BuildViewSet, basename="build")
+router.register("volumes", volumes.VolumeViewSet, basename="volume")
+router.register("volume-classes", volumes.VolumeClassViewSet, basename="volume-class")
 router.register("bookmarks", api.BookmarkViewSet, basename="bookmark")
 router.register("tokens", api.TokenViewSet, basename="token")
 router.register("secrets", accounts.SecretViewSet, basename="secret")
@@ -56,6 +59,7 @@ urlpatterns = [
         web.update_environment,
         name="session-update-environment",
     ),
+    path("sessions/<uuid:pk>/edit", web.edit_session, name="session-edit"),
     path("sessions/<uuid:pk>/rename", web.rename_session, name="session-rename"),
     path("sessions/<uuid:pk>/delete", web.delete_session, name="session-delete"),
 ]

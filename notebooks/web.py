@@ -5,7 +5,7 @@ A page includes the fragment that it later swaps, so first paint and update are 
 
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeAlias
 from urllib.parse import quote, urlencode
@@ -25,6 +25,7 @@ from django.http import (
 )
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.text import slugify
 from django.views.decorators.http import require_GET, require_http_methods
 from django.views.decorators.vary import vary_on_headers
 
@@ -36,18 +37,20 @@ from environments.selectors import shown
 from notebooks import launch_links, launch_view, memory, selectors, services
 from notebooks.addresses import session_url
 from notebooks.bookmarks import keep_bookmark
-from notebooks.code_form import CodeForm
 from notebooks.code_view import code_of
 from notebooks.logs import log_of
 from notebooks.models import Bookmark, NotebookSession
+from notebooks.mounts import Mount
 from notebooks.picked_secrets import missing_of
 from notebooks.setup import NOTHING, Setup
+from notebooks.setup_form import SetupForm
 from notebooks.states import SessionStatus
 from notebooks.tickets import Credential
-from notebooks.variables_form import VariablesForm
+from notebooks.volumes_view import choices_for, full_home_of, volumes_of
 from quotas.models import ResourceProfile
 from submarine_site.core.errors import DomainError
 from submarine_site.core.live import changes
+from volumes.models import Volume
 
 P = ParamSpec("P")
 View: TypeAlias = Callable[Concatenate[HttpRequest, P], HttpResponse]
@@ -55,6 +58,8 @@ View: TypeAlias = Callable[Concatenate[HttpRequest, P], HttpResponse]
 PAGE_SIZE = 50
 EVENTS_SHOWN = 50
 RUNS_SHOWN = 10
+RESCUE_HELPS = frozenset({"server_exited", "home_full"})
+"""The reasons that what is in the home may be at fault for."""
 _WHAT = {"profile": "size", "environment": "environment"}
 """What people call that which is chosen in a field."""
 
@@ -128,16 +133,11 @@ def new_session(request: HttpRequest) -> HttpResponse:
             "environment", environments[0].name if environments else ""
         ),
     }
-    variables, code = VariablesForm.of_post(request.POST), CodeForm.of_post(request.POST)
+    form = SetupForm.of_post(request.POST)
     refusal: DomainError | None = None
     if request.method == "POST":
         try:
-            setup = Setup(
-                code=code.sources(),
-                opens=code.opens,
-                variables=variables.variables(),
-                secrets=tuple(variables.picked),
-            )
+            setup = form.setup()
             if "bookmark" in request.POST:
                 kept = keep_bookmark(owner=user, setup=setup, **chosen)
                 messages.success(request, f"Kept the bookmark “{kept.name}”.")
@@ -150,32 +150,45 @@ def new_session(request: HttpRequest) -> HttpResponse:
             )
         except DomainError as error:
             refusal = error
-            code = code.refused(error.fields)
+            form = form.refused(error.fields)
         else:
             return redirect(_launched_url(created.session.pk))
     else:
         filled = _filled_in(request)
         chosen |= filled.choices
         chosen["name"] = services.suggest_name(user)
-        variables, code = VariablesForm.of_setup(filled.setup), CodeForm.of_setup(filled.setup)
+        form = SetupForm.of_setup(filled.setup)
     context = {
+        **_setup_context(user, form, refusal),
         "profiles": profiles,
         "environments": environments,
         "chosen": chosen,
-        "variables": variables,
-        "secrets": UserSecret.objects.visible_to(user).defer("sealed"),
-        "code": code,
-        "credentials": GitCredential.objects.visible_to(user).defer("sealed"),
         "bookmarks": Bookmark.objects.visible_to(user),
         # Who followed a link did not write what it fills in.
         "linked_hosts": launch_links.hosts(request.GET) if request.method == "GET" else (),
         "not_offered": _not_offered(chosen, profile=profiles, environment=environments),
-        "refusal": refusal,
-        "refused_as_a_whole": refusal and not any(map(_has_a_place, refusal.fields)),
         # Two clicks on one form are one session.
         "key": secrets.token_urlsafe(16),
     }
     return render(request, "notebooks/new.html", context, status=refusal.status if refusal else 200)
+
+
+def _setup_context(
+    user: User,
+    form: SetupForm,
+    refusal: DomainError | None,
+    *,
+    session: NotebookSession | None = None,
+) -> dict[str, Any]:
+    """What the form for a setup shows: as it was filled in, and what can be chosen from."""
+    return {
+        "setup": form,
+        "choices": choices_for(user, session=session),
+        "secrets": UserSecret.objects.visible_to(user).defer("sealed"),
+        "credentials": GitCredential.objects.visible_to(user).defer("sealed"),
+        "refusal": refusal,
+        "refused_as_a_whole": refusal and not any(map(_has_a_place, refusal.fields)),
+    }
 
 
 def _not_offered(
@@ -191,7 +204,7 @@ def _not_offered(
 
 def _has_a_place(field: str) -> bool:
     """Whether the form says at this field itself what is wrong with it."""
-    places = {"name", "profile", "environment", "code", "opens", "variables", "secrets"}
+    places = {"name", "profile", "environment", "code", "opens", "mounts", "variables", "secrets"}
     return field.partition(".")[0] in places
 
 
@@ -219,8 +232,16 @@ def _filled_in(request: HttpRequest) -> _Filled:
             choices={"profile": bookmark.profile, "environment": bookmark.environment},
             setup=Setup.from_json(bookmark.setup),
         )
+    if "volume" in asked:
+        return _Filled(setup=_with_volume(user_of(request), _id(asked["volume"])))
     choices = {name: asked[name] for name in ("profile", "environment") if name in asked}
     return _Filled(choices=choices, setup=launch_links.setup_of(asked))
+
+
+def _with_volume(user: User, pk: UUID) -> Setup:
+    """A setup with this volume, at the path of its name if that can be one."""
+    volume = get_object_or_404(Volume.objects.visible_to(user).live(), pk=pk)
+    return Setup(mounts=(Mount(volume=volume.pk, path=slugify(volume.name, allow_unicode=True)),))
 
 
 def _id(written: str) -> UUID:
@@ -258,6 +279,9 @@ def _session_context(request: HttpRequest, session: NotebookSession) -> dict[str
         "variables": list(session.setup.get("variables", {}).items()),
         "picked_secrets": session.setup.get("secrets", []),
         "missing_secrets": missing_of(session),
+        "volumes": volumes_of(session),
+        "full_home": full_home_of(session),
+        "offers_rescue": session.reason_code in RESCUE_HELPS,
         "code": code_of(session),
         "open_path": _open_path(session),
         "link": launch_links.link_of(session),
@@ -333,7 +357,9 @@ def open_session(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @verb
 def start_session(request: HttpRequest, pk: UUID) -> HttpResponse:
-    services.start_session(session=_own(request, pk), actor=user_of(request))
+    services.start_session(
+        session=_own(request, pk), actor=user_of(request), rescue="rescue" in request.POST
+    )
     if request.POST.get("from") == "home":
         return _back(request, pk)
     return redirect(_launched_url(pk))
@@ -378,6 +404,39 @@ def rename_session(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
+def edit_session(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Change what its next start begins with. What was filled in survives an error."""
+    session = _own(request, pk)
+    form = SetupForm.of_setup(Setup.from_json(session.setup))
+    etag = request.POST.get("etag", session.etag)
+    refusal: DomainError | None = None
+    if request.method == "POST":
+        form = SetupForm.of_post(request.POST)
+        try:
+            setup = form.setup()
+            services.change_setup(
+                session=session,
+                changes={each.name: getattr(setup, each.name) for each in fields(setup)},
+                actor=user_of(request),
+                expected=etag,
+            )
+        except DomainError as error:
+            refusal, form = error, form.refused(error.fields)
+        else:
+            messages.success(request, "The next start takes what you saved.")
+            return redirect("session", pk=pk)
+    context = {
+        "session": session,
+        "etag": etag,
+        **_setup_context(user_of(request), form, refusal, session=session),
+        "back": reverse("session", kwargs={"pk": pk}),
+    }
+    status = refusal.status if refusal else 200
+    return render(request, "notebooks/edit.html", context, status=status)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
 @vary_on_headers("HX-Request")
 def delete_session(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask, then delete."""
@@ -386,7 +445,11 @@ def delete_session(request: HttpRequest, pk: UUID) -> HttpResponse:
         services.delete_session(session=session, actor=user_of(request))
         messages.success(request, f"Deleted “{session.name}”.")
         return redirect("home")
-    context = {"session": session, "back": _back_url(request, pk)}
+    context = {
+        "session": session,
+        "volumes": volumes_of(session),
+        "back": _back_url(request, pk),
+    }
     return render(request, "notebooks/delete.html", context)
 
 

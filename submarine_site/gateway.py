@@ -17,6 +17,7 @@ settings.INSTALLED_APPS = [
     "accounts",
     "environments",
     "quotas",
+    "volumes",
     "notebooks",
 ]
 django.setup()

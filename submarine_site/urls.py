@@ -34,6 +34,7 @@ urlpatterns = [
     path("health", health, name="health"),
     path("metrics", metrics, name="metrics"),
     path("", include("environments.urls")),
+    path("", include("volumes.urls")),
     path("", include("notebooks.urls")),
 ]
 

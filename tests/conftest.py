@@ -7,6 +7,8 @@ import pytest
 from django.test import Client
 from rest_framework.test import APIClient
 
+# As in every process of the service: the tasks' queue is this application's.
+import submarine_site.celery  # noqa: F401
 from accounts.models import User
 from environments.models import Environment
 from notebooks import wiring

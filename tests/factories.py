@@ -13,6 +13,8 @@ from environments.models import Build, Environment, EnvironmentVersion
 from notebooks.models import NotebookSession, Run
 from notebooks.states import SessionStatus
 from quotas.models import ResourceProfile
+from volumes.models import Volume, VolumeClass
+from volumes.states import VolumeState
 
 PASSWORD = "correct horse battery"
 
@@ -70,6 +72,26 @@ class BuildFactory(DjangoModelFactory[Build]):
     finished_at = LazyFunction(timezone.now)
 
 
+class VolumeClassFactory(DjangoModelFactory[VolumeClass]):
+    class Meta:
+        model = VolumeClass
+
+    name = Sequence(lambda n: f"class-{n}")
+    display_name = LazyAttribute(lambda volume_class: volume_class.name.title())
+
+
+class VolumeFactory(DjangoModelFactory[Volume]):
+    """A volume of data of 1 GiB, as a worker leaves it."""
+
+    class Meta:
+        model = Volume
+
+    owner = SubFactory(UserFactory)
+    name = Sequence(lambda n: f"volume-{n}")
+    size_mib = 1024
+    state = VolumeState.READY
+
+
 class SessionFactory(DjangoModelFactory[NotebookSession]):
     """A session with one run, as services and lifecycle leave it in `status`."""
 
@@ -100,6 +122,7 @@ class SessionFactory(DjangoModelFactory[NotebookSession]):
             gpus=self.profile.gpus,
             environment_name=self.environment.display_name,
             image=self.environment_version.image,
+            setup=self.setup,
             address="unix:/nowhere" if running else "",
             ready_at=now if running else None,
             ended_at=now if ended else None,

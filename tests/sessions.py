@@ -1,6 +1,7 @@
 """Ways through a session's life: what tests do to sessions, and what they ask of them."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.utils import timezone
 
@@ -39,6 +40,12 @@ def state_of(session: NotebookSession) -> str:
 def let_pass(session: NotebookSession, span: timedelta) -> None:
     """Have the session be in its state for this long."""
     NotebookSession.objects.filter(pk=session.pk).update(status_changed_at=timezone.now() - span)
+
+
+def sites_homes(settings: Any, **said: str) -> None:
+    """Have the site's homes be what a cluster's settings say; the backend stays what it is."""
+    settings.BACKEND = "kubernetes"
+    settings.KUBERNETES = said
 
 
 def moves(session: NotebookSession) -> list[tuple[str, str, str]]:

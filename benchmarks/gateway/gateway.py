@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 from notebooks.gateway.app import run
 from notebooks.gateway.config import GatewayConfig
 from notebooks.gateway.contract import Grant, Route, Ticket
+from volumes.contract import VolumeSeen
 
 TICKET = "benchmark"
 
@@ -57,6 +58,9 @@ class OneSession:
         pass
 
     async def record_oom_kills(self, seen: Mapping[UUID, int]) -> None:
+        pass
+
+    async def record_usage(self, seen: Mapping[UUID, Mapping[UUID, VolumeSeen]]) -> None:
         pass
 
 

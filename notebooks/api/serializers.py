@@ -41,6 +41,10 @@ class RunSerializer(serializers.Serializer[Run]):
     environment_name = serializers.CharField()
     environment_version = serializers.IntegerField(source="environment_number")
     image = serializers.CharField()
+    is_rescue = serializers.BooleanField(
+        help_text="Whether the server's own files are elsewhere than in the home, which may be "
+        "full, and no code is fetched."
+    )
     created_at = serializers.DateTimeField()
     ready_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True)
@@ -82,6 +86,19 @@ class CodeSourceSerializer(StrictSerializer):
     )
     credential = serializers.UUIDField(
         required=False, allow_null=True, help_text="The id of one of your git credentials."
+    )
+
+
+class MountSerializer(StrictSerializer):
+    """One of your volumes, and where it is."""
+
+    volume = serializers.UUIDField(help_text="Its id.")
+    path = serializers.CharField(
+        help_text="Below the home, such as `data`. No part of it may begin with a dot."
+    )
+    # Of this name every field has a property, which a declared one does not touch.
+    read_only = serializers.BooleanField(  # type: ignore[assignment]
+        required=False, default=False, help_text="Whether sessions cannot write to it there."
     )
 
 
@@ -133,6 +150,12 @@ class SessionSerializer(serializers.Serializer[NotebookSession]):
         default="",
         help_text="The file below the home that the pages open when the session is ready.",
     )
+    home = serializers.UUIDField(
+        source="home_id",
+        allow_null=True,
+        help_text="The volume that is its home; null: the one that the site keeps for you.",
+    )
+    mounts = MountSerializer(source="setup.mounts", many=True, default=list)
     created_at = serializers.DateTimeField()
     last_activity_at = serializers.DateTimeField(allow_null=True)
     run = RunSerializer(source="current_run", allow_null=True)
@@ -142,14 +165,9 @@ class SessionSerializer(serializers.Serializer[NotebookSession]):
         return CodeSerializer(code_of(session), many=True).data
 
 
-class SessionCreateSerializer(StrictSerializer):
-    """`profile` and `environment` are names; without a `name` the session is given one."""
+class SetupSerializer(StrictSerializer):
+    """What a session starts with beyond its size and environment."""
 
-    profile = serializers.CharField(max_length=63)
-    environment = serializers.CharField(max_length=63)
-    name = serializers.CharField(
-        required=False, trim_whitespace=False, help_text=f"At most {MAX_NAME} characters."
-    )
     # The stubs lack `max_length`.
     code = CodeSourceSerializer(many=True, required=False, max_length=100)  # type: ignore[call-arg]
     opens = serializers.CharField(
@@ -168,10 +186,27 @@ class SessionCreateSerializer(StrictSerializer):
         help_text="Names of your secrets: each is there as a variable, or as a file in the folder "
         f"`${SECRETS_FOLDER}`.",
     )
+    mounts = MountSerializer(
+        many=True,
+        required=False,
+        max_length=100,  # type: ignore[call-arg]
+        help_text="Your volumes, each at a path of its own. Which sessions have a volume already "
+        "stands with the volume, as its `attachments`.",
+    )
+
+
+class SessionCreateSerializer(SetupSerializer):
+    """`profile` and `environment` are names; without a `name` the session is given one."""
+
+    profile = serializers.CharField(max_length=63)
+    environment = serializers.CharField(max_length=63)
+    name = serializers.CharField(
+        required=False, trim_whitespace=False, help_text=f"At most {MAX_NAME} characters."
+    )
 
 
 class BookmarkSerializer(serializers.ModelSerializer[Bookmark]):
-    """`setup` is what else of a new session it fills in: code, opens, variables, secrets."""
+    """`setup` is what else of a new session it fills in: code, variables, mounts and so on."""
 
     setup = serializers.JSONField()
 
@@ -186,8 +221,21 @@ class BookmarkCreateSerializer(SessionCreateSerializer):
     name = serializers.CharField(trim_whitespace=False, help_text=f"At most {MAX_NAME} characters.")
 
 
-class SessionUpdateSerializer(StrictSerializer):
-    name = serializers.CharField(trim_whitespace=False, help_text=f"At most {MAX_NAME} characters.")
+class SessionUpdateSerializer(SetupSerializer):
+    """What is given is changed: the name at once, the rest for the next start."""
+
+    name = serializers.CharField(
+        required=False, trim_whitespace=False, help_text=f"At most {MAX_NAME} characters."
+    )
+
+
+class StartSerializer(StrictSerializer):
+    rescue = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="Keep the server's own files elsewhere than in the home, and fetch no code: for "
+        "a home that is full, or has a setting that is in the way.",
+    )
 
 
 class OpenSerializer(StrictSerializer):

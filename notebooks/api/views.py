@@ -1,10 +1,12 @@
 """The endpoints of `/api/v2/`: fetch what the user may see, call one service."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import django_filters
+from django.db import transaction
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
@@ -34,11 +36,12 @@ from notebooks.api import serializers
 from notebooks.backends.contract import CodeSource
 from notebooks.logs import log_of
 from notebooks.models import Bookmark, NotebookSession, SessionEvent
+from notebooks.mounts import Mount
 from notebooks.setup import Setup
 from notebooks.states import SessionStatus
 from notebooks.tickets import Credential
 from quotas.models import ResourceProfile
-from submarine_site.core.api import UUID_PATTERN, NothingSerializer, valid
+from submarine_site.core.api import IF_MATCH, UUID_PATTERN, NothingSerializer, answer, valid
 from submarine_site.core.catalogue import CatalogueQuerySet, E
 from submarine_site.core.errors import DomainError
 from submarine_site.core.pagination import Cursor
@@ -105,23 +108,27 @@ class EventCursor(Cursor):
 _ACCEPTED = OpenApiResponse(serializers.SessionSerializer, description="Accepted; follow `status`.")
 
 
+_IN_A_SETUP: dict[str, Callable[[Any], Any]] = {
+    "code": lambda sources: tuple(CodeSource(**source) for source in sources),
+    "opens": str,
+    "variables": dict,
+    "secrets": tuple,
+    "mounts": lambda mounts: tuple(Mount(**mount) for mount in mounts),
+}
+
+
 _TAKEN: dict[str, type[Serializer[Any]]] = {
     "create": serializers.SessionCreateSerializer,
     "partial_update": serializers.SessionUpdateSerializer,
-    "start": NothingSerializer,
+    "start": serializers.StartSerializer,
     "stop": NothingSerializer,
     "update_environment": NothingSerializer,
     "open": serializers.OpenSerializer,
 }
 
 
-@extend_schema_view(
-    list=extend_schema(summary="List your sessions"),
-    retrieve=extend_schema(summary="Read a session"),
-)
-class SessionViewSet(
-    mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[NotebookSession]
-):
+@extend_schema_view(list=extend_schema(summary="List your sessions"))
+class SessionViewSet(mixins.ListModelMixin, GenericViewSet[NotebookSession]):
     """Your notebook sessions."""
 
     queryset = NotebookSession.objects.none()
@@ -137,8 +144,11 @@ class SessionViewSet(
 
     def _answer(self, pk: UUID, code: int) -> Response:
         # A rival may have deleted it since.
-        session = get_object_or_404(self.get_queryset(), pk=pk)
-        return Response(serializers.SessionSerializer(session).data, status=code)
+        return _session(get_object_or_404(self.get_queryset(), pk=pk), code)
+
+    @extend_schema(summary="Read a session")
+    def retrieve(self, *_: Any, **__: Any) -> Response:
+        return _session(self.get_object(), status.HTTP_200_OK)
 
     @extend_schema(
         summary="Start a new session",
@@ -155,48 +165,58 @@ class SessionViewSet(
     )
     def create(self, request: Request) -> Response:
         chosen = valid(serializers.SessionCreateSerializer, request)
-        setup = _setup(chosen)
+        setup = Setup(**_setup(chosen))
         created = services.create_session(
             owner=user_of(request),
             idempotency_key=request.headers.get("Idempotency-Key", ""),
             setup=setup,
             **chosen,
         )
-        answer = serializers.SessionSerializer(
-            created.session, context=self.get_serializer_context()
-        )
-        response = Response(answer.data, status=status.HTTP_201_CREATED)
+        said = answer(serializers.SessionSerializer, created.session)
+        response = Response(said, status=status.HTTP_201_CREATED)
         response["Location"] = request.build_absolute_uri(f"/api/v2/sessions/{created.session.pk}")
         if not created.is_new:
             response["Idempotency-Replayed"] = "true"
         return response
 
     @extend_schema(
-        summary="Rename a session",
+        summary="Rename a session, or change what its next start begins with",
         request=serializers.SessionUpdateSerializer,
         responses=serializers.SessionSerializer,
+        parameters=[IF_MATCH],
     )
     def partial_update(self, request: Request, **_: Any) -> Response:
         session = self.get_object()
         changed = valid(serializers.SessionUpdateSerializer, request)
-        services.rename_session(session=session, actor=user_of(request), **changed)
+        changes = _setup(changed)
+        actor = user_of(request)
+        # Both or neither.
+        with transaction.atomic():
+            services.change_setup(
+                session=session,
+                changes=changes,
+                actor=actor,
+                expected=request.headers.get("If-Match", ""),
+            )
+            if changed:
+                services.rename_session(session=session, actor=actor, **changed)
         return self._answer(session.pk, status.HTTP_200_OK)
 
-    @extend_schema(summary="Delete a session with its files", responses={204: None})
+    @extend_schema(summary="Delete a session; its home and volumes stay", responses={204: None})
     def destroy(self, request: Request, **_: Any) -> Response:
         services.delete_session(session=self.get_object(), actor=user_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(
         summary="Start a session that has stopped or failed",
-        request=None,
+        request=serializers.StartSerializer,
         responses={202: _ACCEPTED},
     )
     @action(detail=True, methods=["post"])
     def start(self, request: Request, **_: Any) -> Response:
         session = self.get_object()
-        valid(NothingSerializer, request)
-        services.start_session(session=session, actor=user_of(request))
+        chosen = valid(serializers.StartSerializer, request)
+        services.start_session(session=session, actor=user_of(request), **chosen)
         return self._answer(session.pk, status.HTTP_202_ACCEPTED)
 
     @extend_schema(summary="Stop a session", request=None, responses={202: _ACCEPTED})
@@ -287,7 +307,7 @@ class BookmarkViewSet(mixins.DestroyModelMixin, ReadOnlyModelViewSet[Bookmark]):
     )
     def create(self, request: Request) -> Response:
         chosen = valid(serializers.BookmarkCreateSerializer, request)
-        setup = _setup(chosen)
+        setup = Setup(**_setup(chosen))
         kept = bookmarks.keep_bookmark(owner=user_of(request), setup=setup, **chosen)
         return Response(serializers.BookmarkSerializer(kept).data, status=status.HTTP_201_CREATED)
 
@@ -333,14 +353,14 @@ class TokenViewSet(mixins.ListModelMixin, GenericViewSet[ApiToken]):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-def _setup(chosen: dict[str, Any]) -> Setup:
-    """Take out of the input what is part of a setup."""
-    return Setup(
-        code=tuple(CodeSource(**source) for source in chosen.pop("code", ())),
-        opens=chosen.pop("opens", ""),
-        variables=chosen.pop("variables", {}),
-        secrets=tuple(chosen.pop("secrets", ())),
-    )
+def _session(session: NotebookSession, code: int) -> Response:
+    answer = serializers.SessionSerializer(session).data
+    return Response(answer, status=code, headers={"ETag": session.etag})
+
+
+def _setup(given: dict[str, Any]) -> dict[str, Any]:
+    """Take out of the input what is part of a setup, as a setup has it."""
+    return {name: read(given.pop(name)) for name, read in _IN_A_SETUP.items() if name in given}
 
 
 def _credential(request: Request) -> tuple[Credential, UUID]:

@@ -20,6 +20,7 @@ from uuid import UUID
 
 from submarine_site.core.placement import Placement
 from submarine_site.core.resources import Resources
+from volumes.contract import Keeper, VolumeSpec
 
 SECRETS_FOLDER = "SUBMARINE_SECRETS"
 """The variable that says where a session's secret files are."""
@@ -99,14 +100,28 @@ class KernelMount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeMount:
+    """A volume that a run has at `path`, which is below the home and of no other's."""
+
+    volume: VolumeSpec
+    path: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionSpec:
     """All that a backend needs to start one run.
 
     `base_url` is the path Jupyter serves under, with a slash at both ends. `token` is the Jupyter
     token of this run: never put it on a command line, into a pod spec or a log. `home` is the
-    volume mounted as the home and working folder. `kernels` are beside the server's own one, the
-    first is that of new notebooks; what they are made of cannot be written to. `git_access` are
-    the credentials that `code` names: as secret as the token.
+    volume that is the home and working folder; None: a folder that goes with the run. Of `mounts`
+    none is within another. `beside` are those of them all that another run has, and one machine
+    alone may have: this one is put on that machine. `is_rescue`: the files of the server itself,
+    and what the home would change about how it starts, are elsewhere.
+
+    `kernels` are beside the server's own one, the first is that of new notebooks; what they are
+    made of cannot be written to. `git_access` are the credentials that `code` names: as secret as
+    the token.
 
     `variables` are put into the server's environment, and `secrets` likewise, as secret as the
     token; what the backend itself sets there stays. `secret_files` are, by their names, files that
@@ -121,7 +136,10 @@ class SessionSpec:
     resources: Resources
     base_url: str
     token: str = field(repr=False)
-    home: UUID
+    home: VolumeSpec | None = None
+    mounts: tuple[VolumeMount, ...] = ()
+    beside: frozenset[UUID] = frozenset()
+    is_rescue: bool = False
     placement: Placement = field(default_factory=Placement)
     kernels: tuple[KernelMount, ...] = ()
     code: tuple[CodeSource, ...] = ()
@@ -198,14 +216,17 @@ class Observed:
     code: tuple[CodeOutcome, ...] | None = None
 
 
-class Backend(Protocol):
-    """Runs sessions. See the module's docstring for the rules that hold for every method."""
+class Backend(Keeper, Protocol):
+    """Runs sessions, and keeps their volumes. See the module's docstring for the rules that hold
+    for every method.
+    """
 
     def start(self, spec: SessionSpec) -> None:
         """Begin the run, or leave it alone if it has begun, also if it has ended since.
 
-        The home must exist (`ensure_volume`): else it is refused, or seen to fail with
-        `volume_missing`.
+        Home and volumes must exist (`ensure_volume`): else it is refused, or seen to fail with
+        `volume_missing`. Where the home has no room left for a server's files, it ends with
+        `home_full`, unless it is a rescue.
         """
 
     def stop(self, key: RunKey) -> None:
@@ -239,9 +260,3 @@ class Backend(Protocol):
         """Put right what concerns no single run, such as leftovers that `observe_all` does not
         show. Called every few minutes, by one process at a time.
         """
-
-    def ensure_volume(self, volume_id: UUID) -> None:
-        """Make the volume if it is not there."""
-
-    def delete_volume(self, volume_id: UUID) -> None:
-        """Remove the volume and what it holds, if it is there. Refused while a run uses it."""

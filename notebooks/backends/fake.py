@@ -5,8 +5,8 @@ A started run stays STARTING until `make_ready` and a stopped one STOPPING until
 """
 
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, KeysView, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from queue import SimpleQueue
 from threading import RLock
@@ -23,6 +23,7 @@ from notebooks.backends.contract import (
     SessionSpec,
 )
 from submarine_site.core.outside import BackendRefused, BackendUnavailable
+from volumes.contract import VolumeSeen, VolumeSpec
 
 
 def _now() -> datetime:
@@ -30,17 +31,38 @@ def _now() -> datetime:
 
 
 @dataclass(kw_only=True)
+class _Volume:
+    """`files` are by their paths in it."""
+
+    size_mib: int | None = None
+    used_mib: int | None = None
+    files: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_full(self) -> bool:
+        return self.used_mib is not None and self.used_mib == self.size_mib
+
+
+@dataclass(kw_only=True)
 class _Run:
+    """`volumes` are by their paths below the home, which is at the empty one."""
+
     spec: SessionSpec
     observed: Observed
+    volumes: Mapping[str, _Volume]
 
 
 class FakeBackend:
-    """Thread-safe. `started` has the spec of every run that was ever begun, in order."""
+    """Thread-safe. `started` has the spec of every run that was ever begun, in order; `claims` are
+    what an operator can give to be a volume. Set `refuses_to_grow` to why no volume grows.
+    """
 
     def __init__(self) -> None:
         self.started: list[SessionSpec] = []
-        self.volumes: set[UUID] = set()
+        self.claims: set[str] = set()
+        self.refuses_to_grow = ""
+        self._volumes: dict[UUID, _Volume] = {}
+        self._adopted: dict[str, _Volume] = {}
         self._lock = RLock()
         self._runs: dict[RunKey, _Run] = {}
         self._logs: dict[RunKey, list[str]] = {}
@@ -50,15 +72,17 @@ class FakeBackend:
         with self._lock:
             if spec.key in self._runs:
                 return
-            if spec.home not in self.volumes:
-                raise BackendRefused("The home does not exist.", code="volume_missing")
+            volumes = {
+                **{mount.path: self._existing(mount.volume) for mount in spec.mounts},
+                "": self._existing(spec.home) if spec.home else _Volume(),
+            }
             now = _now()
             phases = (
                 PhaseTime(phase=Phase.PREPARING, started_at=now, finished_at=now),
                 PhaseTime(phase=Phase.STARTING_SERVER, started_at=now),
             )
             observed = Observed(key=spec.key, state=RunState.STARTING, phases=phases)
-            self._runs[spec.key] = _Run(spec=spec, observed=observed)
+            self._runs[spec.key] = _Run(spec=spec, observed=observed, volumes=volumes)
             self.started.append(spec)
             self._tell(spec.key)
 
@@ -98,15 +122,47 @@ class FakeBackend:
     def tidy(self) -> None:
         """Nothing is left over."""
 
-    def ensure_volume(self, volume_id: UUID) -> None:
+    def ensure_volume(self, spec: VolumeSpec) -> None:
         with self._lock:
-            self.volumes.add(volume_id)
+            if spec.claim:
+                self._existing(spec)
+            else:
+                self._volumes.setdefault(spec.id, _Volume(size_mib=spec.size_mib))
 
-    def delete_volume(self, volume_id: UUID) -> None:
+    def grow_volume(self, spec: VolumeSpec) -> None:
         with self._lock:
-            if any(run.spec.home == volume_id for run in self._runs.values()):
+            volume = self._existing(spec)
+            if spec.claim or volume.size_mib is None or spec.size_mib is None:
+                return
+            if volume.size_mib < spec.size_mib:
+                if self.refuses_to_grow:
+                    raise BackendRefused(self.refuses_to_grow, code="volume_not_growable")
+                volume.size_mib = spec.size_mib
+
+    def delete_volume(self, spec: VolumeSpec) -> None:
+        with self._lock:
+            if any(spec.id in _attached(run.spec) for run in self._runs.values()):
                 raise BackendRefused("A session uses it.", code="volume_in_use")
-            self.volumes.discard(volume_id)
+            self._volumes.pop(spec.id, None)
+
+    def observe_volumes(self) -> Mapping[UUID, VolumeSeen]:
+        with self._lock:
+            return {
+                volume_id: VolumeSeen(capacity_mib=volume.size_mib, used_mib=volume.used_mib)
+                for volume_id, volume in self._volumes.items()
+            }
+
+    @property
+    def volumes(self) -> KeysView[UUID]:
+        """Those that are there, without what an operator gave."""
+        return self._volumes.keys()
+
+    def _existing(self, spec: VolumeSpec) -> _Volume:
+        if spec.claim in self.claims:
+            return self._adopted.setdefault(spec.claim, _Volume())
+        if spec.claim or spec.id not in self._volumes:
+            raise BackendRefused("The volume does not exist.", code="volume_missing")
+        return self._volumes[spec.id]
 
     # What a test makes happen.
 
@@ -114,11 +170,20 @@ class FakeBackend:
         self, key: RunKey, *, address: str = "", code: tuple[CodeOutcome, ...] | None = None
     ) -> None:
         """Let the server of a STARTING run answer, at `address` if one is given, after its code
-        came to be what `code` says: else it is there.
+        came to be what `code` says: else it is there. In a full home it ends instead.
         """
         with self._lock:
             run = self._runs[key]
             observed = run.observed
+            home = run.volumes[""]
+            if home.is_full and not run.spec.is_rescue:
+                run.observed = replace(
+                    observed,
+                    failure_code="home_full",
+                    failure_detail=f"The home is full: {home.used_mib} of {home.size_mib} MiB.",
+                )
+                self.exit(key, 1)
+                return
             if run.spec.code and code is None:
                 code = tuple(CodeOutcome(status=CodeStatus.FETCHED) for _ in run.spec.code)
             run.observed = observed = replace(observed, code=code)
@@ -164,6 +229,28 @@ class FakeBackend:
                 elif observed.state is RunState.STOPPING:
                     self.vanish(key)
 
+    def fill(self, volume_id: UUID, *, used_mib: int) -> None:
+        """Let a volume hold this much. A home that holds as much as it can is full."""
+        with self._lock:
+            self._volumes[volume_id].used_mib = used_mib
+
+    def write_file(self, key: RunKey, path: str, text: str) -> bool:
+        """Let the server of a run write a file below its home; whether it could."""
+        with self._lock:
+            run = self._runs[key]
+            at, inner = _place(run, path)
+            if any(mount.read_only for mount in run.spec.mounts if mount.path == at):
+                return False
+            run.volumes[at].files[inner] = text
+            return True
+
+    def read_file(self, key: RunKey, path: str) -> str:
+        """What the server of a run reads in a file below its home; empty if there is none."""
+        with self._lock:
+            run = self._runs[key]
+            at, inner = _place(run, path)
+            return run.volumes[at].files.get(inner, "")
+
     def write_log(self, key: RunKey, text: str) -> None:
         """Let the server write to its log."""
         with self._lock:
@@ -191,6 +278,21 @@ class FakeBackend:
     def _tell(self, key: RunKey) -> None:
         for watcher in self._watchers:
             watcher.put({key: self.observe(key)})
+
+
+def _attached(spec: SessionSpec) -> set[UUID]:
+    return {
+        *({spec.home.id} if spec.home else ()),
+        *(mount.volume.id for mount in spec.mounts),
+    }
+
+
+def _place(run: _Run, path: str) -> tuple[str, str]:
+    """In which of a run's volumes a path below its home is, and where in that one."""
+    for at in run.volumes:
+        if at and path.startswith(f"{at}/"):
+            return at, path.removeprefix(f"{at}/")
+    return "", path
 
 
 class RefusingBackend(FakeBackend):
@@ -229,13 +331,21 @@ class UnreachableBackend(FakeBackend):
         self._connect()
         return super().logs(key, lines=lines)
 
-    def ensure_volume(self, volume_id: UUID) -> None:
+    def ensure_volume(self, spec: VolumeSpec) -> None:
         self._connect()
-        super().ensure_volume(volume_id)
+        super().ensure_volume(spec)
 
-    def delete_volume(self, volume_id: UUID) -> None:
+    def grow_volume(self, spec: VolumeSpec) -> None:
         self._connect()
-        super().delete_volume(volume_id)
+        super().grow_volume(spec)
+
+    def delete_volume(self, spec: VolumeSpec) -> None:
+        self._connect()
+        super().delete_volume(spec)
+
+    def observe_volumes(self) -> Mapping[UUID, VolumeSeen]:
+        self._connect()
+        return super().observe_volumes()
 
     def _connect(self) -> None:
         if not self.reachable:

@@ -29,6 +29,7 @@ from notebooks.gateway.memory import OomKills
 from notebooks.gateway.pages import answer, own_headers, wants_page
 from notebooks.gateway.proxy import Exchange, Proxy
 from notebooks.gateway.refusals import Refusal, bad_request, not_found
+from notebooks.gateway.usage import Usage
 
 KEEP_ALIVE_SECONDS = 75.0
 SHUTDOWN_SECONDS = 10.0
@@ -54,11 +55,13 @@ class Gateway:
         self._entrance = Entrance(config=config, authority=authority)
         self._activity = Activity(authority)
         self._oom_kills = OomKills(authority)
+        self._usage = Usage(authority)
         self._proxy = Proxy(
             config=config,
             authorization=self._authorization,
             policy=policy,
             oom_kills=self._oom_kills,
+            usage=self._usage,
         )
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -86,6 +89,7 @@ class Gateway:
             asyncio.create_task(self._authorization.run()),
             asyncio.create_task(self._activity.run()),
             asyncio.create_task(self._oom_kills.run()),
+            asyncio.create_task(self._usage.run()),
             asyncio.create_task(self._expire()),
         ]
         try:
@@ -96,6 +100,7 @@ class Gateway:
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._activity.flush()
             await self._oom_kills.flush()
+            await self._usage.flush()
             self._proxy.pool.close()
 
     def close_tunnels(self) -> None:

@@ -12,13 +12,14 @@ from django.db import connection
 
 from accounts.models import ApiToken
 from accounts.services import find_token
-from notebooks import memory, selectors
+from notebooks import memory, selectors, volume_usage
 from notebooks.credentials import jupyter_token
 from notebooks.gateway.contract import Grant, Route, Ticket
 from notebooks.models import NotebookSession
 from notebooks.states import SessionStatus
 from notebooks.tickets import Credential, IssuedTicket, read_ticket, redeem_code
 from submarine_site.core.digests import digest
+from volumes.contract import VolumeSeen
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -154,3 +155,6 @@ class DatabaseAuthority:
 
     async def record_oom_kills(self, seen: Mapping[UUID, int]) -> None:
         await _in_thread(memory.record_oom_kills)(seen)
+
+    async def record_usage(self, seen: Mapping[UUID, Mapping[UUID, VolumeSeen]]) -> None:
+        await _in_thread(volume_usage.record_usage)(seen)

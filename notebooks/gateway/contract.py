@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from volumes.contract import VolumeSeen
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
@@ -75,3 +77,6 @@ class Authority(Protocol):
 
     async def record_oom_kills(self, seen: Mapping[UUID, int]) -> None:
         """Tell of these runs how many of their processes ran out of memory; once of each number."""
+
+    async def record_usage(self, seen: Mapping[UUID, Mapping[UUID, VolumeSeen]]) -> None:
+        """Tell how full volumes are, by the run that says so; of volumes of others it may not."""

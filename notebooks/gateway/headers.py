@@ -13,6 +13,9 @@ RawHeaders = Sequence[tuple[bytes, bytes]]
 OOM_KILLS = b"x-submarine-oom-kills"
 """How many processes of its session ran out of memory, as an answer says: for the gateway alone."""
 
+USAGE = b"x-submarine-usage"
+"""How full its session's volumes are: likewise."""
+
 _HOP_BY_HOP = frozenset(
     {
         b"connection",
@@ -52,6 +55,7 @@ _NOT_DOWNSTREAM = _HOP_BY_HOP | {
     b"strict-transport-security",
     b"x-content-type-options",
     OOM_KILLS,
+    USAGE,
 }
 # Several policies all apply, so this one holds whatever the session's own says.
 _ADDED_DOWNSTREAM = (

@@ -27,6 +27,7 @@ from notebooks.gateway.upstream import (
     ResponseHead,
     UpstreamGoneError,
 )
+from notebooks.gateway.usage import Usage
 from notebooks.gateway.websocket import CloseCode, Tunnel
 
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
@@ -66,10 +67,12 @@ class Proxy:
         authorization: Authorization,
         policy: HeaderPolicy,
         oom_kills: OomKills,
+        usage: Usage,
     ) -> None:
         self.config = config
         self.policy = policy
         self.oom_kills = oom_kills
+        self.usage = usage
         self.pool = Pool()
         self.tunnels: set[Tunnel] = set()
         self._authorization = authorization
@@ -173,6 +176,8 @@ class Exchange:
             head = await connection.head()
             if head.oom_kills and route.run_id:
                 self._proxy.oom_kills.hear(route.run_id, head.oom_kills)
+            if head.usage and route.run_id:
+                self._proxy.usage.hear(route.run_id, head.usage)
             if head.status == SWITCHING_PROTOCOLS:
                 await self._tunnel_through(connection, head)
                 return Relayed(status=head.status, keep_alive=False)

@@ -12,7 +12,7 @@ from typing import cast
 
 import httptools
 
-from notebooks.gateway.headers import OOM_KILLS
+from notebooks.gateway.headers import OOM_KILLS, USAGE
 
 CONNECT_SECONDS = 5.0
 IDLE_SECONDS = 30.0
@@ -43,7 +43,7 @@ class UpstreamGoneError(Exception):
 @dataclass(slots=True, kw_only=True)
 class ResponseHead:
     """Status line and headers, raw. `length` is the announced Content-Length, if any, `oom_kills`
-    what it says of its session's memory.
+    and `usage` what it says of its session's memory and volumes.
     """
 
     status: int = 0
@@ -51,6 +51,7 @@ class ResponseHead:
     headers: list[tuple[bytes, bytes]]
     length: bytes | None = None
     oom_kills: bytes = b""
+    usage: bytes = b""
     chunked: bool = False
     has_body: bool = True
 
@@ -221,6 +222,8 @@ class Connection(asyncio.Protocol):
             self._head.chunked = True
         elif lower == OOM_KILLS:
             self._head.oom_kills = value
+        elif lower == USAGE:
+            self._head.usage = value
         self._head.headers.append((name, value))
 
     def on_headers_complete(self) -> None:

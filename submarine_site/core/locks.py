@@ -17,6 +17,7 @@ class AdvisoryLock(IntEnum):
     SESSION = 4_801_004
     """Of one session each."""
     BUILDS = 4_801_005
+    VOLUMES = 4_801_006
 
 
 @contextmanager

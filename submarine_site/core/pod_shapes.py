@@ -25,12 +25,15 @@ from submarine_site.core.shapes import (
 
 NOTEBOOK_CONTAINER = "notebook"
 CODE_CONTAINER = "code"
+MOUNT_POINTS_CONTAINER = "mount-points"
 HOME_VOLUME = "home"
 SHARED_MEMORY_VOLUME = "shared-memory"
 CONFIG_VOLUME = "jupyter-config"
 SECRETS_VOLUME = "session-secrets"
 STORE_VOLUME = "environments"
 CODE_VOLUME = "code"
+ATTACHED_VOLUME = "attached-"
+"""Before the volume's id."""
 OWN_ENVIRONMENT = frozenset(
     {
         "CPU_LIMIT",
@@ -42,6 +45,7 @@ OWN_ENVIRONMENT = frozenset(
         "JUPYTER_TOKEN",
         "MEM_LIMIT",
         "SUBMARINE_SECRETS",
+        "SUBMARINE_VOLUMES",
     }
 )
 """Environment variables of the notebook container that the service sets."""
@@ -155,7 +159,7 @@ def _names_somebody(value: Any, path: str) -> Iterator[Problem]:
 # An empty list would let everybody in.
 PEERS = items(both(_PEER, _names_somebody), least=1)
 
-# As `names.py` of the Kubernetes backend has them: a run's Secret, a home, the service's account.
+# As `names.py` of the Kubernetes backend has them: a run's Secret, a volume, the service's account.
 _OWN_NAMES = ("nb-", "home-", "submarine-notebooks")
 OTHERS_NAME = unless(
     lambda name: name.startswith(_OWN_NAMES), "This is the service's own.", DNS_SUBDOMAIN
@@ -214,7 +218,7 @@ _OWN_VOLUMES = frozenset(
 _VOLUME = record(
     required={
         "name": unless(
-            _OWN_VOLUMES.__contains__,
+            lambda name: name in _OWN_VOLUMES or name.startswith(ATTACHED_VOLUME),
             "The service has a volume of this name.",
             DNS_LABEL,
         )
@@ -249,6 +253,7 @@ _OWN_FOLDERS = (
     "/etc/submarine-notebooks/",
     "/etc/submarine-secrets/",
     "/tmp/jupyter-runtime/",  # noqa: S108
+    "/tmp/submarine-rescue/",  # noqa: S108
     "/var/run/secrets/",
 )
 _MOUNT_PATH = unless(
@@ -273,7 +278,7 @@ _AMOUNTS = mapping(keys=LABEL_KEY, values=QUANTITY)
 _SIDECAR = record(
     required={
         "name": unless(
-            {NOTEBOOK_CONTAINER, CODE_CONTAINER}.__contains__,
+            {NOTEBOOK_CONTAINER, CODE_CONTAINER, MOUNT_POINTS_CONTAINER}.__contains__,
             "The service has this container.",
             DNS_LABEL,
         ),

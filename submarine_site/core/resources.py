@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from submarine_site.core.sizes import size
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
@@ -19,9 +21,7 @@ class Resources:
     @property
     def memory(self) -> str:
         """Memory with its unit: `512 MiB`, `16 GiB`."""
-        if self.memory_mib % 1024:
-            return f"{self.memory_mib} MiB"
-        return f"{self.memory_mib // 1024} GiB"
+        return size(self.memory_mib)
 
     def __str__(self) -> str:
         parts = [f"{self.cpu} CPU", self.memory]

@@ -56,6 +56,7 @@ KUBERNETES: dict[str, str | None] = {
     "installation": env.str("SUBMARINE_INSTALLATION", default=None),
     "namespace": env.str("SUBMARINE_KUBERNETES_NAMESPACE", default=None),
     "home_size": env.str("SUBMARINE_KUBERNETES_HOME_SIZE", default=None),
+    "home_largest": env.str("SUBMARINE_KUBERNETES_HOME_LARGEST", default=None),
     "storage_class": env.str("SUBMARINE_KUBERNETES_STORAGE_CLASS", default=None),
     "access_mode": env.str("SUBMARINE_KUBERNETES_ACCESS_MODE", default=None),
     "home_path": env.str("SUBMARINE_KUBERNETES_HOME_PATH", default=None),
@@ -105,6 +106,9 @@ BUILDS: dict[str, Any] = {
 # How long a build is kept that no session uses and that is not of the newest version.
 BUILDS_KEPT = timedelta(days=env.int("SUBMARINE_BUILDS_KEPT_DAYS", default=30))
 
+# How long a deleted volume can be brought back.
+VOLUMES_TRASH = timedelta(days=env.int("SUBMARINE_VOLUMES_TRASH_DAYS", default=7))
+
 # How long a session may take to answer, without progress, before it has failed.
 START_TIMEOUT = timedelta(seconds=env.int("SUBMARINE_START_TIMEOUT", default=120))
 
@@ -126,6 +130,7 @@ INSTALLED_APPS = [
     "accounts",
     "environments",
     "quotas",
+    "volumes",
     "notebooks",
 ]
 
@@ -274,9 +279,12 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
+        "BuildState": "environments.states.BuildState.choices",
         "GitCredentialKind": "accounts.models.GitCredentialKind.choices",
         "SecretKind": "accounts.models.SecretKind.choices",
         "SessionStatus": "notebooks.states.SessionStatus.choices",
+        "VolumeKind": "volumes.models.VolumeKind.choices",
+        "VolumeState": "volumes.states.VolumeState.choices",
     },
 }
 
@@ -308,6 +316,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 POLL_INTERVAL = timedelta(seconds=5)
 # How often builds are looked at: whoever follows a log sees it so late.
 BUILDS_INTERVAL = timedelta(seconds=2)
+# How often volumes are looked at that are to be made, grown or removed.
+VOLUMES_INTERVAL = timedelta(seconds=5)
 CELERY_BEAT_SCHEDULE = {
     "reconcile": {
         "task": "notebooks.tasks.reconcile_all",
@@ -324,6 +334,12 @@ CELERY_BEAT_SCHEDULE = {
         "task": "environments.tasks.discard_unused",
         "schedule": timedelta(hours=1),
     },
+    "volumes": {
+        "task": "volumes.tasks.settle",
+        "schedule": VOLUMES_INTERVAL,
+        "options": {"expires": VOLUMES_INTERVAL.total_seconds()},
+    },
+    "use of volumes": {"task": "volumes.tasks.measure", "schedule": timedelta(minutes=5)},
     "tidy": {"task": "notebooks.tasks.tidy", "schedule": timedelta(minutes=5)},
     "clean up": {"task": "accounts.tasks.clean_up", "schedule": timedelta(hours=1)},
 }
@@ -383,6 +399,11 @@ UNFOLD = {
                         "link": reverse_lazy("admin:notebooks_notebooksession_changelist"),
                     },
                     {
+                        "title": "Volumes",
+                        "icon": "hard_drive",
+                        "link": reverse_lazy("admin:volumes_volume_changelist"),
+                    },
+                    {
                         "title": "Events",
                         "icon": "history",
                         "link": reverse_lazy("admin:notebooks_sessionevent_changelist"),
@@ -411,6 +432,11 @@ UNFOLD = {
                         "title": "Builds",
                         "icon": "build",
                         "link": reverse_lazy("admin:environments_build_changelist"),
+                    },
+                    {
+                        "title": "Volume classes",
+                        "icon": "storage",
+                        "link": reverse_lazy("admin:volumes_volumeclass_changelist"),
                     },
                 ],
             },

@@ -14,6 +14,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 
 from accounts.models import ApiToken, GitCredential, SignIn, User, UserSecret
 from accounts.services import create_token
@@ -24,7 +25,14 @@ from notebooks.models import Bookmark, NotebookSession, Run, SessionEvent
 from notebooks.states import SessionStatus as S
 from quotas.models import ResourceProfile
 from tests.conftest import browser_of
-from tests.factories import BuildFactory, EnvironmentFactory, SessionFactory
+from tests.factories import (
+    BuildFactory,
+    EnvironmentFactory,
+    SessionFactory,
+    VolumeClassFactory,
+    VolumeFactory,
+)
+from volumes.models import Volume
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ROLES = ("anonymous", "stranger", "owner", "operator")
@@ -54,6 +62,7 @@ def button(post: Answers) -> dict[str, Answers]:
 
 
 SESSION = "/api/v2/sessions/{session}"
+VOLUME = "/api/v2/volumes/{volume}"
 API = {
     "api:api-root": Address(path="/api/v2/", answers={"GET": MINE}),
     "api:me": Address(path="/api/v2/me", answers={"GET": MINE}),
@@ -96,6 +105,27 @@ API = {
     "api:build-lock": Address(path="/api/v2/builds/{build}/lock", answers={"GET": HIS_ALONE}),
     "api:build-retry": Address(
         path="/api/v2/builds/{build}/retry", answers={"POST": (401, 404, 202, 404)}
+    ),
+    "api:volume-list": Address(
+        path="/api/v2/volumes", answers={"GET": MINE, "POST": (401, 201, 201, 201)}
+    ),
+    "api:volume-detail": Address(
+        path=VOLUME,
+        answers={"GET": HIS_ALONE, "PATCH": HIS_ALONE, "DELETE": (401, 404, 204, 404)},
+    ),
+    "api:volume-restore": Address(
+        path="/api/v2/volumes/{trashed_volume}/restore", answers={"POST": HIS_ALONE}
+    ),
+    "api:volume-remove": Address(
+        path="/api/v2/volumes/{trashed_volume}/remove", answers={"POST": (401, 404, 202, 404)}
+    ),
+    "api:volume-retry": Address(path=f"{VOLUME}/retry", answers={"POST": (401, 404, 202, 404)}),
+    "api:volume-adopt": Address(
+        path="/api/v2/volumes/adopt", answers={"POST": (401, 403, 403, 201)}
+    ),
+    "api:volume-class-list": Address(path="/api/v2/volume-classes", answers={"GET": MINE}),
+    "api:volume-class-detail": Address(
+        path="/api/v2/volume-classes/standard", answers={"GET": MINE}
     ),
     "api:bookmark-list": Address(
         path="/api/v2/bookmarks", answers={"GET": MINE, "POST": (401, 201, 201, 201)}
@@ -192,6 +222,28 @@ PAGES = {
     ),
     "build-retry": Address(path="/builds/{build}/retry", answers=button(HIS_BUTTON)),
     "build-lock": Address(path="/builds/{build}/lock", answers={"GET": HIS_PAGE}),
+    "volumes": Address(path="/volumes", answers={"GET": PAGE}),
+    "volume-new": Address(path="/volumes/new", answers={"GET": PAGE, "POST": (302, 302, 302, 302)}),
+    "volume": Address(path="/volumes/{volume}", answers={"GET": HIS_PAGE}),
+    "volume-grow": Address(
+        path="/volumes/{volume}/grow", answers={"GET": HIS_PAGE, "POST": HIS_BUTTON}
+    ),
+    "volume-rename": Address(
+        path="/volumes/{volume}/rename", answers={"GET": HIS_PAGE, "POST": HIS_BUTTON}
+    ),
+    "volume-delete": Address(
+        path="/volumes/{volume}/delete", answers={"GET": HIS_PAGE, "POST": HIS_BUTTON}
+    ),
+    "volume-restore": Address(
+        path="/volumes/{trashed_volume}/restore", answers={"GET": HIS_PAGE, "POST": HIS_BUTTON}
+    ),
+    "volume-remove": Address(
+        path="/volumes/{trashed_volume}/remove", answers={"GET": HIS_PAGE, "POST": HIS_BUTTON}
+    ),
+    "volume-retry": Address(path="/volumes/{volume}/retry", answers=button(HIS_BUTTON)),
+    "session-edit": Address(
+        path="/sessions/{session}/edit", answers={"GET": HIS_PAGE, "POST": HIS_BUTTON}
+    ),
     "session-rename": Address(
         path="/sessions/{session}/rename", answers={"GET": HIS_PAGE, "POST": HIS_BUTTON}
     ),
@@ -266,6 +318,8 @@ ADMIN = {
     **of_model("environments_environment", "{environment}", **{**KEPT, "delete": 403}),
     **of_model("environments_build", "{build_row}", **WINDOW),
     **of_model("quotas_resourceprofile", "{profile}", **KEPT),
+    **of_model("volumes_volumeclass", "{volume_class}", **KEPT),
+    **of_model("volumes_volume", "{volume}", **{**KEPT, "delete": 403}),
 }
 
 TABLE = {**API, **PAGES, **PROBES, **ADMIN}
@@ -276,6 +330,9 @@ BODIES: dict[str, dict[str, object]] = {
     "api:bookmark-list": {"profile": "small", "environment": "notebook-env", "name": "new"},
     "api:token-list": {"name": "ci"},
     "api:environment-list": {"name": "new-one"},
+    "api:volume-list": {"name": "new", "volume_class": "standard", "size_mib": 1024},
+    "api:volume-detail": {"name": "renamed"},
+    "api:volume-adopt": {"owner": "mallory", "name": "adopted", "claim": "archive"},
     "api:environment-detail": {"description": "Changed."},
     "environment-new": {"name": "new-one"},
     "environment-edit": {"display_name": "Changed"},
@@ -285,6 +342,10 @@ BODIES: dict[str, dict[str, object]] = {
     "api:git-credential-list": {"name": "new", "kind": "ssh_key", "hosts": ["git.example.com"]},
     "session-new": {"profile": "small", "environment": "notebook-env", "name": "new"},
     "session-rename": {"name": "renamed"},
+    "volume-new": {"name": "new", "volume_class": "standard", "size": "1"},
+    "volume-grow": {"size": "3"},
+    "volume-rename": {"name": "renamed"},
+    "volume-delete": {"name": "hers"},
     "token-create": {"name": "ci"},
     "secret-new": {"name": "NEW", "kind": "variable", "value": "x"},
     "secret-replace": {"value": "x"},
@@ -319,6 +380,9 @@ def ids(ada: User, small: ResourceProfile, plain: Environment) -> dict[str, obje
     build = BuildFactory.create(state="failed", lock={"pip": []})
     theirs = EnvironmentFactory.create(name="hers", owner=ada)
     build.versions.add(EnvironmentVersion.objects.get(environment=theirs))
+    standard = VolumeClassFactory.create(name="standard", growable=True)
+    volume = VolumeFactory.create(owner=ada, name="hers", volume_class=standard)
+    trashed = VolumeFactory.create(owner=ada, state="trashed", trashed_at=timezone.now())
     return {
         "session": session.pk,
         "event": SessionEvent.objects.get().pk,
@@ -337,6 +401,9 @@ def ids(ada: User, small: ResourceProfile, plain: Environment) -> dict[str, obje
         "environment": plain.pk,
         "build": build.digest,
         "build_row": build.pk,
+        "volume": volume.pk,
+        "volume_class": standard.pk,
+        "trashed_volume": trashed.pk,
     }
 
 
@@ -365,6 +432,7 @@ def hers() -> list[object]:
         list(Environment.objects.filter(owner__username="ada").values()),
         list(EnvironmentVersion.objects.filter(environment__name="hers").values()),
         list(Build.objects.values()),
+        list(Volume.objects.filter(owner__username="ada").order_by("pk").values()),
     ]
 
 
@@ -425,7 +493,7 @@ def test_who_is_no_operator_is_told_so_by_the_admin(role: str, browsers: dict[st
     assert len(response.redirect_chain) == 1
 
 
-UNGUESSABLE = ("session", "token", "secret", "git_credential", "sign_in")
+UNGUESSABLE = ("session", "token", "secret", "git_credential", "sign_in", "volume")
 
 
 def test_ids_are_not_to_be_guessed(ids: dict[str, object]) -> None:

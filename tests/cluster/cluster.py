@@ -53,16 +53,35 @@ class Administrator:
             "kind": "TokenRequest",
             "spec": {"audiences": [], "expirationSeconds": 7200},
         }
-        return str(self.api.create(f"serviceaccounts/{account}/token", asked)["status"]["token"])
+        path = f"serviceaccounts/{account}/token"
+        # Not by `create`, which is told no more than what it is called.
+        return str(self.api._json("POST", path, {}, asked)["status"]["token"])
 
     def names(self, resource: str) -> set[str]:
         """What there is of a kind."""
         return {item["metadata"]["name"] for item in self.api.get(resource)["items"]}
 
+    def claim(
+        self, name: str, *, storage: str = "10Mi", metadata: Json | None = None, **spec: Any
+    ) -> Json:
+        """Make a claim by hand."""
+        self.api.create(
+            "persistentvolumeclaims",
+            {
+                "metadata": {"name": name, **(metadata or {})},
+                "spec": {
+                    "accessModes": ["ReadWriteOnce"],
+                    "resources": {"requests": {"storage": storage}},
+                    **spec,
+                },
+            },
+        )
+        return self.api.get(f"persistentvolumeclaims/{name}")
+
     def pod(self, name: str, **spec: Any) -> Json:
         """Make a pod by hand."""
         container = {"name": "main", "image": NOTEBOOK, "command": ["sleep", "3600"]}
-        return self.api.create(
+        self.api.create(
             "pods",
             {
                 "apiVersion": "v1",
@@ -71,6 +90,7 @@ class Administrator:
                 "spec": {"containers": [container], "terminationGracePeriodSeconds": 0, **spec},
             },
         )
+        return self.api.get(f"pods/{name}")
 
 
 @contextmanager

@@ -125,18 +125,19 @@ class OnCluster:
         return f"nb-{self.demo.read(session_id)['run']['id']}"
 
     def objects_of(self, session_id: str) -> dict[str, set[str]]:
-        """What the cluster has of a session, of whatever run, by kind."""
+        """What the cluster has of a session's runs, by kind."""
         found = {}
-        for kind, label in (
-            ("pods", "session"),
-            ("secrets", "session"),
-            ("persistentvolumeclaims", "volume"),
-        ):
+        for kind in ("pods", "secrets"):
             items = self.admin.api.get(
-                kind, labelSelector=f"submarine-notebooks/{label}={session_id}"
+                kind, labelSelector=f"submarine-notebooks/session={session_id}"
             )["items"]
             found[kind] = {item["metadata"]["name"] for item in items}
         return found
+
+    def home_claim(self) -> str:
+        """The name of the claim of the demo user's home."""
+        [home] = self.demo.api("GET", "volumes/?kind=home&state=live").json()
+        return f"home-{home['id']}"
 
     def token_of(self, session_id: str) -> str:
         """The Jupyter token of the session's run."""
@@ -158,28 +159,29 @@ class OnCluster:
         return found[1] if found else ""
 
     def await_agreement(self, session_id: str, status: str) -> dict[str, Any]:
-        """See row, page, pod, Secret and claim tell the same of a session that is at rest."""
+        """See row, page, pod and Secret tell the same of a session at rest, and its home there."""
         session = self.demo.wait_for(session_id, status, seconds=GONE_SECONDS)
         names = {self._name(session_id)} if status == "running" else set()
-        wanted = {
-            "pods": names,
-            "secrets": names,
-            "persistentvolumeclaims": {f"home-{session_id}"},
-        }
+        wanted = {"pods": names, "secrets": names}
         wait_until(lambda: self.objects_of(session_id) == wanted, seconds=GONE_SECONDS)
+        assert self.home_claim() in self.admin.names("persistentvolumeclaims")
         assert self.shown(session_id) == status
         return session
 
+    def await_gone(self, session_id: str) -> None:
+        """See a session stopped, and nothing left of its runs."""
+        self.demo.wait_for(session_id, "stopped", seconds=GONE_SECONDS)
+        wait_until(lambda: not any(self.objects_of(session_id).values()), seconds=GONE_SECONDS)
+
     def ours(self) -> dict[str, set[str]]:
-        """What there is of sessions in the cluster, by kind."""
-        kinds = {"pods": "nb-", "secrets": "nb-", "persistentvolumeclaims": "home-"}
+        """What there is of runs in the cluster, by kind."""
         return {
-            kind: {name for name in self.admin.names(kind) if name.startswith(prefix)}
-            for kind, prefix in kinds.items()
+            kind: {name for name in self.admin.names(kind) if name.startswith("nb-")}
+            for kind in ("pods", "secrets")
         }
 
     def await_nothing_left(self) -> None:
-        """See every pod, Secret and claim of sessions gone."""
+        """See every pod and Secret of sessions gone. What they stored stays."""
         left: dict[str, set[str]] = {}
 
         def is_clean() -> bool:

@@ -104,7 +104,8 @@ def test_a_launch_waits_for_its_code_and_a_stop_ends_it(
     on: OnCluster, demo: Program, server: GitServer
 ) -> None:
     server.asked.clear()
-    code = [{"url": server.url("slow/a.git")}]
+    # Not in a folder that is in the home already: it would be left as it is.
+    code = [{"url": server.url("slow/a.git"), "folder": "slow"}]
     body = {"profile": "small", "environment": "notebook-env", "code": code}
     session = demo.api("POST", "sessions/", json=body).json()["id"]
     wait_until(lambda: server.asked)

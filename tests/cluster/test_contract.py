@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
+from uuid import uuid4
 
 import pytest
 import requests
@@ -21,8 +22,13 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
 class ClusterSite(Site):
     backend: KubernetesBackend
 
-    def __init__(self, kubeconfig: Path) -> None:
-        site = SiteConfig(home_size="10Mi", stop_seconds=5)
+    def __init__(
+        self,
+        admin: Administrator,
+        kubeconfig: Path,
+        site: SiteConfig = SiteConfig(home_size="10Mi", stop_seconds=5),  # noqa: B008 - frozen
+    ) -> None:
+        self._admin = admin
         self.backend = KubernetesBackend(site, Api(kubeconfig=str(kubeconfig)))
 
     def await_ready(self, key: RunKey) -> Observed:
@@ -55,6 +61,25 @@ class ClusterSite(Site):
         self._ask(key, f"log/{quote(line)}")
         eventually(lambda: f"{line}\n" in self.backend.logs(key, lines=50))
 
+    def write_file(self, key: RunKey, path: str, text: str) -> bool:
+        return self._file(key, path, text).ok
+
+    def read_file(self, key: RunKey, path: str) -> str:
+        answer = self._file(key, path)
+        return answer.text if answer.ok else ""
+
+    def claim(self) -> str:
+        name = f"given-{uuid4().hex[:8]}"
+        self._admin.claim(name)
+        return name
+
+    def claim_of_nothing(self) -> str:
+        return "given-never"
+
+    def _file(self, key: RunKey, path: str, text: str = "") -> requests.Response:
+        address = self.await_ready(key).address
+        return requests.get(f"{address}/file", params={path: text}, timeout=10)
+
     def _ask(self, key: RunKey, path: str) -> None:
         try:
             requests.get(f"{self.await_ready(key).address}/{path}", timeout=10)
@@ -65,10 +90,10 @@ class ClusterSite(Site):
 class TestKubernetesBackend(BackendContract):
     @pytest.fixture
     def site(self, admin: Administrator, kubeconfig: Path) -> Iterator[ClusterSite]:
-        site = ClusterSite(kubeconfig)
+        site = ClusterSite(admin, kubeconfig)
         yield site
         for resource in ("pods", "secrets", "persistentvolumeclaims"):
             for name in admin.names(resource):
-                if name.startswith(("nb-", "home-")):
+                if name.startswith(("nb-", "home-", "given-")):
                     admin.api.delete(f"{resource}/{name}", grace_seconds=0)
         eventually(lambda: not admin.names("pods"))

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import aiohttp
 import pytest
@@ -13,8 +13,9 @@ from notebooks.backends.contract import SessionSpec
 from submarine_site.core.resources import Resources
 from tests.cluster.cluster import NOTEBOOK, Administrator
 from tests.cluster.test_contract import ClusterSite
-from tests.contracts.backend_suite import a_spec
+from tests.contracts.backend_suite import a_spec, home_of
 from tests.notebooks.backends.local.test_jupyter import run_code
+from volumes.contract import VolumeSpec
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
 
@@ -28,19 +29,19 @@ package.mkdir(parents=True)
 print(package)
 """
 
-Start = Callable[[str, UUID], SessionSpec]
+Start = Callable[[str, VolumeSpec], SessionSpec]
 
 
 @pytest.fixture
-def site(kubeconfig: Path) -> ClusterSite:
-    return ClusterSite(kubeconfig)
+def site(admin: Administrator, kubeconfig: Path) -> ClusterSite:
+    return ClusterSite(admin, kubeconfig)
 
 
 @pytest.fixture
 def start(site: ClusterSite, admin: Administrator) -> Iterator[Start]:
     started = []
 
-    def start(image: str, home: UUID) -> SessionSpec:
+    def start(image: str, home: VolumeSpec) -> SessionSpec:
         resources = Resources(cpu_milli=500, memory_mib=512)
         spec = replace(a_spec(home=home), image=image, resources=resources)
         started.append(spec)
@@ -72,7 +73,7 @@ async def kernel(
 async def test_a_session_runs_a_cell_in_its_home(
     site: ClusterSite, start: Start, image: str
 ) -> None:
-    async with kernel(site, start(image, uuid4())) as run:
+    async with kernel(site, start(image, VolumeSpec(id=uuid4()))) as run:
         printed = await run("import os; print(os.getuid(), os.getgid(), os.getcwd(), 6 * 7)")
     assert printed == "1000 100 /home/jovyan 42\n"
 
@@ -80,7 +81,7 @@ async def test_a_session_runs_a_cell_in_its_home(
 async def test_the_entry_point_of_an_image_runs_before_our_command(
     site: ClusterSite, start: Start
 ) -> None:
-    async with kernel(site, start(STACKS, uuid4())) as run:
+    async with kernel(site, start(STACKS, VolumeSpec(id=uuid4()))) as run:
         printed = await run("import os; print(os.environ['STARTED_BY_HOOK'])")
     assert printed == "1\n"
 
@@ -88,9 +89,9 @@ async def test_the_entry_point_of_an_image_runs_before_our_command(
 async def test_no_package_in_the_home_keeps_the_reference_image_from_starting(
     site: ClusterSite, start: Start
 ) -> None:
-    spec = start(NOTEBOOK, uuid4())
+    spec = start(NOTEBOOK, VolumeSpec(id=uuid4()))
     async with kernel(site, spec) as run:
         assert "/home/jovyan/.local/" in await run(BREAK_WHAT_THE_SERVER_USES)
     site.backend.stop(spec.key)
     site.await_gone(spec.key)
-    start(NOTEBOOK, spec.home)
+    start(NOTEBOOK, home_of(spec))

@@ -16,7 +16,7 @@ from notebooks.backends.kubernetes.backend import KubernetesBackend
 from notebooks.backends.kubernetes.config import SiteConfig
 from submarine_site.core.resources import Resources
 from tests.cluster.cluster import NOTEBOOK, Administrator
-from tests.contracts.backend_suite import a_spec
+from tests.contracts.backend_suite import a_spec, home_of
 from tests.contracts.eventually import eventually
 from tests.notebooks.gateway.authority import MemoryAuthority
 from tests.notebooks.gateway.conftest import Running, Upstream, serving
@@ -41,7 +41,7 @@ def running(site: KubernetesBackend, admin: Administrator) -> Iterator[tuple[Ses
         resources=Resources(cpu_milli=1000, memory_mib=LIMIT_MIB),
         token="the-run's-token",
     )
-    site.ensure_volume(spec.home)
+    site.ensure_volume(home_of(spec))
     site.start(spec)
 
     def ready() -> Observed | None:

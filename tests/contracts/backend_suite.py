@@ -11,10 +11,19 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from notebooks.backends.contract import Backend, Observed, Phase, RunKey, RunState, SessionSpec
+from notebooks.backends.contract import (
+    Backend,
+    Observed,
+    Phase,
+    RunKey,
+    RunState,
+    SessionSpec,
+    VolumeMount,
+)
 from submarine_site.core.outside import BackendRefused
 from submarine_site.core.resources import Resources
 from tests.contracts.eventually import eventually
+from volumes.contract import VolumeSpec
 
 
 class Site(ABC):
@@ -38,9 +47,41 @@ class Site(ABC):
     def write_log(self, key: RunKey, line: str) -> None:
         """Have the server write one line to its log."""
 
+    @abstractmethod
+    def write_file(self, key: RunKey, path: str, text: str) -> bool:
+        """Have the server write a word into a file, which is below its home; whether it could."""
+
+    @abstractmethod
+    def read_file(self, key: RunKey, path: str) -> str:
+        """What the server reads in that file; empty if there is none."""
+
+    @abstractmethod
+    def claim(self) -> str:
+        """Something new that an operator can give to be a volume."""
+
+    @abstractmethod
+    def claim_of_nothing(self) -> str:
+        """What names nothing, and could be such a claim."""
+
+
+def home_of(spec: SessionSpec) -> VolumeSpec:
+    """The home of a run that has one."""
+    assert spec.home is not None
+    return spec.home
+
+
+def a_volume(*, size_mib: int = 1, claim: str = "") -> VolumeSpec:
+    return VolumeSpec(
+        id=uuid4(), size_mib=size_mib, claim=claim, display_name="Measurements", owner="ada"
+    )
+
 
 def a_spec(
-    *, session_id: UUID | None = None, run_id: UUID | None = None, home: UUID | None = None
+    *,
+    session_id: UUID | None = None,
+    run_id: UUID | None = None,
+    home: VolumeSpec | None = None,
+    mounts: tuple[VolumeMount, ...] = (),
 ) -> SessionSpec:
     key = RunKey(session_id or uuid4(), run_id or uuid4())
     return SessionSpec(
@@ -51,7 +92,8 @@ def a_spec(
         resources=Resources(cpu_milli=50, memory_mib=128),
         base_url=f"/session/{key.session_id}/",
         token=uuid4().hex,
-        home=home or uuid4(),
+        home=home or VolumeSpec(id=uuid4()),
+        mounts=mounts,
     )
 
 
@@ -73,7 +115,7 @@ def all_told(backend: Backend) -> dict[RunKey, Observed]:
 
 
 def assert_cannot_start(site: Site, spec: SessionSpec) -> None:
-    """It is refused, or seen to have no home."""
+    """It is refused, or seen to lack what it is to be attached to."""
     assert start_or_code(site.backend, spec) in {"", "volume_missing"}
     if site.backend.observe(spec.key) is not None:
         eventually(lambda: (seen := site.backend.observe(spec.key)) and seen.failure_code)
@@ -91,6 +133,32 @@ def start_or_code(backend: Backend, spec: SessionSpec) -> str:
     return ""
 
 
+def start_ready(
+    site: Site,
+    *mounts: VolumeMount,
+    home: VolumeSpec | None = None,
+    beside: frozenset[UUID] = frozenset(),
+) -> SessionSpec:
+    """Start a run with volumes, all of which are made if they are not there."""
+    spec = replace(a_spec(home=home, mounts=mounts), beside=beside)
+    for volume in (home_of(spec), *(mount.volume for mount in mounts)):
+        site.backend.ensure_volume(volume)
+    site.backend.start(spec)
+    site.await_ready(spec.key)
+    return spec
+
+
+def stop(site: Site, spec: SessionSpec) -> None:
+    site.backend.stop(spec.key)
+    site.await_gone(spec.key)
+
+
+def assert_in_use(site: Site, volume: VolumeSpec) -> None:
+    with pytest.raises(BackendRefused) as refusal:
+        site.backend.delete_volume(volume)
+    assert refusal.value.code == "volume_in_use"
+
+
 class BackendContract:
     """Subclasses have a fixture `site`."""
 
@@ -98,7 +166,7 @@ class BackendContract:
     def start(self, site: Site) -> Callable[[], SessionSpec]:
         def start() -> SessionSpec:
             spec = a_spec()
-            site.backend.ensure_volume(spec.home)
+            site.backend.ensure_volume(home_of(spec))
             site.backend.start(spec)
             return spec
 
@@ -152,7 +220,7 @@ class BackendContract:
 
     def test_many_starts_at_once_give_one_run(self, site: Site) -> None:
         spec = a_spec()
-        site.backend.ensure_volume(spec.home)
+        site.backend.ensure_volume(home_of(spec))
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(site.backend.start, [spec] * 8))
         site.await_ready(spec.key)
@@ -164,7 +232,7 @@ class BackendContract:
     def test_a_run_without_its_home_starts_once_there_is_one(self, site: Site) -> None:
         spec = a_spec()
         assert_cannot_start(site, spec)
-        site.backend.ensure_volume(spec.home)
+        site.backend.ensure_volume(home_of(spec))
         site.backend.start(spec)
         assert site.await_ready(spec.key).state is RunState.READY
 
@@ -296,30 +364,141 @@ class BackendContract:
     # Volumes.
 
     def test_a_volume_can_be_asked_for_again(self, site: Site, ready: SessionSpec) -> None:
-        site.backend.ensure_volume(ready.home)
+        site.backend.ensure_volume(home_of(ready))
         seen = site.backend.observe(ready.key)
         assert seen is not None
         assert seen.state is RunState.READY
 
+    def test_every_volume_is_seen(self, site: Site) -> None:
+        volumes = [a_volume(), a_volume(size_mib=2)]
+        for volume in volumes:
+            site.backend.ensure_volume(volume)
+        assert set(site.backend.observe_volumes()) == {volume.id for volume in volumes}
+        for volume in volumes:
+            site.backend.delete_volume(volume)
+        eventually(lambda: site.backend.observe_volumes() == {})
+
+    def test_a_volume_that_is_as_large_is_left_as_it_is(self, site: Site) -> None:
+        volume = a_volume(size_mib=2)
+        site.backend.ensure_volume(volume)
+        site.backend.grow_volume(volume)
+        site.backend.grow_volume(replace(volume, size_mib=1))
+        assert list(site.backend.observe_volumes()) == [volume.id]
+
+    def test_a_volume_that_is_not_there_does_not_grow(self, site: Site) -> None:
+        with pytest.raises(BackendRefused) as refusal:
+            site.backend.grow_volume(a_volume())
+        assert refusal.value.code == "volume_missing"
+
     def test_deleting_a_volume_that_is_not_there_succeeds(self, site: Site) -> None:
-        site.backend.delete_volume(uuid4())
+        site.backend.delete_volume(VolumeSpec(id=uuid4()))
 
     def test_a_volume_in_use_is_not_deleted(self, site: Site, ready: SessionSpec) -> None:
-        with pytest.raises(BackendRefused) as refusal:
-            site.backend.delete_volume(ready.home)
-        assert refusal.value.code == "volume_in_use"
+        assert_in_use(site, home_of(ready))
 
     def test_another_volume_is_deleted_while_a_run_goes_on(
         self, site: Site, ready: SessionSpec
     ) -> None:
-        volume = uuid4()
+        volume = VolumeSpec(id=uuid4())
         site.backend.ensure_volume(volume)
         site.backend.delete_volume(volume)
         assert_cannot_start(site, a_spec(home=volume))
 
     def test_a_volume_is_deleted_once_its_run_is_gone(self, site: Site, ready: SessionSpec) -> None:
-        site.backend.stop(ready.key)
-        site.await_gone(ready.key)
-        site.backend.delete_volume(ready.home)
-        site.backend.delete_volume(ready.home)
+        stop(site, ready)
+        site.backend.delete_volume(home_of(ready))
+        site.backend.delete_volume(home_of(ready))
         assert_cannot_start(site, a_spec(home=ready.home))
+
+    # Volumes of a run.
+
+    def test_what_is_in_home_and_volumes_is_there_for_the_next_run(self, site: Site) -> None:
+        volume = a_volume()
+        spec = start_ready(site, VolumeMount(volume=volume, path="work/data"))
+        assert site.write_file(spec.key, "notes", "home")
+        assert site.write_file(spec.key, "work/data/table", "volume")
+        stop(site, spec)
+        again = start_ready(site, VolumeMount(volume=volume, path="data"), home=spec.home)
+        assert site.read_file(again.key, "notes") == "home"
+        assert site.read_file(again.key, "data/table") == "volume"
+        assert site.read_file(again.key, "work/data/table") == ""
+
+    def test_two_runs_have_the_same_volume_at_once(self, site: Site) -> None:
+        volume = a_volume()
+        ada = start_ready(site, VolumeMount(volume=volume, path="data"))
+        grace = start_ready(
+            site, VolumeMount(volume=volume, path="shared"), beside=frozenset({volume.id})
+        )
+        assert site.write_file(ada.key, "data/table", "ada")
+        assert site.read_file(grace.key, "shared/table") == "ada"
+        stop(site, ada)
+        assert_in_use(site, volume)
+        stop(site, grace)
+        site.backend.delete_volume(volume)
+
+    def test_what_is_attached_to_be_read_cannot_be_written_to(self, site: Site) -> None:
+        own, shared = a_volume(), a_volume()
+        writer = start_ready(site, VolumeMount(volume=shared, path="shared"))
+        assert site.write_file(writer.key, "shared/table", "ada")
+        reader = start_ready(
+            site,
+            VolumeMount(volume=own, path="own"),
+            VolumeMount(volume=shared, path="shared", read_only=True),
+            beside=frozenset({shared.id}),
+        )
+        assert site.read_file(reader.key, "shared/table") == "ada"
+        assert not site.write_file(reader.key, "shared/table", "grace")
+        assert not site.write_file(reader.key, "shared/another", "grace")
+        assert site.write_file(reader.key, "own/table", "grace")
+        assert site.write_file(writer.key, "shared/table", "again")
+        assert site.read_file(reader.key, "shared/table") == "again"
+
+    def test_a_run_without_its_volume_does_not_start(self, site: Site) -> None:
+        spec = a_spec(mounts=(VolumeMount(volume=a_volume(), path="data"),))
+        site.backend.ensure_volume(home_of(spec))
+        assert_cannot_start(site, spec)
+
+    def test_a_home_that_goes_with_its_run_leaves_nothing(self, site: Site) -> None:
+        spec = replace(a_spec(), home=None)
+        site.backend.start(spec)
+        site.await_ready(spec.key)
+        assert site.write_file(spec.key, "notes", "home")
+        stop(site, spec)
+        assert site.backend.observe_volumes() == {}
+        again = replace(spec, key=RunKey(spec.key.session_id, uuid4()))
+        site.backend.start(again)
+        site.await_ready(again.key)
+        assert site.read_file(again.key, "notes") == ""
+
+    def test_a_rescue_has_home_and_volumes(self, site: Site) -> None:
+        volume = a_volume()
+        spec = start_ready(site, VolumeMount(volume=volume, path="data"))
+        assert site.write_file(spec.key, "notes", "home")
+        stop(site, spec)
+        mounts = (VolumeMount(volume=volume, path="data"),)
+        rescue = replace(a_spec(home=spec.home, mounts=mounts), is_rescue=True)
+        site.backend.start(rescue)
+        site.await_ready(rescue.key)
+        assert site.read_file(rescue.key, "notes") == "home"
+        assert site.write_file(rescue.key, "data/table", "volume")
+
+    # What operators give.
+
+    def test_what_an_operator_gave_is_used_and_left(self, site: Site) -> None:
+        adopted = a_volume(claim=site.claim())
+        spec = start_ready(site, VolumeMount(volume=adopted, path="data"))
+        assert site.write_file(spec.key, "data/table", "ada")
+        assert_in_use(site, adopted)
+        stop(site, spec)
+        site.backend.delete_volume(adopted)
+        again = start_ready(site, VolumeMount(volume=adopted, path="data"))
+        assert site.read_file(again.key, "data/table") == "ada"
+
+    def test_what_an_operator_gave_is_not_seen_as_ours(self, site: Site) -> None:
+        site.backend.ensure_volume(a_volume(claim=site.claim()))
+        assert site.backend.observe_volumes() == {}
+
+    def test_what_is_not_there_cannot_be_given(self, site: Site) -> None:
+        with pytest.raises(BackendRefused) as refusal:
+            site.backend.ensure_volume(a_volume(claim=site.claim_of_nothing()))
+        assert refusal.value.code == "volume_missing"

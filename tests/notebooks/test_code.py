@@ -258,9 +258,9 @@ def test_what_was_written_of_code_survives_an_error(
 def test_a_link_fills_the_form_in_and_launches_nothing(browser: Client) -> None:
     query = {"git": URL, "ref": "v1", "path": "a/b.ipynb", "environment": "notebook-env"}
     page = browser.get("/sessions/new", {**query, "profile": "small"})
-    assert page.context["code"].filled[0].url == URL
-    assert page.context["code"].filled[0].ref == "v1"
-    assert page.context["code"].opens == "project/a/b.ipynb"
+    assert page.context["setup"].code.filled[0].url == URL
+    assert page.context["setup"].code.filled[0].ref == "v1"
+    assert page.context["setup"].code.opens == "project/a/b.ipynb"
     assert page.context["chosen"]["environment"] == "notebook-env"
     assert "git.example.com</strong>" in page.content.decode()
     assert not NotebookSession.objects.exists()
@@ -288,16 +288,16 @@ def test_the_link_of_a_session_asks_for_the_like(browser: Client, ada: User) -> 
     link = page.context["link"]
     assert page.context["badge"].endswith(f"]({link})")
     form = browser.get(f"/sessions/new?{link.partition('?')[2]}").context
-    assert form["code"].sources() == (source,)
-    assert form["code"].opens == "project/a.ipynb"
+    assert form["setup"].code.sources() == (source,)
+    assert form["setup"].code.opens == "project/a.ipynb"
 
 
 def test_a_duplicate_begins_with_the_same(browser: Client, ada: User) -> None:
     setup = Setup(code=(SOURCE,), variables={"A": "1"})
     session = make(ada, setup)
     form = browser.get("/sessions/new", {"from": str(session.pk)}).context
-    assert form["code"].sources() == (SOURCE,)
-    assert form["variables"].filled == [("A", "1")]
+    assert form["setup"].code.sources() == (SOURCE,)
+    assert form["setup"].variables.filled == [("A", "1")]
     assert form["chosen"]["name"] != session.name
 
 
@@ -316,7 +316,7 @@ def test_a_bookmark_is_kept_used_and_deleted(browser: Client, ada: User) -> None
     assert kept["Location"] == f"/sessions/new?bookmark={bookmark.pk}"
     assert not NotebookSession.objects.exists()
     form = browser.get(kept["Location"]).context
-    assert form["code"].sources() == (SOURCE,)
+    assert form["setup"].code.sources() == (SOURCE,)
     browser.post(f"/bookmarks/{bookmark.pk}/delete")
     assert not Bookmark.objects.exists()
 

@@ -20,6 +20,7 @@ from submarine_site.core.resources import Resources
 from tests.factories import SessionFactory
 from tests.sessions import key_of, moves, run_of, state_of, tick
 from tests.threads import SECONDS, at_once
+from volumes.services import homes_of
 
 pytestmark = pytest.mark.django_db
 
@@ -31,6 +32,7 @@ def use(monkeypatch: pytest.MonkeyPatch, backend: FakeBackend) -> None:
 def test_a_run_begins_as_it_was_asked_for(requested: NotebookSession, backend: FakeBackend) -> None:
     key = key_of(requested)
     lifecycle.launch(key)
+    [home] = homes_of([requested.owner]).values()
     assert backend.started == [
         SessionSpec(
             key=key,
@@ -40,7 +42,7 @@ def test_a_run_begins_as_it_was_asked_for(requested: NotebookSession, backend: F
             resources=Resources(cpu_milli=1000, memory_mib=2048),
             base_url=f"/session/{requested.pk}/",
             token=jupyter_token(key.run_id),
-            home=requested.pk,
+            home=home.spec,
         )
     ]
 
@@ -127,9 +129,11 @@ def test_many_runs_are_begun_at_the_same_time(
 def test_many_runs_take_no_more_queries_than_one(
     count: int, backend: FakeBackend, django_assert_num_queries
 ) -> None:
-    keys = [key_of(session) for session in SessionFactory.create_batch(count)]
-    # The locks, the move, what they are to run, what is still wanted, the locks again.
-    with django_assert_num_queries(5):
+    sessions = SessionFactory.create_batch(count)
+    homes_of([session.owner for session in sessions])
+    keys = [key_of(session) for session in sessions]
+    # The locks, the move, what they are to run, their homes, what is still wanted, the locks again.
+    with django_assert_num_queries(6):
         lifecycle.launch(*keys)
     assert len(backend.started) == count
 
@@ -148,9 +152,9 @@ class Partial(FakeBackend):
         self.unanswered = unanswered
 
     def start(self, spec: SessionSpec) -> None:
-        if spec.home == self.refused:
+        if spec.key.session_id == self.refused:
             raise BackendRefused("The backend refused the run.", code="start_refused")
-        if spec.home == self.unanswered:
+        if spec.key.session_id == self.unanswered:
             raise BackendUnavailable("The backend did not answer in time.")
         super().start(spec)
 
@@ -260,7 +264,7 @@ def test_a_session_ended_during_its_launch_leaves_nothing(
     backend.settle()
     lifecycle.halt(key_of(requested))
     assert (backend.observe_all(), state_of(requested)) == ({}, S.STOPPED)
-    assert backend.volumes == (set() if delete else {requested.pk})
+    assert len(backend.volumes) == 1
     assert [move[1] for move in moves(requested)] == [
         S.REQUESTED,
         S.STARTING,
@@ -414,22 +418,23 @@ def test_a_halt_of_an_earlier_run_leaves_the_present_one_alone(
     services.delete_session(session=stopped, actor=stopped.owner)
     lifecycle.halt(earlier)
     assert state_of(stopped) == S.STOPPING
-    assert stopped.pk in backend.volumes
     assert backend.observe_all()[key_of(stopped)].state == "starting"
 
 
-def test_a_deletion_while_a_stop_is_recorded_still_removes_the_home(
+def test_a_deletion_while_a_stop_is_recorded_still_removes_the_logs(
     requested: NotebookSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backend = FakeBackend()
     use(monkeypatch, backend)
-    backend.ensure_volume(requested.pk)
+    backend.write_log(key_of(requested), "good bye")
     services.stop_session(session=requested, actor=requested.owner)
     _delete_before_transition(monkeypatch, requested)
     lifecycle.finish(key_of(requested))
     assert state_of(requested) == S.STOPPING
+    assert backend.logs(key_of(requested), lines=1) == "good bye"
     lifecycle.finish(key_of(requested))
-    assert (state_of(requested), backend.volumes) == (S.STOPPED, set())
+    assert state_of(requested) == S.STOPPED
+    assert backend.logs(key_of(requested), lines=1) == ""
 
 
 def _delete_before_transition(monkeypatch: pytest.MonkeyPatch, session: NotebookSession) -> None:

@@ -13,10 +13,9 @@ from django.utils import timezone
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from notebooks import lifecycle, reconciler, services
-from notebooks.backends.contract import Observed, RunKey, SessionSpec
+from notebooks.backends.contract import Observed, RunKey
 from notebooks.backends.fake import FakeBackend, UnreachableBackend, VanishingBackend
 from notebooks.models import NotebookSession, Run, SessionEvent
-from notebooks.picked_secrets import NOTHING_GIVEN
 from notebooks.reconciler import (
     GIVE_UP_AFTER,
     LAUNCH_GRACE,
@@ -308,7 +307,7 @@ def test_a_stop_is_finished_when_the_run_is_gone(
     tick()
     assert state_of(stopping) == S.STOPPED
     assert run_of(stopping).ended_at is not None
-    assert stopping.pk in backend.volumes
+    assert len(backend.volumes) == 1
 
 
 def test_a_lost_stop_is_made_good(running: NotebookSession, backend: FakeBackend) -> None:
@@ -320,18 +319,19 @@ def test_a_lost_stop_is_made_good(running: NotebookSession, backend: FakeBackend
     assert state_of(running) == S.STOPPED
 
 
-def test_deleting_removes_the_home_only_after_the_run_is_gone(
+def test_deleting_removes_the_logs_only_after_the_run_is_gone_and_never_the_home(
     running: NotebookSession, backend: FakeBackend
 ) -> None:
+    key = key_of(running)
+    backend.write_log(key, "good bye")
     services.delete_session(session=running, actor=running.owner)
     tick()
     tick()
-    assert running.pk in backend.volumes
-    assert state_of(running) == S.STOPPING
+    assert (state_of(running), backend.logs(key, lines=1)) == (S.STOPPING, "good bye")
     backend.settle()
     tick()
-    assert running.pk not in backend.volumes
-    assert state_of(running) == S.STOPPED
+    assert (state_of(running), backend.logs(key, lines=1)) == (S.STOPPED, "")
+    assert len(backend.volumes) == 1
 
 
 def test_a_run_of_no_active_session_is_ended(
@@ -343,20 +343,18 @@ def test_a_run_of_no_active_session_is_ended(
     assert state_of(running) == S.FAILED
 
 
-def stray(backend: FakeBackend, session: NotebookSession) -> RunKey:
+def stray(backend: FakeBackend) -> RunKey:
     """Something with our labels of which there is no row."""
     key = RunKey(uuid4(), uuid4())
-    backend.ensure_volume(key.session_id)
-    spec = lifecycle._spec(session, run_of(session), NOTHING_GIVEN)
-    values = {name: getattr(spec, name) for name in SessionSpec.__slots__}
-    backend.start(SessionSpec(**{**values, "key": key, "home": key.session_id}))
+    [spec] = backend.started
+    backend.start(replace(spec, key=key))
     return key
 
 
 def test_a_run_without_a_row_is_left_alone_for_a_grace_since_it_was_met(
     running: NotebookSession, backend: FakeBackend
 ) -> None:
-    key = stray(backend, running)
+    key = stray(backend)
     hours_ago = timezone.now() - timedelta(hours=5)
     run = backend._runs[key]
     begun = tuple(replace(phase, started_at=hours_ago) for phase in run.observed.phases)
@@ -379,7 +377,7 @@ def test_without_redis_a_run_without_a_row_is_left_alone(
         def set(self, *_: object, **__: object) -> None:
             raise RedisConnectionError
 
-    key = stray(backend, running)
+    key = stray(backend)
     monkeypatch.setattr(reconciler, "client", Away)
     tick()
     assert backend.observe_all()[key].state == "starting"

@@ -68,6 +68,8 @@ LOST_WITH_ITS_MACHINE = seen(
     RunState.EXITED, failure_code="node_lost", failure_detail="Its machine was lost."
 )
 
+FULL = seen(RunState.EXITED, exit_code=1, failure_code="home_full", failure_detail="16 of 16 MiB.")
+
 LOOKS: dict[str, Observed | None] = {
     "nothing": None,
     "starting": STARTING,
@@ -83,6 +85,7 @@ LOOKS: dict[str, Observed | None] = {
     ),
     "held up": seen(RunState.STARTING, waits=True),
     "lost": LOST_WITH_ITS_MACHINE,
+    "full": FULL,
 }
 
 NEVER_STARTED = TryOnceMore(KEY, "backend_unavailable", "Nothing could be started within 900 s.")
@@ -107,12 +110,15 @@ def while_running(ending: str, exit_code: int | None) -> Three:
     return always(Fail(KEY, "server_crashed", f"Jupyter ended by itself: {ending}.", exit_code))
 
 
+RESCUE = Restart(KEY, "home_full", "16 of 16 MiB.", as_rescue=True)
+
 TABLE: dict[tuple[S, str], Three] = {
     **{(S.REQUESTED, look): always() for look in LOOKS},
     (S.STARTING, "nothing"): ([], [Launch(KEY)], [Launch(KEY)]),
     (S.STARTING, "hopeless"): always(Fail(KEY, "image_missing", "There is no such image.")),
     (S.STARTING, "held up"): always(),
     (S.STARTING, "lost"): always(Restart(KEY, "node_lost", "Its machine was lost.")),
+    (S.STARTING, "full"): always(RESCUE),
     (S.STARTING, "starting"): ([], [], [NEVER_ANSWERED]),
     (S.STARTING, "ready"): always(MarkRunning(KEY, READY)),
     (S.STARTING, "stopping"): ([], [], [NEVER_ANSWERED]),
@@ -125,6 +131,7 @@ TABLE: dict[tuple[S, str], Three] = {
     (S.RUNNING, "hopeless"): always(),
     (S.RUNNING, "held up"): always(),
     (S.RUNNING, "lost"): always(Restart(KEY, "node_lost", "Its machine was lost.")),
+    (S.RUNNING, "full"): always(RESCUE),
     (S.RUNNING, "starting"): always(),
     (S.RUNNING, "ready"): always(),
     (S.RUNNING, "stopping"): always(),
@@ -219,6 +226,22 @@ def test_a_run_of_which_nothing_comes_to_be_is_given_up_in_the_end() -> None:
 def test_a_run_is_begun_anew_once_only(status: S) -> None:
     row = replace(a_row(status, timedelta(seconds=10)), is_restart=True)
     assert decide(row, LOST_WITH_ITS_MACHINE) == [Fail(KEY, "node_lost", "Its machine was lost.")]
+
+
+@pytest.mark.parametrize("is_restart", [False, True])
+def test_a_full_home_is_rescued_once_only_also_after_a_restart(*, is_restart: bool) -> None:
+    row = replace(a_row(S.STARTING, timedelta(seconds=10)), is_restart=is_restart)
+    assert decide(row, FULL) == [RESCUE]
+    assert decide(replace(row, is_rescue=True), FULL) == [
+        Fail(KEY, "home_full", "16 of 16 MiB.", 1)
+    ]
+
+
+def test_a_rescue_that_is_lost_is_begun_anew() -> None:
+    row = replace(a_row(S.RUNNING, timedelta(seconds=10)), is_rescue=True)
+    assert decide(row, LOST_WITH_ITS_MACHINE) == [
+        Restart(KEY, "node_lost", "Its machine was lost.")
+    ]
 
 
 def test_no_phase_begins_before_its_run_was_asked_for() -> None:

@@ -86,11 +86,12 @@ class Service:
 
     def servers(self, session_id: str) -> list[psutil.Process]:
         """The Jupyter servers that run for a session, with everything else of its runs."""
+        runs = {folder.name for folder in (self.data / "runs" / session_id).glob("*")}
         found = []
         for process in psutil.process_iter():
             with suppress(psutil.Error):
-                home = process.environ().get("HOME", "")
-                if home.endswith(session_id) and process.status() != psutil.STATUS_ZOMBIE:
+                run = process.environ().get("SUBMARINE_RUN_ID")
+                if run in runs and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)
         return found
 
@@ -237,6 +238,11 @@ class Program:
     def keep_secret(self, name: str, kind: str, value: str) -> None:
         answer = self.api("POST", "secrets/", json={"name": name, "kind": kind, "value": value})
         assert answer.status_code == 201, answer.text
+
+    def home(self) -> Path:
+        """The folder that is the person's home."""
+        [home] = self.api("GET", "volumes/", params={"kind": "home"}).json()
+        return self.service.data / "homes" / str(home["id"])
 
     def delete(self, session_id: str) -> None:
         assert self.api("DELETE", f"sessions/{session_id}/").status_code == 204

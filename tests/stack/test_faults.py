@@ -1,6 +1,7 @@
 """kill -9 of each process in each state: the session ends where it should, once."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -117,13 +118,33 @@ def test_a_server_killed_while_it_stops_has_stopped(
     assert service.servers(session) == []
 
 
-def test_a_server_that_ends_at_start_shows_its_last_lines(
-    service: Service, demo: Program, session: str
+Configure = Callable[[str], None]
+
+
+@pytest.fixture
+def configure(demo: Program) -> Iterator[Configure]:
+    """Put a line into the user's own settings of Jupyter, as a user could."""
+    written: list[Path] = []
+
+    def put(code: str) -> None:
+        settings = demo.home() / ".jupyter" / "jupyter_server_config.py"
+        settings.parent.mkdir(exist_ok=True)
+        settings.write_text(code)
+        written.append(settings)
+
+    yield put
+    # All of the user's sessions have them.
+    for settings in written:
+        settings.unlink()
+
+
+def test_a_server_that_ends_at_start_shows_its_last_lines_and_starts_in_rescue(
+    demo: Program, session: str, configure: Configure
 ) -> None:
     demo.wait_for(session, "running")
     demo.verb(session, "stop")
     demo.wait_for(session, "stopped")
-    _configure_jupyter(service, session, "raise SystemExit('the settings are broken')")
+    configure("raise SystemExit('the settings are broken')")
 
     demo.verb(session, "start")
 
@@ -133,14 +154,19 @@ def test_a_server_that_ends_at_start_shows_its_last_lines(
     log = demo.api("GET", f"sessions/{session}/logs/").json()["text"]
     assert "the settings are broken" in log
 
+    asked = demo.api("POST", f"sessions/{session}/start/", json={"rescue": True})
+    assert asked.status_code == 202
+    assert demo.wait_for(session, "running")["run"]["is_rescue"] is True
+    assert demo.jupyter(session, "GET", "api/contents").status_code == 200
+
 
 def test_a_server_that_never_answers_is_given_up(
-    service: Service, demo: Program, session: str
+    service: Service, demo: Program, session: str, configure: Configure
 ) -> None:
     demo.wait_for(session, "running")
     demo.verb(session, "stop")
     demo.wait_for(session, "stopped")
-    _configure_jupyter(service, session, SLEEP)
+    configure(SLEEP)
 
     demo.verb(session, "start")
 
@@ -149,10 +175,3 @@ def test_a_server_that_never_answers_is_given_up(
     assert failed["reason"]["message"] == "Jupyter did not answer within 15 s."
     assert "asleep" in demo.api("GET", f"sessions/{session}/logs/").json()["text"]
     wait_until(lambda: not service.servers(session))
-
-
-def _configure_jupyter(service: Service, session_id: str, code: str) -> None:
-    """Put a line into the user's own settings, as a user could."""
-    folder = service.data / "homes" / session_id / ".jupyter"
-    folder.mkdir(exist_ok=True)
-    (folder / "jupyter_server_config.py").write_text(code)

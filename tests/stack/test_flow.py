@@ -39,9 +39,45 @@ def test_files_are_there_after_a_stop_and_a_start(service: Service, demo: Progra
         *("requested", "starting", "running"),
     ]
     demo.delete(session)
-    wait_until(lambda: not (service.data / "homes" / session).exists())
+    wait_until(lambda: not (service.data / "runs" / session).exists())
+    assert (demo.home() / "note.txt").read_text() == "still here"
     assert demo.api("GET", f"sessions/{session}/").status_code == 404
     wait_until(lambda: demo.jupyter(session, "GET", "api/status").status_code == 401, seconds=5)
+
+
+def test_a_volume_is_had_by_several_sessions_and_outlives_them(
+    service: Service, demo: Program
+) -> None:
+    made = demo.api(
+        "POST", "volumes/", json={"name": "sets", "volume_class": "standard", "size_mib": 64}
+    )
+    assert made.status_code == 201, made.text
+    volume = made.json()["id"]
+    writer = demo.start(mounts=[{"volume": volume, "path": "data/raw"}])
+    reader = demo.start(name="reader", mounts=[{"volume": volume, "path": "sets"}])
+    note = {"type": "file", "format": "text", "content": "kept"}
+    assert demo.jupyter(writer, "PUT", "api/contents/data/raw/a.txt", json=note).status_code == 201
+    assert demo.jupyter(reader, "GET", "api/contents/sets/a.txt").json()["content"] == "kept"
+
+    refused = demo.api("DELETE", f"volumes/{volume}/")
+    assert (refused.status_code, refused.json()["code"]) == (409, "volume_in_use")
+    demo.verb(reader, "stop")
+    demo.delete(writer)
+    demo.wait_for(reader, "stopped")
+    # Until nothing is left of its run a session has it.
+    wait_until(lambda: demo.api("DELETE", f"volumes/{volume}/").status_code == 204)
+    gone = demo.api("POST", f"sessions/{reader}/start/")
+    assert (gone.status_code, list(gone.json()["fields"])) == (400, ["mounts.0.volume"])
+    assert demo.api("POST", f"volumes/{volume}/restore/").status_code == 200
+    demo.verb(reader, "start")
+    demo.wait_for(reader, "running")
+    assert demo.jupyter(reader, "GET", "api/contents/sets/a.txt").json()["content"] == "kept"
+    demo.delete(reader)
+
+    wait_until(lambda: demo.api("DELETE", f"volumes/{volume}/").status_code == 204)
+    assert demo.api("POST", f"volumes/{volume}/remove/").status_code == 202
+    wait_until(lambda: demo.api("GET", f"volumes/{volume}/").status_code == 404)
+    wait_until(lambda: not (service.data / "homes" / volume).exists())
 
 
 def test_twenty_clicks_at_once_start_one_server(service: Service, demo: Program) -> None:

@@ -28,6 +28,13 @@ def size(amount: Decimal) -> str:
     return f"{amount / _MIB:.0f} MiB"
 
 
+def of_size(part: int, whole: int) -> str:
+    """Bytes of bytes: `9.9 of 10.0 GiB`, `16 of 16 MiB`."""
+    if whole >= _GIB:
+        return f"{part / _GIB:.1f} of {whole / _GIB:.1f} GiB"
+    return f"{part / _MIB:.0f} of {whole / _MIB:.0f} MiB"
+
+
 def in_words(resource: str, amount: Decimal) -> str:
     """An amount of a resource by the name that pods or quotas give it."""
     kind = resource.removeprefix("requests.").removeprefix("limits.").removeprefix("count/")

@@ -42,7 +42,9 @@ TOKEN_SECONDS = 10.0
 # The Date of an answer has whole seconds, and the answer was under way.
 CLOCK_TOLERANCE = timedelta(seconds=2)
 
+_MERGE = "application/merge-patch+json"
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_METADATA_OF_ONE = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _ROOTS = {"jobs": "/apis/batch/v1", "networkpolicies": "/apis/networking.k8s.io/v1"}
 _WITHOUT_NAMESPACE = {"nodes"}
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -120,11 +122,16 @@ class Api:
         with self._answer("GET", path, query) as response:
             return response.read().decode(errors="replace")
 
-    def create(self, path: str, body: Json) -> Json:
-        return self._json("POST", path, {}, body)
+    def create(self, path: str, body: Json) -> None:
+        # What was made need not be sent back as a whole.
+        self._json("POST", path, {}, body, accept=_METADATA_OF_ONE)
 
     def replace(self, path: str, body: Json) -> Json:
         return self._json("PUT", path, {}, body)
+
+    def merge(self, path: str, body: Json) -> Json:
+        """Change what `body` has of an object. A `uid` in it demands that it be that very one."""
+        return self._json("PATCH", path, {}, body, content_type=_MERGE)
 
     def delete(self, path: str, *, uid: str = "", grace_seconds: int | None = None) -> bool:
         """Ask for the removal; whether there was anything to remove. `uid` demands that it still
@@ -167,9 +174,13 @@ class Api:
         path: str,
         query: Mapping[str, str | int],
         body: Json | None = None,
+        *,
         accept: str = "application/json",
+        content_type: str = "application/json",
     ) -> Json:
-        with self._answer(method, path, query, body, accept=accept) as response:
+        with self._answer(
+            method, path, query, body, accept=accept, content_type=content_type
+        ) as response:
             return _decoded(response.read())
 
     @contextmanager
@@ -181,12 +192,13 @@ class Api:
         body: Json | None = None,
         *,
         accept: str = "application/json",
+        content_type: str = "application/json",
         read_seconds: float = READ_SECONDS,
     ) -> Iterator[HTTPResponse]:
         try:
             headers = {
                 "Accept": accept,
-                "Content-Type": "application/json",
+                "Content-Type": content_type,
                 **self._authorization(),
             }
             with self._connections.request(

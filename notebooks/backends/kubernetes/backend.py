@@ -1,4 +1,4 @@
-"""Runs sessions as pods: one pod and one Secret for each run, one claim for each home.
+"""Runs sessions as pods: one pod and one Secret for each run, one claim for each volume.
 
 Names come from ids, so that whoever comes second finds what the first made; what lacks our labels
 is never touched, whatever its name.
@@ -13,22 +13,17 @@ from http import HTTPStatus
 from uuid import UUID
 
 from notebooks.backends.contract import Observed, RunKey, RunState, SessionSpec
-from notebooks.backends.kubernetes import manifests
+from notebooks.backends.kubernetes import manifests, storage
 from notebooks.backends.kubernetes.api import Api, ApiError, Json
+from notebooks.backends.kubernetes.claims import Claims
 from notebooks.backends.kubernetes.config import SiteConfig
-from notebooks.backends.kubernetes.names import (
-    RUN,
-    VOLUME,
-    claim_name,
-    pod_key,
-    run_name,
-    selector,
-)
+from notebooks.backends.kubernetes.names import RUN, pod_key, run_name, selector
 from notebooks.backends.kubernetes.objects import Objects
 from notebooks.backends.kubernetes.observer import Observer
 from notebooks.backends.kubernetes.parts import EventParts, PodParts
 from notebooks.backends.kubernetes.watch import Watch
 from submarine_site.core.outside import BackendRefused
+from volumes.contract import VolumeSeen, VolumeSpec
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +46,7 @@ class KubernetesBackend:
         self._api = api
         self._observer = Observer(api)
         self._objects = Objects(site, api)
+        self._claims = Claims(site, api, self._objects)
 
     def start(self, spec: SessionSpec) -> None:
         if spec.kernels and not self._site.has_store:
@@ -58,8 +54,9 @@ class KubernetesBackend:
                 "This cluster has no store for environments with packages of their own.",
                 code="no_environment_store",
             )
+        storage.require_free(spec, self._site)
         # No session runs without it. Later on, `tidy` keeps it there.
-        self._objects.require_policy()
+        self._objects.require_shared()
         name = run_name(spec.key)
         self._objects.create("secrets", manifests.secret(spec, self._site))
         try:
@@ -128,7 +125,7 @@ class KubernetesBackend:
         """Nothing is kept: a log goes with its pod."""
 
     def tidy(self) -> None:
-        self._objects.keep_policy()
+        self._objects.keep_shared()
         ours = selector(self._site.installation)
         # The Secrets first: of one that is listed the pod has been made by now, if there is one.
         secrets = self._api.get_metadata("secrets", labelSelector=ours)
@@ -139,20 +136,17 @@ class KubernetesBackend:
             if metadata["name"] not in needed and self._age(secret) > LEFTOVER_AGE:
                 self._api.delete(f"secrets/{metadata['name']}", uid=metadata["uid"])
 
-    def ensure_volume(self, volume_id: UUID) -> None:
-        if self._site.keeps_homes:
-            self._objects.create("persistentvolumeclaims", manifests.claim(volume_id, self._site))
+    def ensure_volume(self, spec: VolumeSpec) -> None:
+        self._claims.ensure(spec)
 
-    def delete_volume(self, volume_id: UUID) -> None:
-        if not self._site.keeps_homes:
-            return
-        # A claim that is deleted while a pod uses it is doomed, and the pod goes on.
-        users = f"{selector(self._site.installation)},{VOLUME}={volume_id}"
-        if self._api.get_metadata("pods", labelSelector=users):
-            raise BackendRefused("A session uses this volume.", code="volume_in_use")
-        path = f"persistentvolumeclaims/{claim_name(volume_id)}"
-        if claim := self._objects.ours(path, VOLUME, volume_id):
-            self._api.delete(path, uid=claim["metadata"]["uid"])
+    def grow_volume(self, spec: VolumeSpec) -> None:
+        self._claims.grow(spec)
+
+    def delete_volume(self, spec: VolumeSpec) -> None:
+        self._claims.delete(spec)
+
+    def observe_volumes(self) -> Mapping[UUID, VolumeSeen]:
+        return self._claims.observe()
 
     def _remove(self, pod: Json) -> None:
         metadata = pod["metadata"]

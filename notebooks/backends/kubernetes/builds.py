@@ -49,7 +49,7 @@ class KubernetesBuilder:
             return
         if not self._end(spec.digest):
             raise BackendUnavailable("An earlier build of it is still being ended.")
-        self._objects.require_policy()
+        self._objects.require_shared()
         self._objects.create("persistentvolumeclaims", build_manifests.claim(self._site))
         secret = build_manifests.secret(spec, self._site, self._packages)
         self._objects.create("secrets", secret)

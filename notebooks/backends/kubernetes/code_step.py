@@ -2,10 +2,10 @@
 
 from notebooks.backends import code
 from notebooks.backends.contract import SessionSpec
-from notebooks.backends.kubernetes import names
+from notebooks.backends.kubernetes import names, storage
 from notebooks.backends.kubernetes.api import Json
 from notebooks.backends.kubernetes.config import SiteConfig
-from submarine_site.core.pod_shapes import CODE_CONTAINER, CODE_VOLUME, HOME_VOLUME
+from submarine_site.core.pod_shapes import CODE_CONTAINER, CODE_VOLUME
 
 PATH = "/etc/submarine-code"
 _REQUEST = "request.json"
@@ -22,27 +22,31 @@ def container(spec: SessionSpec, site: SiteConfig) -> Json:
         "image": site.code_image or spec.image,
         "command": ["/bin/sh", "-c", _COMMAND],
         "volumeMounts": [
-            {"name": HOME_VOLUME, "mountPath": site.home_path},
+            storage.home_mount(site),
             {"name": CODE_VOLUME, "mountPath": PATH, "readOnly": True},
         ],
     }
 
 
-def secret_files(spec: SessionSpec, site: SiteConfig) -> dict[str, str]:
-    """What it is given, by the keys of the run's Secret: its program, and with the credentials what
-    it is asked.
-    """
-    asked = code.code_request(spec, site.code_rules, home=site.home_path)
-    return {_key(_REQUEST): asked} | {_key(name): text for name, text in code.FILES.items()}
-
-
-def volume(spec: SessionSpec) -> Json:
-    """Where it finds them, and nobody else does."""
-    paths = {_REQUEST: _REQUEST} | {name: f"{code.PROGRAM}/{name}" for name in code.FILES}
-    items = [{"key": _key(name), "path": path} for name, path in paths.items()]
-    secret = {"secretName": names.run_name(spec.key), "items": items}
-    return {"name": CODE_VOLUME, "secret": secret}
-
-
 def _key(name: str) -> str:
     return f"code.{name}"
+
+
+PROGRAM_FILES = {_key(name): text for name, text in code.FILES.items()}
+"""The program, by the keys of the ConfigMap that all pods share."""
+
+
+def secret_files(spec: SessionSpec, site: SiteConfig) -> dict[str, str]:
+    """What it is asked, with the credentials, by the key of the run's Secret."""
+    return {_key(_REQUEST): code.code_request(spec, site.code_rules, home=site.home_path)}
+
+
+def volume(spec: SessionSpec, programs: str) -> Json:
+    """Where it finds both, and nobody else does. `programs` is the name of the ConfigMap."""
+    asked = [{"key": _key(_REQUEST), "path": _REQUEST}]
+    program = [{"key": _key(name), "path": f"{code.PROGRAM}/{name}"} for name in code.FILES]
+    sources = [
+        {"secret": {"name": names.run_name(spec.key), "items": asked}},
+        {"configMap": {"name": programs, "items": program}},
+    ]
+    return {"name": CODE_VOLUME, "projected": {"sources": sources}}

@@ -6,6 +6,8 @@ Known to the web processes too, which check settings at start-up: no Kubernetes 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
+from math import ceil
 from typing import Any, TypeAlias
 
 from notebooks.backends.fetcher.request import USUAL_RULES, Rules
@@ -19,6 +21,7 @@ from submarine_site.core.pod_shapes import (
     QUANTITY,
 )
 from submarine_site.core.shapes import Check, choice, integer
+from volumes.contract import AccessMode
 
 GATEWAY_PODS = {
     "podSelector": {
@@ -35,16 +38,17 @@ class SiteConfig:
     """Where sessions run, and what holds for each of them.
 
     `namespace` empty: the one of the kubeconfig or of the service's own pod. `home_size` empty:
-    a home goes with its pod. `storage_class` and `scheduler` empty: the cluster's own choice.
-    `gateway_peers` are NetworkPolicyPeers in the words of Kubernetes. `store_size` empty: there is
-    no store, and no environment with packages of its own. `builder_image` empty: each environment's
-    image has what builds it. `code_image` has Python and git, and fetches code; empty: the
-    session's own.
+    a home goes with its pod. `home_largest` is what owners may grow theirs to; empty: they cannot.
+    `storage_class` and `scheduler` empty: the cluster's own choice. `gateway_peers` are
+    NetworkPolicyPeers in the words of Kubernetes. `store_size` empty: there is no store, and no
+    environment with packages of its own. `builder_image` empty: each environment's image has what
+    builds it. `code_image` has Python and git, and fetches code; empty: the session's own.
     """
 
     installation: str = "default"
     namespace: str = ""
     home_size: str = "10Gi"
+    home_largest: str = ""
     storage_class: str = ""
     access_mode: str = "ReadWriteOnce"
     home_path: str = "/home/jovyan"
@@ -72,6 +76,25 @@ class SiteConfig:
     def keeps_homes(self) -> bool:
         return bool(self.home_size)
 
+    @property
+    def home_size_mib(self) -> int:
+        return in_mib(self.home_size)
+
+    @property
+    def home_largest_mib(self) -> int | None:
+        return in_mib(self.home_largest) if self.home_largest else None
+
+    @property
+    def home_access_mode(self) -> AccessMode:
+        return _ACCESS_MODES[self.access_mode]
+
+
+_ACCESS_MODES = {
+    "ReadWriteOnce": AccessMode.ONE_MACHINE,
+    "ReadWriteMany": AccessMode.MANY_MACHINES,
+    "ReadWriteOncePod": AccessMode.ONE_SESSION,
+}
+
 
 class InvalidSite(ValueError):
     """Settings that cannot be used: each problem is one sentence that names the variable."""
@@ -97,7 +120,27 @@ def read_site(given: Mapping[str, str | None]) -> SiteConfig:
             problems += [f"{variable(name)}: {problem}" for problem in invalid.problems]
     if problems:
         raise InvalidSite(problems)
-    return SiteConfig(**values)
+    site = SiteConfig(**values)
+    if site.home_largest_mib is not None and site.home_largest_mib < site.home_size_mib:
+        raise InvalidSite([f"{variable('home_largest')}: This is less than what homes have."])
+    return site
+
+
+def in_mib(quantity: str) -> int:
+    """Bytes as Kubernetes writes them, `10Gi` or `500M`, rounded up; 0 for nothing."""
+    number = quantity.rstrip("mkMGTPEKi")
+    scale = _SCALES[quantity.removeprefix(number)]
+    return ceil(Decimal(number or 0) * scale / 1024**2)
+
+
+_SCALES = {
+    "": Decimal(1),
+    "m": Decimal("0.001"),
+    "k": Decimal(1000),
+    "Ki": Decimal(1024),
+    **{unit: Decimal(1000 ** (n + 2)) for n, unit in enumerate("MGTPE")},
+    **{f"{unit}i": Decimal(1024 ** (n + 2)) for n, unit in enumerate("MGTPE")},
+}
 
 
 def variable(name: str) -> str:
@@ -147,8 +190,9 @@ _READERS: Mapping[str, Reader] = {
     "namespace": _text_or_nothing(DNS_LABEL),
     # An empty variable counts as none, for which the default is taken.
     "home_size": lambda raw: "" if raw == "0" else _text_or_nothing(QUANTITY)(raw),
+    "home_largest": _text_or_nothing(QUANTITY),
     "storage_class": _text_or_nothing(DNS_SUBDOMAIN),
-    "access_mode": _text(choice("ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod")),
+    "access_mode": _text(choice(*_ACCESS_MODES)),
     "home_path": _text(FOLDER),
     "user_id": _IDS,
     "group_id": _IDS,

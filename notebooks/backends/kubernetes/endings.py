@@ -4,9 +4,11 @@ import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from notebooks.backends.kubernetes import mount_points, room
 from notebooks.backends.kubernetes.amounts import amount, size
 from notebooks.backends.kubernetes.causes import NO_COMMAND, no_command
 from notebooks.backends.kubernetes.reading import Container, Pod
+from submarine_site.core.pod_shapes import MOUNT_POINTS_CONTAINER
 
 NODE_GRACE = timedelta(seconds=60)
 """How long a node may be silent before what runs on it is given up."""
@@ -83,6 +85,8 @@ def _cause(pod: Pod, ended: Container) -> Ending:
 def _exited(pod: Pod, ended: Container) -> Ending:
     if ended.reason == "OOMKilled":
         return Ending(code="out_of_memory", message=_out_of_memory(pod, ended))
+    if storage := _of_storage(pod, ended):
+        return storage
     image = pod.spec_of(ended.name)["image"]
     if NO_COMMAND.search(ended.message) or (
         ended is pod.notebook and ended.exit_code in _NOTHING_TO_RUN
@@ -98,6 +102,22 @@ def _exited(pod: Pod, ended: Container) -> Ending:
             message=f"The step “{ended.name}” ended with exit code {ended.exit_code}.",
         )
     return Ending()
+
+
+def _of_storage(pod: Pod, ended: Container) -> Ending | None:
+    if ended is pod.notebook:
+        full = room.full_home(ended.exit_code, ended.message)
+        if not full and _NO_MOUNT_POINT.search(ended.message):
+            full = "The home is full."
+        return Ending(code="home_full", message=full) if full else None
+    if ended.name == MOUNT_POINTS_CONTAINER:
+        taken = mount_points.taken(ended.exit_code, ended.message)
+        return Ending(code="mount_path_taken", message=taken) if taken else None
+    return None
+
+
+# Of the runtime, which makes the folder at which something is to be mounted.
+_NO_MOUNT_POINT = re.compile(r"to rootfs at .*no space left on device")
 
 
 def _exit_code(ended: Container) -> int | None:

@@ -3,22 +3,30 @@
 Pods pass the `restricted` Pod Security Standard, whatever image and patches they have.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from decimal import ROUND_UP, Decimal
 from ipaddress import ip_network
-from uuid import UUID
+from pathlib import Path
 
+from notebooks.backends import rescue
 from notebooks.backends.contract import SECRETS_FOLDER, SessionSpec
-from notebooks.backends.kubernetes import code_step, inside, names
+from notebooks.backends.kubernetes import (
+    code_step,
+    inside,
+    mount_points,
+    names,
+    room,
+    storage,
+)
 from notebooks.backends.kubernetes.api import Json
 from notebooks.backends.kubernetes.config import SiteConfig
 from notebooks.backends.kubernetes.patch import apply
+from notebooks.backends.kubernetes.text import literal
 from submarine_site.core.networks import CLOUD_METADATA
-from submarine_site.core.placement import Placement
 from submarine_site.core.pod_shapes import (
     CONFIG_VOLUME,
-    HOME_VOLUME,
     NOTEBOOK_CONTAINER,
     SECRETS_VOLUME,
     SHARED_MEMORY_VOLUME,
@@ -31,19 +39,18 @@ TOKEN_KEY = "token"  # noqa: S105
 RUNTIME_DIR = "/tmp/jupyter-runtime"  # noqa: S108
 SECRETS_PATH = "/etc/submarine-secrets"
 STORE_PATH = "/opt/submarine/environments"
-MAX_ANNOTATION = 200
+RESCUE_DIR = Path("/tmp/submarine-rescue")  # noqa: S108
 NODE_LOST_SECONDS = 60
 """How long a pod waits for a lost node to come back."""
 START_SECONDS = 24 * 3600
 """The start-up probe may not end a start: what is too long is decided above the backend."""
 
-CONFINED: Json = {
-    "allowPrivilegeEscalation": False,
-    "capabilities": {"drop": ["ALL"]},
-    "privileged": False,
-    "runAsNonRoot": True,
-    "seccompProfile": {"type": "RuntimeDefault"},
-}
+# What holds for each container alone; the rest of the standard is said of the pod, once: whatever
+# stands in a pod, the cluster reads and writes many times at each start.
+CONFINED: Json = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+PROGRAMS = {**inside.FILES, **code_step.PROGRAM_FILES}
+"""What runs in pods and is ours, by the keys of the ConfigMap that all of them share."""
 
 # Where NodeLocal DNSCache listens on each node: link-local too, and no pod that a selector finds.
 NODE_LOCAL_DNS = "169.254.20.10/32"
@@ -57,11 +64,9 @@ def pod(spec: SessionSpec, site: SiteConfig) -> Json:
         "kind": "Pod",
         "metadata": {
             "name": names.run_name(spec.key),
-            "labels": names.run_labels(spec.key, site.installation)
-            | names.volume_labels(spec.home, site.installation),
+            "labels": names.run_labels(spec.key, site.installation) | storage.use_labels(spec),
             "annotations": {
-                names.DISPLAY_NAME: spec.display_name[:MAX_ANNOTATION],
-                names.OWNER: spec.owner[:MAX_ANNOTATION],
+                **storage.described(spec.display_name, spec.owner),
                 # A node that is given up to save cost takes what people have in memory with it.
                 "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
             },
@@ -73,11 +78,11 @@ def pod(spec: SessionSpec, site: SiteConfig) -> Json:
             "enableServiceLinks": False,
             "automountServiceAccountToken": bool(placement.service_account),
             "securityContext": pod_security(site),
-            **({"initContainers": [_code_step(spec, site)]} if spec.code else {}),
+            **({"initContainers": steps} if (steps := _steps(spec, site)) else {}),
             "containers": [_notebook(spec, site)],
             "volumes": _volumes(spec, site),
             "imagePullSecrets": [{"name": name} for name in site.image_pull_secrets],
-            **_scheduling(placement, site),
+            **_scheduling(spec, site),
         },
     }
     sidecar = {"imagePullPolicy": site.image_pull_policy, "securityContext": CONFINED}
@@ -99,11 +104,26 @@ def secret(spec: SessionSpec, site: SiteConfig) -> Json:
         "immutable": True,
         "stringData": {
             TOKEN_KEY: spec.token,
-            **inside.FILES,
             **{_variable_key(name): value for name, value in spec.secrets.items()},
             **{_file_key(name): text for name, text in spec.secret_files.items()},
             **(code_step.secret_files(spec, site) if spec.code else {}),
         },
+    }
+
+
+def programs_map(site: SiteConfig) -> Json:
+    """What all pods are given of ours. Its name is that of what it holds: pods of an older version
+    of the service go on with theirs.
+    """
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": names.programs_name(site.installation, PROGRAMS),
+            "labels": names.labels(site.installation),
+        },
+        "immutable": True,
+        "data": PROGRAMS,
     }
 
 
@@ -113,25 +133,6 @@ def _variable_key(name: str) -> str:
 
 def _file_key(name: str) -> str:
     return f"file.{name}"
-
-
-def claim(volume_id: UUID, site: SiteConfig) -> Json:
-    """The home that outlives runs. Requires that the site keeps homes."""
-    wanted: Json = {
-        "accessModes": [site.access_mode],
-        "resources": {"requests": {"storage": site.home_size}},
-    }
-    if site.storage_class:
-        wanted["storageClassName"] = site.storage_class
-    return {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": {
-            "name": names.claim_name(volume_id),
-            "labels": names.volume_labels(volume_id, site.installation),
-        },
-        "spec": wanted,
-    }
 
 
 def network_policy(site: SiteConfig) -> Json:
@@ -169,7 +170,7 @@ def _all_but(blocked: Iterable[str], *, everything: str) -> Json:
 
 
 def _notebook(spec: SessionSpec, site: SiteConfig) -> Json:
-    answers = {"httpGet": {"path": f"{spec.base_url}api", "port": "http"}, "timeoutSeconds": 5}
+    answers = {"httpGet": {"path": f"{spec.base_url}api", "port": PORT}, "timeoutSeconds": 5}
     return {
         "name": CONTAINER,
         "image": spec.image,
@@ -191,14 +192,15 @@ def _notebook(spec: SessionSpec, site: SiteConfig) -> Json:
                 "valueFrom": {"secretKeyRef": {"name": names.run_name(spec.key), "key": TOKEN_KEY}},
             },
             *_kernel_path(spec),
+            *_usage(spec, site),
+            *_rescue(spec),
         ],
-        "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
         "resources": _resources(spec),
         "securityContext": CONFINED,
         "startupProbe": answers | {"periodSeconds": 1, "failureThreshold": START_SECONDS},
         "readinessProbe": answers | {"periodSeconds": 10},
         "volumeMounts": [
-            {"name": HOME_VOLUME, "mountPath": site.home_path},
+            *storage.mounts(spec, site),
             {"name": SHARED_MEMORY_VOLUME, "mountPath": "/dev/shm"},  # noqa: S108
             {"name": CONFIG_VOLUME, "mountPath": inside.FOLDER, "readOnly": True},
             *(
@@ -221,23 +223,38 @@ def _kernel_path(spec: SessionSpec) -> list[Json]:
     return [{"name": "JUPYTER_PATH", "value": ":".join(folders)}] if folders else []
 
 
-def _code_step(spec: SessionSpec, site: SiteConfig) -> Json:
+def _usage(spec: SessionSpec, site: SiteConfig) -> list[Json]:
+    """Where the volumes are of whose use the session tells."""
+    folders = storage.folders(spec, site)
+    value = literal(json.dumps(folders))
+    return [{"name": inside.VOLUMES, "value": value}] if folders else []
+
+
+def _rescue(spec: SessionSpec) -> list[Json]:
+    variables = rescue.environment(RESCUE_DIR) if spec.is_rescue else {}
+    return [{"name": name, "value": value} for name, value in variables.items()]
+
+
+def _steps(spec: SessionSpec, site: SiteConfig) -> list[Json]:
+    """What comes before the server, in the home."""
+    steps = [mount_points.container(spec, site)] if spec.mounts else []
+    if spec.code:
+        steps.append(code_step.container(spec, site))
     # No more than the server itself, so that it asks for nothing beyond.
     without_gpus = replace(spec, resources=replace(spec.resources, gpus=0))
-    return {
-        **code_step.container(spec, site),
+    common = {
         "imagePullPolicy": site.image_pull_policy,
         "resources": _resources(without_gpus),
         "securityContext": CONFINED,
     }
+    return [step | common for step in steps]
 
 
 def _asked_for(spec: SessionSpec) -> Json:
     """The user's own variables and files, in the form of a patch."""
     own = names.run_name(spec.key)
-    # `$(NAME)` in a value would stand for that variable.
     env: list[Json] = [
-        {"name": name, "value": value.replace("$", "$$")} for name, value in spec.variables.items()
+        {"name": name, "value": literal(value)} for name, value in spec.variables.items()
     ]
     env += [
         {"name": name, "valueFrom": {"secretKeyRef": {"name": own, "key": _variable_key(name)}}}
@@ -278,7 +295,11 @@ def _command(spec: SessionSpec, site: SiteConfig) -> list[str]:
     }
     if spec.kernels:
         options["MultiKernelManager.default_kernel_name"] = spec.kernels[0].name
-    return ["jupyter", "lab", *(f"--{name}={value}" for name, value in options.items())]
+    if spec.is_rescue:
+        options |= rescue.OPTIONS
+    command = ["jupyter", "lab", *(f"--{name}={value}" for name, value in options.items())]
+    looks = spec.home and not spec.is_rescue
+    return room.looking_first(command, run=names.run_name(spec.key)) if looks else command
 
 
 def _resources(spec: SessionSpec) -> Json:
@@ -297,24 +318,19 @@ def _share(limit: int, overcommit: Decimal) -> int:
 
 
 def _volumes(spec: SessionSpec, site: SiteConfig) -> list[Json]:
-    home: Json = (
-        {"persistentVolumeClaim": {"claimName": names.claim_name(spec.home)}}
-        if site.keeps_homes
-        else {"emptyDir": {}}
-    )
     shared = f"{spec.placement.shared_memory_mib}Mi"
+    programs = names.programs_name(site.installation, PROGRAMS)
     return [
-        {"name": HOME_VOLUME, **home},
+        *storage.pod_volumes(spec),
         {"name": SHARED_MEMORY_VOLUME, "emptyDir": {"medium": "Memory", "sizeLimit": shared}},
         {
             "name": CONFIG_VOLUME,
-            "secret": {
-                "secretName": names.run_name(spec.key),
-                # The token is for the server alone: no file of it.
+            "configMap": {
+                "name": programs,
                 "items": [{"key": name, "path": name} for name in inside.FILES],
             },
         },
-        *([code_step.volume(spec)] if spec.code else []),
+        *([code_step.volume(spec, programs)] if spec.code else []),
         *([_store(site)] if spec.kernels else []),
     ]
 
@@ -336,7 +352,8 @@ def pod_security(site: SiteConfig) -> Json:
     }
 
 
-def _scheduling(placement: Placement, site: SiteConfig) -> Json:
+def _scheduling(spec: SessionSpec, site: SiteConfig) -> Json:
+    placement = spec.placement
     hints = [
         {
             "weight": 100,
@@ -353,10 +370,12 @@ def _scheduling(placement: Placement, site: SiteConfig) -> Json:
         }
         for state in ("not-ready", "unreachable")
     ]
-    affinity = {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": hints}}
+    affinity = storage.affinity(spec, site)
+    if hints:
+        affinity["nodeAffinity"] = {"preferredDuringSchedulingIgnoredDuringExecution": hints}
     chosen: Json = {
         "nodeSelector": dict(placement.node_selector),
-        "affinity": affinity if hints else {},
+        "affinity": affinity,
         "tolerations": [*map(dict, placement.tolerations), *lost],
         "priorityClassName": placement.priority_class,
         "serviceAccountName": placement.service_account,

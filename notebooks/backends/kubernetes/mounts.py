@@ -36,9 +36,9 @@ def mounting(pod: Pod) -> Hindrance | None:
         missing = missing_reference(failed.message)
         return Hindrance(
             code="start_refused" if missing else "volume_failed",
-            waiting=f"{missing or 'The storage could not be attached.'} It is tried again.",
+            waiting=f"{missing or 'Its storage could not be attached.'} It is tried again.",
             failing=missing
-            or f"The storage could not be attached within {span_in_words(_STORAGE)}.",
+            or f"Its storage could not be attached within {span_in_words(_STORAGE)}.",
             since=failed.first_at,
             patience=_STORAGE,
         )
@@ -58,15 +58,15 @@ def _attaching(failed: Event) -> Hindrance:
     if busy:
         return Hindrance(
             code="volume_busy",
-            waiting="The home is still attached to another machine. It is tried again.",
-            failing=f"The home stayed attached to another machine for {span_in_words(_BUSY)}.",
+            waiting="Its storage is still attached to another machine. It is tried again.",
+            failing=f"Its storage stayed attached to another machine for {span_in_words(_BUSY)}.",
             since=failed.first_at,
             patience=_BUSY,
         )
     return Hindrance(
         code="volume_failed",
-        waiting="The home could not be attached. It is tried again.",
-        failing=f"The home could not be attached within {span_in_words(_STORAGE)}.",
+        waiting="Its storage could not be attached. It is tried again.",
+        failing=f"Its storage could not be attached within {span_in_words(_STORAGE)}.",
         since=failed.first_at,
         patience=_STORAGE,
     )

@@ -1,6 +1,7 @@
 """Names and labels of the cluster's objects, from ids alone: never from what people write."""
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ INSTALLATION = "submarine-notebooks/installation"
 SESSION = "submarine-notebooks/session"
 RUN = "submarine-notebooks/run"
 VOLUME = "submarine-notebooks/volume"
+"""Of a volume's claim. Pods that older versions made have it too, of their home."""
 BUILD = "submarine-notebooks/build"
 BUILDS_OF = "submarine-notebooks/builds-of"
 """Of a build's own objects, in place of `INSTALLATION`: they go by other rules than sessions'."""
@@ -25,8 +27,13 @@ def run_name(key: RunKey) -> str:
 
 
 def claim_name(volume_id: UUID) -> str:
-    """The name of the PersistentVolumeClaim of a home."""
+    """The name of the PersistentVolumeClaim of a volume, which need not be a home."""
     return f"home-{volume_id}"
+
+
+def use_label(volume_id: UUID) -> str:
+    """The label of the pods that have a volume: there is one for each, as they may have many."""
+    return f"{VOLUME}.{volume_id}"
 
 
 def store_name(installation: str) -> str:
@@ -63,6 +70,12 @@ def policy_name(installation: str) -> str:
     return f"{installation}-sessions"
 
 
+def programs_name(installation: str, programs: Mapping[str, str]) -> str:
+    """The name of the ConfigMap with what is ours in pods: another one for other programs."""
+    held = "\0".join(part for name in sorted(programs) for part in (name, programs[name]))
+    return f"{installation}-programs-{sha256(held.encode()).hexdigest()[:10]}"
+
+
 def labels(installation: str) -> dict[str, str]:
     """What all objects of an installation's sessions carry."""
     return {
@@ -78,6 +91,15 @@ def run_labels(key: RunKey, installation: str) -> dict[str, str]:
 
 def volume_labels(volume_id: UUID, installation: str) -> dict[str, str]:
     return labels(installation) | {VOLUME: str(volume_id)}
+
+
+def volume_id(metadata: Mapping[str, Any]) -> UUID | None:
+    """The volume whose claim has this metadata; None if it is not of our making."""
+    try:
+        volume = UUID(metadata["labels"][VOLUME])
+    except (KeyError, ValueError):
+        return None
+    return volume if metadata["name"] == claim_name(volume) else None
 
 
 def run_key(labels: Mapping[str, str]) -> RunKey | None:

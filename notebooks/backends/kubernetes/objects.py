@@ -21,8 +21,8 @@ class Objects:
     def __init__(self, site: SiteConfig, api: Api) -> None:
         self._site = site
         self._api = api
-        self._policy_lock = Lock()
-        self._has_policy = False
+        self._shared_lock = Lock()
+        self._has_shared = False
 
     def create(self, resource: str, body: Json) -> None:
         """Make an object, or leave the one of ours that is there already."""
@@ -62,14 +62,19 @@ class Objects:
                 return None
             raise
 
-    def require_policy(self) -> None:
-        """See the NetworkPolicy of all pods there, before the first one that this process makes."""
-        with self._policy_lock:
-            if not self._has_policy:
-                self.keep_policy()
+    def require_shared(self) -> None:
+        """See there what all pods share, before the first one that this process makes."""
+        with self._shared_lock:
+            if not self._has_shared:
+                self.keep_shared()
 
-    def keep_policy(self) -> None:
-        """Make the NetworkPolicy, or make it what it is to be."""
+    def keep_shared(self) -> None:
+        """Make what all pods share, or make it what it is to be."""
+        self._keep_policy()
+        self.create("configmaps", manifests.programs_map(self._site))
+        self._has_shared = True
+
+    def _keep_policy(self) -> None:
         wanted = manifests.network_policy(self._site)
         path = f"networkpolicies/{policy_name(self._site.installation)}"
         try:
@@ -83,7 +88,6 @@ class Objects:
             # Another process was first.
             if error.status != HTTPStatus.CONFLICT:
                 raise
-        self._has_policy = True
 
 
 def _adopt(there: Json | None, body: Json) -> None:

@@ -1,5 +1,5 @@
-"""What is looked at of pods and events. All else is passed over while their JSON is read: most of
-a pod says nothing of how its run fares, and with thousands of them it adds up.
+"""What is looked at of pods, events and claims. All else is passed over while their JSON is read:
+most of a pod says nothing of how its run fares, and with thousands of them it adds up.
 """
 
 from typing import Any, TypedDict
@@ -31,6 +31,11 @@ class _Spec(TypedDict, total=False):
 class PodParts(TypedDict, total=False):
     metadata: _Metadata
     spec: _Spec
+    status: Any
+
+
+class ClaimParts(TypedDict, total=False):
+    metadata: _Metadata
     status: Any
 
 

@@ -60,8 +60,8 @@ def _unplaced_storage(said: str, since: datetime) -> Hindrance | None:
     if re.search(r'persistentvolumeclaim "[^"]*" (not found|is being deleted)', said):
         return Hindrance(
             code="volume_missing",
-            waiting="Waiting for the home to be known.",
-            failing="The home is gone: its storage does not exist any more.",
+            waiting="Waiting for its storage to be known.",
+            failing="Its storage is gone: a volume that it attaches does not exist any more.",
             since=since,
             # The scheduler may hear of a pod before it hears of the claim that was made first.
             patience=_BRIEF,
@@ -69,9 +69,8 @@ def _unplaced_storage(said: str, since: datetime) -> Hindrance | None:
     if re.search(r"unbound|persistent ?volumes? to bind|non-existent persistentvolume", said):
         return Hindrance(
             code="volume_unbound",
-            waiting="Waiting for storage for the home.",
-            failing="The cluster did not provide storage for the home within "
-            f"{span_in_words(_STORAGE)}.",
+            waiting="Waiting for storage.",
+            failing=f"The cluster did not provide storage within {span_in_words(_STORAGE)}.",
             since=since,
             patience=_STORAGE,
         )
@@ -79,9 +78,18 @@ def _unplaced_storage(said: str, since: datetime) -> Hindrance | None:
     if unreachable and not _ROOM.search(said):
         return Hindrance(
             code="volume_failed",
-            waiting="No machine can reach the home now.",
-            failing=f"No machine could reach the home for {span_in_words(_STORAGE)}.",
+            waiting="No machine can reach all of its storage now.",
+            failing=f"No machine could reach all of its storage for {span_in_words(_STORAGE)}.",
             since=since,
             patience=_STORAGE,
+        )
+    if "match pod affinity" in said:
+        has_room = not _ROOM.search(said)
+        return Hindrance(
+            code="volume_busy" if has_room else "",
+            waiting="Waiting for room on the machine where another session has its storage.",
+            failing="Another session has its storage on a machine that this size cannot have.",
+            since=since,
+            patience=_STORAGE if has_room else None,
         )
     return None

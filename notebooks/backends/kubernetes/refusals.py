@@ -26,6 +26,21 @@ def refusal(status: int, reason: str, message: str) -> Refusal:
     )
 
 
+def growth_refusal(status: int, reason: str, message: str) -> Refusal:
+    """Say why a volume may not grow."""
+    if _NOT_EXPANDABLE.search(message):
+        return Refusal(
+            code="volume_not_growable",
+            message="Storage of its class does not grow in this cluster.",
+        )
+    said = refusal(status, reason, message)
+    return said if said.code == "namespace_full" else said._replace(code="volume_not_growable")
+
+
+# Of the admission plugin PersistentVolumeClaimResize.
+_NOT_EXPANDABLE = re.compile(r"only dynamically provisioned pvc can be resized")
+
+
 def _namespace_full(found: re.Match[str]) -> Refusal:
     requested, used, limited = (_amounts(found[name]) for name in ("requested", "used", "limited"))
     for resource, limit in limited.items():

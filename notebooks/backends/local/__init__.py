@@ -1,3 +1,0 @@
-from notebooks.backends.local.backend import LocalBackend
-
-__all__ = ["LocalBackend"]

@@ -7,24 +7,23 @@ those is killed, the next one to look finds the runs as they are.
 import errno
 import fcntl
 import os
+import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
-from datetime import UTC, datetime
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from shutil import rmtree
 from subprocess import SubprocessError
 from uuid import UUID
 
-from notebooks.backends.code import FETCHING, code_request, fetching_first
-from notebooks.backends.contract import Observed, Phase, PhaseTime, RunKey, RunState, SessionSpec
+from notebooks.backends.code import code_request, fetching_first
+from notebooks.backends.contract import Observed, RunKey, RunState, SessionSpec
 from notebooks.backends.fetcher.request import USUAL_RULES, Rules
-from notebooks.backends.local import jupyter, processes, shim
+from notebooks.backends.local import before, jupyter, links, processes, shim
 from notebooks.backends.local.builds import store
-from notebooks.backends.local.homes import Homes
+from notebooks.backends.local.folders import remove_tree
 from notebooks.backends.local.life import life, spawn
 from notebooks.backends.local.logs import tail
+from notebooks.backends.local.observed import observed
 from notebooks.backends.local.runs import (
     Request,
     Run,
@@ -34,11 +33,16 @@ from notebooks.backends.local.runs import (
     private_folder,
     write_private,
 )
+from notebooks.backends.local.volumes import Volumes
 from notebooks.backends.local.watch import watch
 from submarine_site.core.outside import BackendRefused, BackendUnavailable
+from volumes.contract import VolumeSeen, VolumeSpec
 
 # How long a server may take to shut its kernels down before it is killed.
 STOP_GRACE = 10.0
+
+# The program that the server's process is first.
+BEFORE = str(Path(before.__file__).parent)
 
 LASTING_ERRORS = frozenset(
     {
@@ -69,7 +73,7 @@ class LocalBackend:
             raise ValueError(f"The path of the runtime folder is too long for sockets: {runtime}")
         self._jupyter = jupyter.absolute()
         self._runs = Runs(data=data.absolute(), runtime=runtime.absolute())
-        self._homes = Homes(data=data.absolute())
+        self._volumes = Volumes(data=data.absolute())
         self._store = store(data.absolute())
         self._code_rules = code_rules
         self._watch = runtime.absolute() / "watch.sock"
@@ -78,9 +82,9 @@ class LocalBackend:
         run = self._runs.of(spec.key)
         with _errors(refusing="start_refused"):
             private_folder(run.folder)
-            private_folder(self._homes.folder)
+            private_folder(self._volumes.folder)
             # In this order in `delete_volume` too.
-            with locked(self._homes.folder, fcntl.LOCK_SH), locked(run.folder):
+            with locked(self._volumes.folder, fcntl.LOCK_SH), locked(run.folder):
                 if not run.is_stopped() and run.state() is None:
                     self._begin(run, spec)
 
@@ -93,7 +97,7 @@ class LocalBackend:
                 if run.is_alive():
                     run.ask_to_stop()
                 elif run.is_unfinished():
-                    _clear(run)
+                    self._clear(run)
 
     def observe(self, key: RunKey) -> Observed | None:
         run = self._runs.of(key)
@@ -101,7 +105,7 @@ class LocalBackend:
             if not run.is_unfinished():
                 return None
             with locked(run.folder):
-                return _look(run)
+                return self._look(run)
 
     def observe_all(self) -> Mapping[RunKey, Observed]:
         with _errors():
@@ -122,50 +126,66 @@ class LocalBackend:
             self._runs.forget(session_id)
 
     def tidy(self) -> None:
-        """Nothing is left over: what ended without its shim is seen by `observe_all`."""
-
-    def ensure_volume(self, volume_id: UUID) -> None:
-        with _errors(refusing="volume_refused"):
-            private_folder(self._homes.of(volume_id))
-
-    def delete_volume(self, volume_id: UUID) -> None:
+        """Of runs nothing is left over: what ended without its shim is seen by `observe_all`."""
         with _errors():
-            private_folder(self._homes.folder)
-            with locked(self._homes.folder):
-                if self._is_in_use(self._homes.of(volume_id)):
+            self._volumes.remove_discarded()
+
+    def ensure_volume(self, spec: VolumeSpec) -> None:
+        with _errors(refusing="volume_refused"):
+            self._volumes.ensure(spec)
+
+    def grow_volume(self, spec: VolumeSpec) -> None:
+        """A folder has all the room of its disk: what there is to do is to see that it is there."""
+        with _errors():
+            self._volumes.existing(spec)
+
+    def delete_volume(self, spec: VolumeSpec) -> None:
+        with _errors():
+            private_folder(self._volumes.folder)
+            with locked(self._volumes.folder):
+                if self._is_in_use(self._volumes.of(spec)):
                     raise BackendRefused("A session uses this volume.", code="volume_in_use")
-                self._homes.discard(volume_id)
-            self._homes.remove_discarded(volume_id)
+                self._volumes.record_of(spec.id).unlink(missing_ok=True)
+                if not spec.claim:
+                    self._volumes.discard(self._volumes.of(spec), str(spec.id))
+            self._volumes.remove_discarded(str(spec.id))
+
+    def observe_volumes(self) -> Mapping[UUID, VolumeSeen]:
+        with _errors():
+            return self._volumes.look()
 
     def _begin(self, run: Run, spec: SessionSpec) -> None:
-        home = self._homes.of(spec.home)
-        if not home.is_dir():
-            raise BackendRefused("The home does not exist.", code="volume_missing")
         if not os.access(self._jupyter, os.X_OK):
             raise BackendRefused(
                 f"There is no Jupyter to start at {self._jupyter}.", code="start_refused"
             )
+        home = self._volumes.existing(spec.home) if spec.home else run.home
+        mounts = {mount.path: str(self._volumes.existing(mount.volume)) for mount in spec.mounts}
+        command = jupyter.command(self._jupyter, spec, home=home, socket=run.socket)
+        if spec.code:
+            command = fetching_first(command, request=run.code_request, outcome=run.code_outcome)
         with life(run.folder) as lock:
             if lock is None:
                 return
-            command = jupyter.command(self._jupyter, spec, home=home, socket=run.socket)
-            if spec.code:
-                command = fetching_first(
-                    command, request=run.code_request, outcome=run.code_outcome
-                )
-            self._runs.begin(
+            self._write_down(
                 run,
+                spec,
                 Request(
                     session_id=str(spec.key.session_id),
                     run_id=str(spec.key.run_id),
+                    session=spec.display_name,
                     requested_at=time.time(),
-                    argv=command,
+                    argv=[sys.executable, "-I", "-S", BEFORE, str(run.folder), *command],
                     home=str(home),
                     base_url=spec.base_url,
                     socket=str(run.socket),
                     watch=str(self._watch),
                     grace=STOP_GRACE,
                     has_code=bool(spec.code),
+                    is_rescue=spec.is_rescue,
+                    home_mib=spec.home.size_mib if spec.home else None,
+                    mounts=mounts,
+                    read_only=[mounts[mount.path] for mount in spec.mounts if mount.read_only],
                 ),
             )
             if spec.code:
@@ -182,16 +202,72 @@ class LocalBackend:
                     home=home,
                     runtime=run.sockets,
                     secrets=run.secrets,
+                    rescued=run.rescue,
                     store=self._store,
                 ),
             )
 
-    def _is_in_use(self, home: Path) -> bool:
+    def _write_down(self, run: Run, spec: SessionSpec, request: Request) -> None:
+        """Make the home what the run needs it to be, which from then on is known to others."""
+        record = self._volumes.record_of(spec.home.id) if spec.home else run.links
+        if spec.home is None:
+            private_folder(run.home)
+        with self._volumes.arranging():
+            if request.mounts or record.exists():
+                links.arrange(
+                    Path(request.home),
+                    request.mounts,
+                    record=record,
+                    needed=self._needed_in(request.home, but_for=run),
+                    is_ours=self._volumes.is_ours,
+                )
+            self._runs.begin(run, request)
+
+    def _needed_in(self, home: str, *, but_for: Run) -> list[links.Needed]:
+        """What the other runs that have this home have attached."""
+        others = (run.request() for run in self._runs.unfinished() if run.key != but_for.key)
+        return [
+            links.Needed(path=path, folder=folder, session=request.session)
+            for request in others
+            if request and request.home == home
+            for path, folder in request.mounts.items()
+        ]
+
+    def _is_in_use(self, folder: Path) -> bool:
         return any(
-            ((request := run.request()) is None or request.home == str(home))
+            (
+                (request := run.request()) is None
+                or str(folder) in {request.home, *request.mounts.values()}
+            )
             and self.observe(run.key) is not None
             for run in self._runs.unfinished()
         )
+
+    def _look(self, run: Run) -> Observed | None:
+        alive = run.is_alive()
+        # After the look at the lock: the shim writes its last words before it lets go.
+        state = run.state()
+        if run.is_stopped():
+            if not alive and self._clear(run):
+                return None
+            return observed(run, RunState.STOPPING, state or State())
+        if state is None:
+            # Who began it died before there was a shim: it can be begun again.
+            return observed(run, RunState.STARTING, State()) if alive else None
+        if state.ended or not alive:
+            return observed(run, RunState.EXITED, state)
+        return observed(run, RunState.READY if state.ready else RunState.STARTING, state)
+
+    def _clear(self, run: Run) -> bool:
+        """Remove what a stopped run without a shim has left; whether it is confirmed gone."""
+        if left := processes.leftovers(run.key.run_id):
+            processes.kill(left)
+            return False
+        with suppress(OSError):
+            remove_tree(run.sockets)
+        self._volumes.discard(run.home, str(run.key.run_id))
+        run.marker.unlink(missing_ok=True)
+        return True
 
 
 def _spawn_shim(run: Run, lock: int, environment: Mapping[str, str]) -> None:
@@ -205,79 +281,6 @@ def _spawn_shim(run: Run, lock: int, environment: Mapping[str, str]) -> None:
         )
     except SubprocessError as error:
         raise BackendUnavailable("The session's process did not start.") from error
-
-
-def _look(run: Run) -> Observed | None:
-    alive = run.is_alive()
-    # After the look at the lock: the shim writes its last words before it lets go.
-    state = run.state()
-    if run.is_stopped():
-        if not alive and _clear(run):
-            return None
-        return _observed(run, RunState.STOPPING, state or State())
-    if state is None:
-        # Who began it died before there was a shim: it can be begun again.
-        return _observed(run, RunState.STARTING, State()) if alive else None
-    if state.ended or not alive:
-        return _observed(run, RunState.EXITED, state)
-    return _observed(run, RunState.READY if state.ready else RunState.STARTING, state)
-
-
-def _observed(run: Run, state: RunState, facts: State) -> Observed:
-    request = run.request()
-    has_code = request is not None and request.has_code
-    fetched = run.fetched() if has_code else None
-    is_fetching = has_code and fetched is None and facts.ready is None
-    if fetched or is_fetching:
-        # The shim's child becomes the server when it is done with the code.
-        facts = replace(facts, starting_server=fetched.at if fetched else None)
-    phases = tuple(_phases(request.requested_at, facts)) if request else ()
-    if is_fetching:
-        phases = (*phases[:-1], replace(phases[-1], detail=FETCHING))
-    lost = state is RunState.EXITED and facts.ended is None
-    return Observed(
-        key=run.key,
-        state=state,
-        address=f"unix:{run.socket}" if state is RunState.READY else "",
-        phases=phases,
-        exit_code=facts.exit_code,
-        failure_code="server_lost" if lost else "",
-        failure_detail="The process that looked after the server was killed." if lost else "",
-        waits=is_fetching,
-        code=fetched.outcomes if fetched else () if has_code and facts.ready else None,
-    )
-
-
-def _phases(requested_at: float, facts: State) -> Iterator[PhaseTime]:
-    begun = [
-        (Phase.PREPARING, requested_at),
-        (Phase.STARTING_SERVER, facts.starting_server),
-        (Phase.READY, facts.ready),
-    ]
-    ends = [*(at for _, at in begun[1:]), None]
-    for (phase, started_at), next_at in zip(begun, ends, strict=True):
-        if started_at is None:
-            return
-        finished_at = next_at or facts.ended
-        yield PhaseTime(
-            phase=phase,
-            started_at=_time(started_at),
-            finished_at=None if finished_at is None else _time(finished_at),
-        )
-
-
-def _time(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
-
-
-def _clear(run: Run) -> bool:
-    """Remove what a stopped run without a shim has left; whether it is confirmed gone."""
-    if left := processes.leftovers(run.key.run_id):
-        processes.kill(left)
-        return False
-    rmtree(run.sockets, ignore_errors=True)
-    run.marker.unlink(missing_ok=True)
-    return True
 
 
 @contextmanager

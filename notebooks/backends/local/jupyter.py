@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 
+from notebooks.backends import rescue
 from notebooks.backends.contract import SECRETS_FOLDER, SessionSpec
 from notebooks.backends.local.processes import MARK
 
@@ -49,13 +50,22 @@ def command(jupyter: Path, spec: SessionSpec, *, home: Path, socket: Path) -> li
         "LabApp.news_url": None,
         "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
     }
+    if spec.is_rescue:
+        options |= rescue.OPTIONS
     if spec.kernels:
         options["MultiKernelManager.default_kernel_name"] = spec.kernels[0].name
     return [str(jupyter), *(f"--{name}={value}" for name, value in options.items())]
 
 
 def environment(
-    jupyter: Path, spec: SessionSpec, *, home: Path, runtime: Path, secrets: Path, store: Path
+    jupyter: Path,
+    spec: SessionSpec,
+    *,
+    home: Path,
+    runtime: Path,
+    secrets: Path,
+    rescued: Path,
+    store: Path,
 ) -> dict[str, str]:
     inherited = {
         name: value
@@ -75,6 +85,8 @@ def environment(
     if spec.kernels:
         folders = [str(store / kernel.digest / "share/jupyter") for kernel in spec.kernels]
         own["JUPYTER_PATH"] = os.pathsep.join(folders)
+    if spec.is_rescue:
+        own |= rescue.environment(rescued)
     if spec.secret_files:
         own[SECRETS_FOLDER] = str(secrets)
     return {**inherited, **spec.variables, **spec.secrets, **own}

@@ -1,7 +1,8 @@
 """Runs on disk: what was asked for, how far it got, and whether it lives.
 
     runs/<session id>/<run id>/   kept: `run.json` as asked, `state.json` by the shim, the log,
-                                  `stopped` from the first stop on, `lock` held while the shim lives
+                                  `stopped` from the first stop on, `lock` held while the shim
+                                  lives, `failure.json` by what comes before the server
     live/<session id>.<run id>    there until it is confirmed that nothing of the run is left
 
 `locked(run.folder)` serialises those who begin, stop or look at a run; hold it for every decision.
@@ -10,11 +11,10 @@
 import fcntl
 import json
 import os
-import shutil
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
 from uuid import UUID
@@ -22,6 +22,7 @@ from uuid import UUID
 from notebooks.backends.code import outcomes
 from notebooks.backends.contract import CodeOutcome, RunKey
 from notebooks.backends.local import shim
+from notebooks.backends.local.folders import remove_tree
 from notebooks.backends.local.life import is_alive
 
 # Random in every version of UUID in use, unlike the beginning; short for a socket's path.
@@ -63,7 +64,16 @@ class Request:
     socket: str
     watch: str
     grace: float
+    session: str = ""
+    """What its user calls the session."""
     has_code: bool = False
+    is_rescue: bool = False
+    home_mib: int | None = None
+    """What the home may hold; None: as much as there is."""
+    mounts: dict[str, str] = field(default_factory=dict)
+    """The folders of its volumes, by their paths below the home."""
+    read_only: list[str] = field(default_factory=list)
+    """Those folders of them that are."""
 
     @classmethod
     def read(cls, path: Path) -> Self | None:
@@ -72,6 +82,22 @@ class Request:
             return cls(**json.loads(path.read_bytes()))
         except (FileNotFoundError, ValueError, TypeError):
             return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a run ended before there was a server, as `before` says it."""
+
+    code: str = ""
+    message: str = ""
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Empty if it does not."""
+        try:
+            return cls(**json.loads(path.read_bytes()))
+        except (FileNotFoundError, ValueError, TypeError):
+            return cls()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +120,21 @@ class Run:
     @property
     def socket(self) -> Path:
         return self.sockets / "jupyter.sock"
+
+    @property
+    def home(self) -> Path:
+        """The home of a run that is not to be kept. It goes with the run."""
+        return self.folder / "home"
+
+    @property
+    def links(self) -> Path:
+        """The record of the links in that home."""
+        return self.folder / "links.json"
+
+    @property
+    def rescue(self) -> Path:
+        """Where a rescue has what is else in the home: removed with the sockets."""
+        return self.sockets / "rescue"
 
     @property
     def secrets(self) -> Path:
@@ -125,6 +166,10 @@ class Run:
             )
         except FileNotFoundError:
             return None
+
+    def failed(self) -> Failure:
+        """Why it ended before there was a server, where that is known."""
+        return Failure.read(self.folder / "failure.json")
 
     def request(self) -> Request | None:
         return Request.read(self.folder / shim.RUN)
@@ -174,8 +219,7 @@ class Runs:
 
     def forget(self, session_id: UUID) -> None:
         """Remove the folders of a session's runs."""
-        with suppress(FileNotFoundError):
-            shutil.rmtree(self.data / "runs" / str(session_id))
+        remove_tree(self.data / "runs" / str(session_id))
 
     def begin(self, run: Run, request: Request) -> None:
         """Write down that a run is about to begin."""

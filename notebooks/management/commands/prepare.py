@@ -1,4 +1,4 @@
-"""Makes a new or older database ready to use: migrations, first sizes, environments, people.
+"""Makes a new or older database ready to use: migrations, the first catalogues, people.
 
 Idempotent; what operators changed since stays as it is, but people get the passwords given here.
 """
@@ -14,6 +14,7 @@ from django.db import transaction
 from accounts.models import User
 from environments.services import seed_environment
 from quotas.models import ResourceProfile
+from volumes.models import VolumeClass
 
 IMAGE = "submarine/notebook:1"
 
@@ -61,6 +62,16 @@ ENVIRONMENTS: list[dict[str, Any]] = [
     },
 ]
 
+VOLUME_CLASSES: list[dict[str, Any]] = [
+    {
+        "name": "standard",
+        "display_name": "Standard",
+        "description": "For the data of one session at a time, or of several on one machine.",
+        "growable": True,
+        "position": 10,
+    },
+]
+
 
 class Command(BaseCommand):
     help = (
@@ -76,6 +87,8 @@ class Command(BaseCommand):
                 ResourceProfile.objects.get_or_create(name=profile["name"], defaults=profile)
             for environment in ENVIRONMENTS:
                 seed_environment(**environment)
+            for volume_class in VOLUME_CLASSES:
+                VolumeClass.objects.get_or_create(name=volume_class["name"], defaults=volume_class)
             for person in people:
                 self._ensure_user(**person)
 

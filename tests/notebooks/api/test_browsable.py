@@ -20,7 +20,13 @@ def offered(browser: Client, address: str) -> list[str]:
 @pytest.mark.parametrize(
     ("address", "fields"),
     [
-        ("sessions", ["profile", "environment", "name", "code", "opens", "variables", "secrets"]),
+        (
+            "sessions",
+            [
+                *("code", "opens", "variables", "secrets", "mounts"),
+                *("profile", "environment", "name"),
+            ],
+        ),
         ("tokens", ["name", "expires_in_days"]),
         ("secrets", ["name", "kind", "value"]),
         ("git-credentials", ["name", "kind", "hosts", "username", "secret"]),

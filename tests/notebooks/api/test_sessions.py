@@ -56,6 +56,8 @@ def test_a_session_is_created(api: APIClient, ada: User) -> None:
         "newest_environment_version": 1,
         "variables": {},
         "secrets": [],
+        "home": None,
+        "mounts": [],
         "created_at": time(session.created_at),
         "last_activity_at": None,
         "run": {
@@ -68,6 +70,7 @@ def test_a_session_is_created(api: APIClient, ada: User) -> None:
             "environment_name": "Notebook-Env",
             "environment_version": 1,
             "image": "example/notebook:1",
+            "is_rescue": False,
             "created_at": time(run.created_at),
             "ready_at": None,
             "ended_at": None,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from notebooks.gateway.contract import Grant, Route, Ticket
+from volumes.contract import VolumeSeen
 
 ADA, GRACE, MALLORY = 1, 2, 3
 
@@ -25,6 +26,7 @@ class MemoryAuthority:
         self.where: dict[UUID, Route] = {}
         self.activity: list[dict[UUID, datetime]] = []
         self.oom_kills: list[dict[UUID, int]] = []
+        self.usage: list[dict[UUID, Mapping[UUID, VolumeSeen]]] = []
         self.asked: list[str] = []
         self.down = False
         self._numbers = itertools.count()
@@ -93,6 +95,10 @@ class MemoryAuthority:
     async def record_oom_kills(self, seen: Mapping[UUID, int]) -> None:
         self._ask("record_oom_kills")
         self.oom_kills.append(dict(seen))
+
+    async def record_usage(self, seen: Mapping[UUID, Mapping[UUID, VolumeSeen]]) -> None:
+        self._ask("record_usage")
+        self.usage.append(dict(seen))
 
     def _ask(self, question: str) -> None:
         self.asked.append(question)

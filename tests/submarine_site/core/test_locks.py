@@ -128,4 +128,5 @@ def test_the_keys_are_never_renumbered() -> None:
         "TIDY": 4_801_003,
         "SESSION": 4_801_004,
         "BUILDS": 4_801_005,
+        "VOLUMES": 4_801_006,
     }

@@ -8,6 +8,9 @@ from importlib.resources import files
 FOLDER = "/etc/submarine-notebooks"
 """Where it is in the pod: first in `JUPYTER_CONFIG_PATH`."""
 
+VOLUMES = "SUBMARINE_VOLUMES"
+"""The variable that says where which volume is."""
+
 FILES = {
     name: files(__name__).joinpath(name).read_text()
     for name in ("jupyter_server_config.py", "submarine_session.py")

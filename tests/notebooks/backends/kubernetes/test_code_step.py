@@ -56,8 +56,12 @@ def test_what_it_is_asked_is_in_the_secret_and_mounted_for_it_alone() -> None:
     assert {mount["name"] for mount in step["volumeMounts"]} == {"home", "code"}
     assert "code" not in {mount["name"] for mount in notebook["volumeMounts"]}
     [volume] = [each for each in pod["spec"]["volumes"] if each["name"] == "code"]
-    assert {item["key"] for item in volume["secret"]["items"]} == {
-        key for key in secret if key.startswith("code.")
+    [own, shared] = volume["projected"]["sources"]
+    assert [item["key"] for item in own["secret"]["items"]] == ["code.request.json"]
+    programs = manifests.programs_map(SITE)
+    assert shared["configMap"]["name"] == programs["metadata"]["name"]
+    assert {item["key"] for item in shared["configMap"]["items"]} == {
+        key for key in programs["data"] if key.startswith("code.")
     }
 
 

@@ -6,6 +6,7 @@ import pytest
 from django.conf import settings
 
 from notebooks.backends.kubernetes.config import InvalidSite, SiteConfig, read_site, variable
+from volumes.contract import AccessMode
 
 
 def test_what_is_not_given_has_its_default() -> None:
@@ -24,6 +25,7 @@ def test_each_value_is_read_as_what_it_is() -> None:
         "installation": "blue",
         "namespace": "sessions",
         "home_size": " 500Mi ",
+        "home_largest": "1Gi",
         "storage_class": "fast.example",
         "access_mode": "ReadWriteMany",
         "home_path": "/home/me",
@@ -41,6 +43,7 @@ def test_each_value_is_read_as_what_it_is() -> None:
         installation="blue",
         namespace="sessions",
         home_size="500Mi",
+        home_largest="1Gi",
         storage_class="fast.example",
         access_mode="ReadWriteMany",
         home_path="/home/me",
@@ -61,6 +64,7 @@ def test_each_value_is_read_as_what_it_is() -> None:
     [
         "namespace",
         "home_size",
+        "home_largest",
         "storage_class",
         "image_pull_secrets",
         "gateway_peers",
@@ -137,3 +141,50 @@ def test_all_problems_are_said_at_once() -> None:
         read_site({"installation": "Blue", "user_id": "0"})
     named = [problem.partition(":")[0] for problem in error.value.problems]
     assert named == ["SUBMARINE_INSTALLATION", "SUBMARINE_KUBERNETES_USER_ID"]
+
+
+@pytest.mark.parametrize(
+    ("quantity", "mib"),
+    [
+        ("", 0),
+        ("500m", 1),
+        ("1", 1),
+        ("1048576", 1),
+        ("1048577", 2),
+        ("100k", 1),
+        ("2048Ki", 2),
+        ("10M", 10),
+        ("10Mi", 10),
+        ("10G", 9537),
+        ("10Gi", 10240),
+        ("0.5Gi", 512),
+        ("1T", 953675),
+        ("1Ti", 1024**2),
+        ("1P", 953674317),
+        ("1Ei", 1024**4),
+    ],
+)
+def test_sizes_are_told_in_mib(quantity: str, mib: int) -> None:
+    assert SiteConfig(home_size=quantity).home_size_mib == mib
+
+
+def test_homes_cannot_grow_unless_the_site_says_how_far() -> None:
+    assert SiteConfig().home_largest_mib is None
+    assert read_site({"home_largest": "20Gi"}).home_largest_mib == 20 * 1024
+    with pytest.raises(InvalidSite) as error:
+        read_site({"home_largest": "9Gi"})
+    assert error.value.problems == [
+        "SUBMARINE_KUBERNETES_HOME_LARGEST: This is less than what homes have."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mode", "meaning"),
+    [
+        ("ReadWriteOnce", AccessMode.ONE_MACHINE),
+        ("ReadWriteMany", AccessMode.MANY_MACHINES),
+        ("ReadWriteOncePod", AccessMode.ONE_SESSION),
+    ],
+)
+def test_who_may_have_a_home_is_told_in_our_words(mode: str, meaning: AccessMode) -> None:
+    assert SiteConfig(access_mode=mode).home_access_mode is meaning

@@ -2,21 +2,26 @@
 
 import ast
 import asyncio
+import json
 import os
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import aiohttp
 import pytest
 
 from notebooks.backends.kubernetes import inside
 from notebooks.backends.kubernetes.inside import submarine_session
-from notebooks.backends.kubernetes.inside.submarine_session import oom_kills
-from notebooks.gateway.headers import OOM_KILLS
+from notebooks.backends.kubernetes.inside.submarine_session import oom_kills, usage
+from notebooks.gateway.headers import OOM_KILLS, USAGE
+from notebooks.gateway.usage import read
 
 JUPYTER = Path(__file__).parents[4] / ".venv-notebook" / "bin" / "jupyter-lab"
 
+HOME = uuid4()
 VERSION_1 = "oom_kill_disable 0\nunder_oom 0\noom_kill {}\n"
 VERSION_2 = "low 0\nhigh 0\nmax 812\noom 1\noom_kill {}\noom_group_kill 0\n"
 
@@ -47,8 +52,22 @@ def test_the_files_run_on_an_old_python(name: str) -> None:
     ast.parse(inside.FILES[name], feature_version=(3, 8))
 
 
-def test_the_gateway_knows_the_header() -> None:
+def test_the_gateway_knows_the_headers() -> None:
     assert submarine_session.HEADER.lower().encode() == OOM_KILLS
+    assert submarine_session.USAGE_HEADER.lower().encode() == USAGE
+
+
+def test_the_gateway_reads_how_full_volumes_are(tmp_path: Path) -> None:
+    volume, gone = uuid4(), uuid4()
+    disk = shutil.disk_usage(tmp_path)
+    seen = read(usage({str(volume): str(tmp_path), str(gone): str(tmp_path / "none")}).encode())
+    assert seen[volume].capacity_mib == disk.total // 1024**2
+    assert seen[volume].used_mib == pytest.approx(disk.used // 1024**2, rel=0.01)
+    assert list(seen) == [volume]
+
+
+def test_the_pods_own_name_for_the_variable_is_ours() -> None:
+    assert submarine_session.VOLUMES == inside.VOLUMES
 
 
 @dataclass
@@ -85,6 +104,7 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
             "HOME": str(home),
             "JUPYTER_CONFIG_PATH": str(ours),
             "JUPYTER_TOKEN": "t0ken",
+            "SUBMARINE_VOLUMES": json.dumps({str(HOME): str(home)}),
             "PATH": f"{JUPYTER.parent}:{os.environ['PATH']}",
         },
         stderr=asyncio.subprocess.DEVNULL,
@@ -124,3 +144,4 @@ async def test_answers_tell_the_count_beside_what_the_user_configured(lab: Lab) 
                 await asyncio.sleep(0.1)
                 headers = await lab.headers()
     assert headers["X-Mine"] == "stays"
+    assert list(read(headers[submarine_session.USAGE_HEADER].encode())) == [HOME]

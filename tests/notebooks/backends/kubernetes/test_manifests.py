@@ -1,5 +1,6 @@
 """What is sent to the cluster for a session, and that it passes the restricted standard."""
 
+import json
 from dataclasses import replace
 from decimal import Decimal
 from ipaddress import ip_address, ip_network
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notebooks.backends.contract import RunKey, SessionSpec
-from notebooks.backends.kubernetes import inside, manifests
+from notebooks.backends.kubernetes import inside, manifests, names, room
 from notebooks.backends.kubernetes.api import Json
 from notebooks.backends.kubernetes.config import GATEWAY_PODS, SiteConfig
 from submarine_site.core.placement import Placement
@@ -19,6 +20,7 @@ from submarine_site.core.pod_shapes import POD_PATCH
 from submarine_site.core.resources import Resources
 from tests.notebooks.backends.kubernetes.pod_patches import ALLOWED, ANY
 from tests.notebooks.backends.kubernetes.pod_security import violations
+from volumes.contract import VolumeSpec
 
 SESSION, RUN, HOME = (str(UUID(int=number)) for number in (1, 2, 3))
 SITE = SiteConfig()
@@ -30,7 +32,7 @@ SPEC = SessionSpec(
     resources=Resources(cpu_milli=1500, memory_mib=2048),
     base_url=f"/session/{SESSION}/",
     token="s3cret",
-    home=UUID(HOME),
+    home=VolumeSpec(id=UUID(HOME)),
 )
 COMMON = {
     "app.kubernetes.io/name": "submarine-notebooks",
@@ -39,13 +41,7 @@ COMMON = {
 }
 OF_RUN = COMMON | {"submarine-notebooks/session": SESSION, "submarine-notebooks/run": RUN}
 SHARED_MEMORY = "/dev/shm"  # noqa: S108
-CONFINED = {
-    "allowPrivilegeEscalation": False,
-    "capabilities": {"drop": ["ALL"]},
-    "privileged": False,
-    "runAsNonRoot": True,
-    "seccompProfile": {"type": "RuntimeDefault"},
-}
+CONFINED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
 
 def pod_of(site: SiteConfig = SITE, *, resources: Resources | None = None, **placed: Any) -> Json:
@@ -60,7 +56,7 @@ def notebook(pod: Json) -> Json:
 
 def test_a_session_is_one_pod() -> None:
     answers = {
-        "httpGet": {"path": f"/session/{SESSION}/api", "port": "http"},
+        "httpGet": {"path": f"/session/{SESSION}/api", "port": 8888},
         "timeoutSeconds": 5,
     }
     assert manifests.pod(SPEC, SITE) == {
@@ -68,7 +64,7 @@ def test_a_session_is_one_pod() -> None:
         "kind": "Pod",
         "metadata": {
             "name": f"nb-{RUN}",
-            "labels": OF_RUN | {"submarine-notebooks/volume": HOME},
+            "labels": OF_RUN | {f"submarine-notebooks/volume.{HOME}": ""},
             "annotations": {
                 "submarine-notebooks/name": "Größe 🐟",
                 "submarine-notebooks/owner": "ada",
@@ -95,6 +91,7 @@ def test_a_session_is_one_pod() -> None:
                     "image": "example/notebook:1",
                     "imagePullPolicy": "IfNotPresent",
                     "args": [
+                        *room.looking_first([], run=f"nb-{RUN}"),
                         "jupyter",
                         "lab",
                         "--ServerApp.ip=*",
@@ -119,8 +116,11 @@ def test_a_session_is_one_pod() -> None:
                             "name": "JUPYTER_TOKEN",
                             "valueFrom": {"secretKeyRef": {"name": f"nb-{RUN}", "key": "token"}},
                         },
+                        {
+                            "name": "SUBMARINE_VOLUMES",
+                            "value": json.dumps({HOME: "/home/jovyan"}),
+                        },
                     ],
-                    "ports": [{"name": "http", "containerPort": 8888, "protocol": "TCP"}],
                     "resources": {
                         "limits": {"cpu": "1500m", "memory": "2048Mi"},
                         "requests": {"cpu": "1500m", "memory": "2048Mi"},
@@ -147,8 +147,8 @@ def test_a_session_is_one_pod() -> None:
                 },
                 {
                     "name": "jupyter-config",
-                    "secret": {
-                        "secretName": f"nb-{RUN}",
+                    "configMap": {
+                        "name": names.programs_name("default", manifests.PROGRAMS),
                         "items": [
                             {"key": name, "path": name}
                             for name in ("jupyter_server_config.py", "submarine_session.py")
@@ -212,7 +212,6 @@ def test_a_profile_places_its_pods() -> None:
 def test_a_site_says_where_its_pods_run() -> None:
     site = SiteConfig(
         installation="blue",
-        home_size="",
         home_path="/home/me",
         user_id=1001,
         group_id=1002,
@@ -224,7 +223,6 @@ def test_a_site_says_where_its_pods_run() -> None:
     pod = pod_of(site)
     spec, container = pod["spec"], notebook(pod)
     assert pod["metadata"]["labels"]["submarine-notebooks/installation"] == "blue"
-    assert spec["volumes"][0] == {"name": "home", "emptyDir": {}}
     assert spec["imagePullSecrets"] == [{"name": "registry"}]
     assert (spec["terminationGracePeriodSeconds"], spec["schedulerName"]) == (5, "other")
     ids = {name: spec["securityContext"][name] for name in ("runAsUser", "runAsGroup", "fsGroup")}
@@ -234,6 +232,13 @@ def test_a_site_says_where_its_pods_run() -> None:
     assert "--ServerApp.root_dir=/home/me" in container["args"]
 
 
+def test_a_run_without_a_volume_for_its_home_has_one_that_goes_with_it() -> None:
+    pod = manifests.pod(replace(SPEC, home=None), SITE)
+    assert pod["spec"]["volumes"][0] == {"name": "home", "emptyDir": {}}
+    assert notebook(pod)["volumeMounts"][0] == {"name": "home", "mountPath": "/home/jovyan"}
+    assert "SUBMARINE_VOLUMES" not in {each["name"] for each in notebook(pod)["env"]}
+
+
 def test_the_token_is_in_the_secret_alone() -> None:
     assert manifests.secret(SPEC, SITE) == {
         "apiVersion": "v1",
@@ -241,14 +246,26 @@ def test_the_token_is_in_the_secret_alone() -> None:
         "metadata": {"name": f"nb-{RUN}", "labels": OF_RUN},
         "type": "Opaque",
         "immutable": True,
-        "stringData": {"token": "s3cret", **inside.FILES},
+        "stringData": {"token": "s3cret"},
     }
     assert "s3cret" not in str(manifests.pod(SPEC, SITE))
 
 
 def test_the_token_is_in_no_file_of_the_pod() -> None:
+    volumes = manifests.pod(SPEC, SITE)["spec"]["volumes"]
+    assert not [volume for volume in volumes if "secret" in volume]
+
+
+def test_pods_share_what_is_the_service_s_own_by_a_name_that_says_what_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shared = manifests.programs_map(SITE)
     [*_, config] = manifests.pod(SPEC, SITE)["spec"]["volumes"]
-    assert manifests.TOKEN_KEY not in {item["key"] for item in config["secret"]["items"]}
+    assert config["configMap"]["name"] == shared["metadata"]["name"]
+    assert inside.FILES.items() <= shared["data"].items()
+    assert shared["immutable"] is True
+    monkeypatch.setitem(manifests.PROGRAMS, "submarine_session.py", "another version")
+    assert manifests.programs_map(SITE)["metadata"]["name"] != shared["metadata"]["name"]
 
 
 def test_what_people_write_is_bounded() -> None:
@@ -256,26 +273,6 @@ def test_what_people_write_is_bounded() -> None:
     annotations = manifests.pod(spec, SITE)["metadata"]["annotations"]
     assert annotations["submarine-notebooks/name"] == "x" * 200
     assert annotations["submarine-notebooks/owner"] == "y" * 200
-
-
-@pytest.mark.parametrize(
-    ("storage_class", "chosen"), [("", {}), ("fast", {"storageClassName": "fast"})]
-)
-def test_a_home_is_a_claim(storage_class: str, chosen: Json) -> None:
-    site = SiteConfig(home_size="5Gi", storage_class=storage_class, access_mode="ReadWriteMany")
-    assert manifests.claim(UUID(HOME), site) == {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": {
-            "name": f"home-{HOME}",
-            "labels": COMMON | {"submarine-notebooks/volume": HOME},
-        },
-        "spec": {
-            "accessModes": ["ReadWriteMany"],
-            "resources": {"requests": {"storage": "5Gi"}},
-            **chosen,
-        },
-    }
 
 
 def test_only_the_gateway_reaches_sessions() -> None:
@@ -456,7 +453,6 @@ def test_variables_stand_in_the_pod_and_secrets_in_the_runs_secret() -> None:
     data = manifests.secret(ENTRUSTED, SITE)["stringData"]
     assert data == {
         "token": "s3cret",
-        **inside.FILES,
         "variable.API_KEY": "hunter2-hunter2",
         "file.key.json": "a file's text",
     }
@@ -475,6 +471,15 @@ def test_variables_give_way_to_what_operators_say_and_that_to_the_service() -> N
     assert len(env) == len(listed)
     assert (env["HOME"], env["JUPYTER_TOKEN"]) == ("/home/jovyan", None)
     assert (env["PIP_INDEX_URL"], env["TIER"], env["MODE"]) == ("site's", "profile's", "mine")
+
+
+def test_an_operator_cannot_take_the_place_of_a_volume() -> None:
+    for patch in (
+        {"volumes": [{"name": f"attached-{HOME}", "emptyDir": {}}]},
+        {"env": [{"name": "SUBMARINE_VOLUMES", "value": "{}"}]},
+        {"sidecars": [{"name": "mount-points", "image": "a"}]},
+    ):
+        assert list(POD_PATCH(patch, "")), patch
 
 
 def test_an_operator_cannot_take_the_place_of_the_secrets() -> None:

@@ -141,19 +141,19 @@ def test_a_machine_that_cannot_be_added_after_all_is_not_waited_for() -> None:
 
 def test_a_home_that_is_gone_fails_within_seconds() -> None:
     seen = recording("volume_missing")
-    assert _waiting(seen.seen(after=4)) == "Waiting for the home to be known."
+    assert _waiting(seen.seen(after=4)) == "Waiting for its storage to be known."
     assert _failure(seen.seen(after=5)) == (
         "volume_missing",
-        "The home is gone: its storage does not exist any more.",
+        "Its storage is gone: a volume that it attaches does not exist any more.",
     )
 
 
 def test_storage_that_is_not_provided_fails_after_a_minute() -> None:
     seen = recording("volume_no_class")
-    assert _waiting(seen.seen(after=59)) == "Waiting for storage for the home."
+    assert _waiting(seen.seen(after=59)) == "Waiting for storage."
     assert _failure(seen.seen(after=60)) == (
         "volume_unbound",
-        "The cluster did not provide storage for the home within 60 s.",
+        "The cluster did not provide storage within 60 s.",
     )
 
 
@@ -166,10 +166,37 @@ def _unplaced(message: str) -> Recording:
 # After the scheduler's plugins/volumebinding/binder.go.
 def test_a_home_that_no_machine_can_reach_fails_after_a_minute() -> None:
     seen = _unplaced("0/2 nodes are available: 2 node(s) had volume node affinity conflict.")
-    assert _waiting(seen.seen(after=59, nodes=nodes())) == "No machine can reach the home now."
+    assert (
+        _waiting(seen.seen(after=59, nodes=nodes()))
+        == "No machine can reach all of its storage now."
+    )
     assert _failure(seen.seen(after=60, nodes=nodes())) == (
         "volume_failed",
-        "No machine could reach the home for 60 s.",
+        "No machine could reach all of its storage for 60 s.",
+    )
+
+
+# After the scheduler's plugins/interpodaffinity/filtering.go.
+def test_a_machine_that_has_the_storage_and_cannot_be_had_fails_after_a_minute() -> None:
+    seen = _unplaced(
+        "0/2 nodes are available: 1 node(s) didn't match Pod's node affinity, 1 node(s) didn't "
+        "match pod affinity rules."
+    )
+    waited = "Waiting for room on the machine where another session has its storage."
+    assert _waiting(seen.seen(after=59, nodes=nodes())) == waited
+    assert _failure(seen.seen(after=60, nodes=nodes())) == (
+        "volume_busy",
+        "Another session has its storage on a machine that this size cannot have.",
+    )
+
+
+def test_a_machine_that_has_the_storage_and_is_full_is_waited_for() -> None:
+    seen = _unplaced(
+        "0/2 nodes are available: 1 Insufficient memory, 1 node(s) didn't match pod "
+        "affinity/anti-affinity, 1 node(s) didn't match pod affinity rules."
+    )
+    assert _waiting(seen.seen(after=3600, nodes=nodes())) == (
+        "Waiting for room on the machine where another session has its storage."
     )
 
 
@@ -186,10 +213,10 @@ def test_a_home_whose_machine_is_full_is_waited_for() -> None:
 
 def test_storage_that_cannot_be_mounted_fails_after_a_minute() -> None:
     seen = recording("mount_failed")
-    assert _waiting(seen.seen(after=59)) == "The storage could not be attached. It is tried again."
+    assert _waiting(seen.seen(after=59)) == "Its storage could not be attached. It is tried again."
     assert _failure(seen.seen(after=60)) == (
         "volume_failed",
-        "The storage could not be attached within 60 s.",
+        "Its storage could not be attached within 60 s.",
     )
     assert seen.seen(after=60).phases[-1].phase is Phase.VOLUME
 
@@ -231,11 +258,11 @@ def test_a_home_that_is_attached_elsewhere_is_waited_for_until_a_lost_machine_le
     seen = _attaching(BUSY)
     assert (
         _waiting(seen.seen(after=481))
-        == "The home is still attached to another machine. It is tried again."
+        == "Its storage is still attached to another machine. It is tried again."
     )
     assert _failure(seen.seen(after=482)) == (
         "volume_busy",
-        "The home stayed attached to another machine for 8 min.",
+        "Its storage stayed attached to another machine for 8 min.",
     )
 
 
@@ -245,7 +272,7 @@ def test_a_home_that_cannot_be_attached_fails_after_a_minute() -> None:
     )
     assert _failure(seen.seen(after=62)) == (
         "volume_failed",
-        "The home could not be attached within 60 s.",
+        "Its storage could not be attached within 60 s.",
     )
 
 

@@ -20,7 +20,7 @@ def say(line: str) -> None:
 
 
 def serve() -> None:
-    """Answer as Jupyter does, and log what comes after `say/`."""
+    """Answer as Jupyter does, log what comes after `say/`, and write and read files."""
     prefix = f"GET {options['ServerApp.base_url']}"
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(options["ServerApp.sock"])
@@ -32,10 +32,27 @@ def serve() -> None:
                 allowed = f"Authorization: token {token}\r\n" in request
                 if request.startswith(f"{prefix}say/"):
                     say(request.split()[1].rpartition("/")[2])
-                elif not allowed:
-                    say("refused")
-                known = allowed and request.startswith((f"{prefix}api/status ", f"{prefix}say/"))
-                connection.sendall(f"HTTP/1.1 {200 if known else 403} Said\r\n\r\n".encode())
+                    known, answer = True, ""
+                elif request.startswith((f"{prefix}read/", f"{prefix}write/")):
+                    known, answer = use_file(*request.removeprefix(prefix).split()[0].split("/"))
+                else:
+                    known, answer = allowed and request.startswith(f"{prefix}api/status "), ""
+                    if not allowed:
+                        say("refused")
+                status = 200 if known else 403
+                connection.sendall(f"HTTP/1.1 {status} Said\r\n\r\n{answer}".encode())
+
+
+def use_file(action: str, *words: str) -> tuple[bool, str]:
+    """Write a word to a path below the home, or read what is there; whether that went well."""
+    try:
+        if action == "read":
+            return True, Path(*words).read_text()
+        Path(*words[1:]).write_text(words[0])
+    except OSError as error:
+        say(str(error))
+        return False, ""
+    return True, ""
 
 
 def bear(name: str, environment: dict[str, str]) -> None:

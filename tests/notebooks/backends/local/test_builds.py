@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -47,6 +48,12 @@ class LocalSite(BuilderSite):
         """The program itself, of all that it has started the eldest."""
         return min(self.processes(spec.digest), key=lambda each: each.create_time())
 
+    def have_ended(self, digest: str) -> bool:
+        """Kill what is left of a build, which may start more meanwhile; whether nothing is."""
+        left = self.processes(digest)
+        processes.kill(left)
+        return not left
+
     def processes(self, digest: str) -> list[psutil.Process]:
         return processes.leftovers(str(self.data / "environments" / digest))
 
@@ -65,7 +72,8 @@ def site(tmp_path: Path, index: str) -> Iterator[LocalSite]:
     site = LocalSite(tmp_path, index)
     yield site
     for folder in (tmp_path / "builds").glob("*"):
-        processes.kill(site.processes(folder.name.partition(".")[0]))
+        digest = folder.name.partition(".")[0]
+        eventually(partial(site.have_ended, digest))
 
 
 class TestLocalBuilder(BuilderContract):

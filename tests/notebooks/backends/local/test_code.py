@@ -18,9 +18,9 @@ from notebooks.backends.contract import (
     SessionSpec,
 )
 from notebooks.backends.fetcher.request import Rules
-from notebooks.backends.local import LocalBackend
+from notebooks.backends.local.backend import LocalBackend
 from notebooks.backends.local.processes import leftovers
-from tests.contracts.backend_suite import a_spec
+from tests.contracts.backend_suite import a_spec, home_of
 from tests.contracts.eventually import eventually
 from tests.git_server import TOKEN, USERNAME, GitServer, git_server
 from tests.notebooks.backends.local.conftest import LocalSite
@@ -54,8 +54,8 @@ def a_spec_with(*sources: CodeSource, **access: GitAccess) -> SessionSpec:
     )
 
 
-def home_of(site: LocalSite, spec: SessionSpec) -> Path:
-    return site.folder / "data/homes" / str(spec.home)
+def folder_of_home(site: LocalSite, spec: SessionSpec) -> Path:
+    return site.home(home_of(spec))
 
 
 def test_code_is_there_when_the_server_is(site: LocalSite, server: GitServer) -> None:
@@ -63,7 +63,7 @@ def test_code_is_there_when_the_server_is(site: LocalSite, server: GitServer) ->
     spec = site.start(a_spec_with(CodeSource(url=server.url("plain.git"), folder="work/plain")))
     seen = site.await_ready(spec.key)
     assert seen.code == (FETCHED,)
-    assert (home_of(site, spec) / "work/plain/notes.txt").read_text() == "one\n"
+    assert (folder_of_home(site, spec) / "work/plain/notes.txt").read_text() == "one\n"
     assert [phase.phase for phase in seen.phases] == [
         Phase.PREPARING,
         Phase.STARTING_SERVER,
@@ -110,7 +110,7 @@ def test_the_next_run_leaves_what_the_user_changed(site: LocalSite, server: GitS
     server.repository("changed.git", {"notes.txt": "one\n"})
     spec = site.start(a_spec_with(CodeSource(url=server.url("changed.git"), folder="code")))
     site.await_ready(spec.key)
-    notes = home_of(site, spec) / "code/notes.txt"
+    notes = folder_of_home(site, spec) / "code/notes.txt"
     notes.write_text("changed\n")
     site.backend.stop(spec.key)
     site.await_gone(spec.key)

@@ -12,15 +12,16 @@ import pytest
 
 from notebooks.backends.contract import Phase, RunState, SessionSpec
 from notebooks.backends.local import backend, processes
+from tests.contracts.backend_suite import home_of
 from tests.contracts.eventually import eventually
-from tests.notebooks.backends.local.conftest import LocalSite
+from tests.notebooks.backends.local.conftest import LocalSite, dig
 
 MakeSite = Callable[[str], LocalSite]
 
 
 def orphan(site: LocalSite, spec: SessionSpec) -> psutil.Process:
     """Find the process that a stand-in has born."""
-    path = site.home(spec.home) / "orphan"
+    path = site.home(home_of(spec)) / "orphan"
     eventually(path.exists)
     return psutil.Process(int(path.read_text()))
 
@@ -44,6 +45,19 @@ def test_a_stop_does_not_wait(local_site: MakeSite) -> None:
     site.backend.stop(spec.key)
     assert time.monotonic() - before < 5
     kill(site, spec, "server")
+
+
+def test_what_its_user_left_does_not_keep_a_run_or_its_home(site: LocalSite) -> None:
+    spec = site.start_ready()
+    sockets = site.run(spec.key).sockets
+    dig(sockets, site.folder)
+    dig(site.home(home_of(spec)), site.folder)
+    site.backend.stop(spec.key)
+    site.await_gone(spec.key)
+    assert site.backend.observe_all() == {}
+    assert not sockets.exists()
+    site.backend.delete_volume(home_of(spec))
+    assert list((site.folder / "data/discarded").iterdir()) == []
 
 
 def test_a_server_that_ignores_the_request_is_killed_after_the_grace(

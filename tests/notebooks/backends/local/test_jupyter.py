@@ -2,8 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -13,8 +12,9 @@ import pytest
 from yarl import URL
 
 from notebooks.backends.contract import SessionSpec
+from tests.contracts.backend_suite import home_of
 from tests.contracts.eventually import eventually
-from tests.notebooks.backends.local.conftest import JUPYTER_LAB, LocalSite
+from tests.notebooks.backends.local.conftest import JUPYTER_LAB, LocalSite, browser, get
 
 pytestmark = pytest.mark.jupyter
 
@@ -31,34 +31,13 @@ def jupyter() -> Iterator[LocalSite]:
 def running(jupyter: LocalSite) -> SessionSpec:
     """A server that no test may change much."""
     spec = jupyter.start_ready()
-    (jupyter.home(spec.home) / "notes.txt").write_text("ada's")
+    (jupyter.home(home_of(spec)) / "notes.txt").write_text("ada's")
     return spec
 
 
 @pytest.fixture(scope="module")
 def mallory(jupyter: LocalSite) -> SessionSpec:
     return jupyter.start_ready()
-
-
-@asynccontextmanager
-async def browser(site: LocalSite, spec: SessionSpec) -> AsyncIterator[aiohttp.ClientSession]:
-    """As the gateway asks: over the socket, by the public name, with the session's token."""
-    seen = site.backend.observe(spec.key)
-    assert seen is not None
-    async with aiohttp.ClientSession(
-        base_url=f"http://ada.notebooks.example{spec.base_url}",
-        connector=aiohttp.UnixConnector(seen.address.removeprefix("unix:")),
-        headers={"Authorization": f"token {spec.token}"},
-    ) as session:
-        yield session
-
-
-async def get(
-    site: LocalSite, spec: SessionSpec, path: str | URL, *, token: str = ""
-) -> tuple[int, str]:
-    headers = {"Authorization": f"token {token or spec.token}"}
-    async with browser(site, spec) as session, session.get(path, headers=headers) as answer:
-        return answer.status, await answer.text()
 
 
 async def test_lab_is_served_under_its_path_and_the_public_name(
@@ -83,7 +62,7 @@ async def test_the_home_is_what_is_shown(jupyter: LocalSite, running: SessionSpe
 async def test_a_session_cannot_reach_another_home(
     jupyter: LocalSite, running: SessionSpec, mallory: SessionSpec, way: str
 ) -> None:
-    other = jupyter.home(running.home)
+    other = jupyter.home(home_of(running))
     path = way.format(name=other.name, path=quote(f"{other}/notes.txt", safe=""))
     # Encoded, or the client would resolve the dots itself.
     address = URL(f"http://x{mallory.base_url}api/contents/{path}", encoded=True)
@@ -164,7 +143,7 @@ async def test_what_a_terminal_left_in_the_background_dies_with_the_session(
     jupyter: LocalSite,
 ) -> None:
     spec = jupyter.start_ready()
-    home = jupyter.home(spec.home)
+    home = jupyter.home(home_of(spec))
     command = "nohup setsid sh -c 'echo $$ > pid.new; mv pid.new pid; sleep 300' &\r"
     async with browser(jupyter, spec) as session:
         async with session.post("api/terminals") as answer:

@@ -17,8 +17,8 @@ from tests.contracts.eventually import eventually
 from tests.environments.builder import channel as channels
 from tests.environments.builder.indexes import add_ipykernel, add_wheel, served
 from tests.environments.builder.installed import files_of
-from tests.notebooks.backends.local.conftest import JUPYTER_LAB, LocalSite
-from tests.notebooks.backends.local.test_jupyter import browser, run_code
+from tests.notebooks.backends.local.conftest import JUPYTER_LAB, LocalSite, browser
+from tests.notebooks.backends.local.test_jupyter import run_code
 
 pytestmark = [pytest.mark.jupyter, pytest.mark.timeout(240)]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from notebooks.backends.contract import SessionSpec
+from tests.contracts.backend_suite import home_of
 from tests.contracts.eventually import eventually
 from tests.notebooks.backends.local.conftest import LocalSite
 
@@ -17,7 +18,7 @@ MakeSite = Callable[[str], LocalSite]
 def written(site: LocalSite, spec: SessionSpec, name: str) -> list[str]:
     """The lines of a file that the stand-in wrote into its home."""
     site.await_ready(spec.key)
-    return (site.home(spec.home) / name).read_text().splitlines()
+    return (site.home(home_of(spec)) / name).read_text().splitlines()
 
 
 def test_no_command_line_shows_the_token(site: LocalSite) -> None:
@@ -53,7 +54,7 @@ def test_a_session_gets_an_allow_list_of_the_environment(
     environment = dict(line.split("=", 1) for line in written(site, spec, "environment"))
     assert environment["LC_TIME"] == "C.UTF-8"
     assert environment["https_proxy"] == "http://proxy:3128"
-    assert environment["HOME"] == str(site.home(spec.home))
+    assert environment["HOME"] == str(site.home(home_of(spec)))
     assert "of the service" not in environment.values()
 
 
@@ -88,5 +89,5 @@ def test_a_server_starts_with_no_signal_ignored_or_blocked(local_site: MakeSite)
 def test_folders_are_for_the_services_user_alone(site: LocalSite) -> None:
     spec = site.start_ready()
     folders = [path for path in (site.folder).rglob("*") if path.is_dir()]
-    assert site.home(spec.home) in folders
+    assert site.home(home_of(spec)) in folders
     assert {stat.S_IMODE(path.stat().st_mode) for path in folders} == {0o700}

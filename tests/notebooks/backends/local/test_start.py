@@ -13,10 +13,11 @@ import psutil
 import pytest
 
 from notebooks.backends.contract import Phase, RunState, SessionSpec
-from notebooks.backends.local import LocalBackend, backend
+from notebooks.backends.local import backend
+from notebooks.backends.local.backend import LocalBackend
 from notebooks.backends.local.runs import Runs
 from submarine_site.core.outside import BackendError, BackendRefused, BackendUnavailable
-from tests.contracts.backend_suite import a_spec
+from tests.contracts.backend_suite import a_spec, home_of
 from tests.contracts.eventually import eventually
 from tests.notebooks.backends.local.conftest import LocalSite
 
@@ -32,7 +33,7 @@ def raise_error(error: BaseException) -> None:
 
 def test_twenty_threads_that_start_one_run_give_one_server(site: LocalSite) -> None:
     spec = a_spec()
-    site.backend.ensure_volume(spec.home)
+    site.backend.ensure_volume(home_of(spec))
     with ThreadPoolExecutor(20) as pool:
         list(pool.map(site.backend.start, [spec] * 20))
     site.await_ready(spec.key)
@@ -41,7 +42,7 @@ def test_twenty_threads_that_start_one_run_give_one_server(site: LocalSite) -> N
 
 def test_eight_processes_that_start_one_run_give_one_server(site: LocalSite) -> None:
     spec = a_spec()
-    site.backend.ensure_volume(spec.home)
+    site.backend.ensure_volume(home_of(spec))
     with ProcessPoolExecutor(8, mp_context=get_context("spawn")) as pool:
         list(pool.map(site.backend.start, [spec] * 8))
     site.await_ready(spec.key)
@@ -50,7 +51,7 @@ def test_eight_processes_that_start_one_run_give_one_server(site: LocalSite) -> 
 
 def test_a_run_goes_on_when_the_worker_that_started_it_is_killed(site: LocalSite) -> None:
     spec = a_spec()
-    site.backend.ensure_volume(spec.home)
+    site.backend.ensure_volume(home_of(spec))
     worker = get_context("spawn").Process(target=start_and_be_killed, args=(site.backend, spec))
     worker.start()
     worker.join(timeout=20)
@@ -79,7 +80,7 @@ def test_a_run_whose_worker_died_before_it_began_can_be_started_again(
 
 def test_a_late_start_of_a_stopped_run_leaves_no_trace(site: LocalSite) -> None:
     spec = a_spec()
-    site.backend.ensure_volume(spec.home)
+    site.backend.ensure_volume(home_of(spec))
     site.backend.stop(spec.key)
     site.backend.start(spec)
     assert site.run(spec.key).request() is None

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 
 from notebooks.backends.contract import SessionSpec
-from tests.contracts.backend_suite import a_spec
+from tests.contracts.backend_suite import a_spec, home_of
 from tests.notebooks.backends.local.conftest import LocalSite
 
 MakeSite = Callable[[str], LocalSite]
@@ -19,7 +19,7 @@ HUNTER = "hunter2-hunter2"
 def environment_of(site: LocalSite, spec: SessionSpec) -> dict[str, str]:
     """What the stand-in wrote down of its own."""
     site.await_ready(spec.key)
-    lines = (site.home(spec.home) / "environment").read_text().splitlines()
+    lines = (site.home(home_of(spec)) / "environment").read_text().splitlines()
     return dict(line.split("=", 1) for line in lines)
 
 
@@ -43,7 +43,7 @@ def test_the_backends_own_variables_stay(local_site: MakeSite) -> None:
     environment = environment_of(site, site.start(spec))
     assert environment["PATH"].startswith(str(site.jupyter.parent))
     assert environment["JUPYTER_TOKEN"] == spec.token
-    assert environment["HOME"] == str(site.home(spec.home))
+    assert environment["HOME"] == str(site.home(home_of(spec)))
 
 
 def test_secret_files_are_for_the_session_alone_until_it_ends(local_site: MakeSite) -> None:
