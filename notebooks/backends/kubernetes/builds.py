@@ -21,6 +21,7 @@ from notebooks.backends.kubernetes.names import (
     build_labels,
     build_name,
     discard_name,
+    store_name,
 )
 from notebooks.backends.kubernetes.objects import Objects
 from submarine_site.core.outside import BackendRefused, BackendUnavailable
@@ -89,6 +90,10 @@ class KubernetesBuilder:
         if job is None:
             if not self._end(digest):
                 raise BackendUnavailable("The build is still being ended.")
+            store = store_name(self._site.installation)
+            if self._objects.read(f"persistentvolumeclaims/{store}") is None:
+                # Nothing was ever built.
+                return
             self._objects.create("secrets", build_manifests.discard_secret(digest, self._site))
             self._objects.create(
                 "jobs",
