@@ -9,7 +9,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
+from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Sum
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from accounts.models import User
@@ -37,7 +40,7 @@ def create_volume(*, owner: User, name: str, volume_class: str, size_mib: int) -
     """Make a volume; it is there when a worker has made it, or a session starts with it.
 
     `volume_class` is a name from the catalogue. Raises `InvalidInput`, or `DomainError` with
-    `name_taken` or `too_many_volumes`.
+    `name_taken`, `too_many_volumes` or `over_quota`.
     """
     clean = clean_name(name)
     chosen = VolumeClass.objects.visible_to(owner).called(volume_class)
@@ -57,8 +60,9 @@ def create_volume(*, owner: User, name: str, volume_class: str, size_mib: int) -
     )
     with transaction.atomic():
         # Of all that make one at once, each counts what those before it have made.
-        User.objects.select_for_update(no_key=True).get(pk=owner.pk)
+        _hold_account(owner.pk)
         _refuse_too_many(owner)
+        _refuse_beyond_quota(owner.pk, more_mib=size_mib)
         _insert(volume)
     return volume
 
@@ -104,7 +108,7 @@ def grow_volume(*, volume: Volume, size_mib: int, expected: str = "") -> Volume:
     """Have it grow, which a worker does; to its own size it is left as it is.
 
     Raises `InvalidInput` (`size_mib`) for less than it has or more than may be, or `DomainError`
-    with `not_growable`, `changed_meanwhile` or `not_found`.
+    with `not_growable`, `over_quota`, `changed_meanwhile` or `not_found`.
     """
     with transaction.atomic():
         volume = _held_live(volume, expected)
@@ -124,6 +128,8 @@ def grow_volume(*, volume: Volume, size_mib: int, expected: str = "") -> Volume:
             )
         if size_mib > largest:
             raise InvalidInput.field("size_mib", f"{size(largest)} is the most it may have.")
+        _hold_account(volume.owner_id)
+        _refuse_beyond_quota(volume.owner_id, more_mib=size_mib - has)
         _write(volume, wanted_mib=size_mib, reason_code="", reason="", updated_at=timezone.now())
         enqueue_on_commit(tasks.settle.delay)
     return volume
@@ -263,6 +269,30 @@ def _refuse_too_many(owner: User) -> None:
             "the most there may be. Remove one that you do not need.",
             code="too_many_volumes",
         )
+
+
+def _hold_account(owner_id: int) -> None:
+    """Hold what the user's volumes are counted by, to the end of the transaction."""
+    User.objects.select_for_update(no_key=True).get(pk=owner_id)
+
+
+def _refuse_beyond_quota(owner_id: int, *, more_mib: int) -> None:
+    """Refuse what takes a user's volumes beyond the site's quota. Requires the account to be held.
+
+    Those in the trash count, and those that grow with what they grow to; one without a size has
+    no part in it.
+    """
+    quota = settings.VOLUMES_QUOTA_MIB
+    if quota is None:
+        return
+    kept = Volume.objects.filter(owner=owner_id)
+    used = kept.aggregate(mib=Sum(Greatest("size_mib", "wanted_mib")))["mib"] or 0
+    if used + more_mib > quota:
+        message = (
+            f"Your volumes may have {size(quota)} in all, those in the trash among them. They "
+            f"have {size(used)}, and this takes {size(more_mib)} more."
+        )
+        raise DomainError(message, code="over_quota", fields={"size_mib": message})
 
 
 def _this(volume: Volume) -> VolumeQuerySet:

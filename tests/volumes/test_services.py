@@ -154,6 +154,41 @@ def test_the_most_there_may_be_are_not_exceeded_by_many_at_once(
     assert create(mallory).state == "requested"
 
 
+def test_what_a_user_s_volumes_have_in_all_stays_within_the_quota_also_at_once(
+    ada: User, mallory: User, standard: VolumeClass, settings: Any
+) -> None:
+    settings.VOLUMES_QUOTA_MIB = 50 * GIB
+    trashed(VolumeFactory.create(owner=ada, size_mib=20 * GIB))
+    VolumeFactory.create(owner=ada, size_mib=None)
+
+    def one(number: int) -> str:
+        try:
+            return create(ada, name=f"new {number}", size_mib=10 * GIB).state
+        except DomainError as refusal:
+            return refusal.code
+
+    assert sorted(at_once(8, one)) == [*["over_quota"] * 5, *["requested"] * 3]
+    assert create(mallory, size_mib=50 * GIB).state == "requested"
+    refusal = refused(create, ada, name="more", size_mib=1)
+    assert refusal.fields == {"size_mib": refusal.message}
+    assert refusal.message == (
+        "Your volumes may have 50 GiB in all, those in the trash among them. They have 50 GiB, "
+        "and this takes 1 MiB more."
+    )
+
+
+def test_growing_counts_against_the_quota_from_when_it_is_asked_for(
+    ada: User, standard: VolumeClass, settings: Any
+) -> None:
+    settings.VOLUMES_QUOTA_MIB = 30 * GIB
+    first, second = [
+        VolumeFactory.create(owner=ada, volume_class=standard, size_mib=10 * GIB) for _ in range(2)
+    ]
+    services.grow_volume(volume=first, size_mib=20 * GIB)
+    assert refused(services.grow_volume, volume=second, size_mib=11 * GIB).code == "over_quota"
+    assert now(second).wanted_mib is None
+
+
 def test_no_home_more_than_there_may_be_volumes_is_left_in_the_trash(ada: User) -> None:
     VolumeFactory.create_batch(services.MAX_VOLUMES - 1, owner=ada)
     home = services.homes_of([ada])[ada.pk]
