@@ -67,10 +67,10 @@ def test_a_pod_is_confined_and_holds_nothing_secret(on: OnCluster, demo: Program
     assert container["securityContext"] == {
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},
-        "privileged": False,
-        "runAsNonRoot": True,
-        "seccompProfile": {"type": "RuntimeDefault"},
     }
+    of_all = pod["spec"]["securityContext"]
+    assert (of_all["runAsNonRoot"], of_all["runAsUser"]) == (True, 1000)
+    assert of_all["seccompProfile"] == {"type": "RuntimeDefault"}
     assert (container["resources"]["limits"], container["resources"]["requests"]) == (
         {"cpu": "1", "memory": "512Mi"},
         {"cpu": "50m", "memory": "128Mi"},
