@@ -96,6 +96,7 @@ def test_tasks_that_are_delivered_twice_change_nothing(on: OnCluster, demo: Prog
 # While the worker is at the session, others are told to come again.
 DELIVERY = """
 from notebooks import tasks
+from submarine_site.core.outside import BackendUnavailable
 for _ in range(2):
     tasks.{task}.delay(*{ids!r})
 for _ in range(1000):
