@@ -5,27 +5,23 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods
-from django.views.decorators.vary import vary_on_headers
 
 from accounts import vault
 from accounts.models import GitCredential, GitCredentialKind, SecretKind, UserSecret
 from accounts.requests import user_of
 from accounts.uses import uses_by
 from submarine_site.core.errors import DomainError, InvalidInput
+from submarine_site.core.pages import answered, question
 
 NEW_KEY = "new_ssh_key"
 """The page's third kind of git credential: a key that is made here."""
 
 
-@login_required
-@require_http_methods(["GET", "HEAD", "POST"])
-@vary_on_headers("HX-Request")
+@question
 @sensitive_post_parameters("value")
 def new_secret(request: HttpRequest) -> HttpResponse:
     """Ask for a secret, then store it. All but the value survives an error."""
@@ -46,9 +42,7 @@ def new_secret(request: HttpRequest) -> HttpResponse:
     return _question(request, "accounts/new_secret.html", context, refusal)
 
 
-@login_required
-@require_http_methods(["GET", "HEAD", "POST"])
-@vary_on_headers("HX-Request")
+@question
 @sensitive_post_parameters("value")
 def replace_secret(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask for another value, then store it."""
@@ -65,9 +59,7 @@ def replace_secret(request: HttpRequest, pk: UUID) -> HttpResponse:
     return _question(request, "accounts/replace_secret.html", {"secret": secret}, refusal)
 
 
-@login_required
-@require_http_methods(["GET", "HEAD", "POST"])
-@vary_on_headers("HX-Request")
+@question
 def delete_secret(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask, saying which sessions pick it, then delete a secret."""
     user = user_of(request)
@@ -80,9 +72,7 @@ def delete_secret(request: HttpRequest, pk: UUID) -> HttpResponse:
     return _question(request, "accounts/delete_secret.html", context)
 
 
-@login_required
-@require_http_methods(["GET", "HEAD", "POST"])
-@vary_on_headers("HX-Request")
+@question
 @sensitive_post_parameters("secret")
 def new_git_credential(request: HttpRequest) -> HttpResponse:
     """Ask for a git credential, then store it. All but the secret survives an error."""
@@ -112,9 +102,7 @@ def new_git_credential(request: HttpRequest) -> HttpResponse:
     return _question(request, "accounts/new_git_credential.html", context, refusal)
 
 
-@login_required
-@require_http_methods(["GET", "HEAD", "POST"])
-@vary_on_headers("HX-Request")
+@question
 def delete_git_credential(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask, saying which sessions use it, then delete a git credential."""
     user = user_of(request)
@@ -134,8 +122,7 @@ def _question(
     context: dict[str, Any],
     refusal: DomainError | None = None,
 ) -> HttpResponse:
-    shown = {**context, "refusal": refusal, "back": reverse("account")}
-    return render(request, template, shown, status=refusal.status if refusal else 200)
+    return answered(request, template, {**context, "back": reverse("account")}, refusal)
 
 
 def _account(part: str) -> HttpResponse:

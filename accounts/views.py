@@ -13,8 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
-from django.views.decorators.vary import vary_on_headers
+from django.views.decorators.http import require_GET, require_POST
 
 from accounts import services
 from accounts.forms import SignInForm
@@ -23,6 +22,7 @@ from accounts.models import ApiToken, GitCredential, SignIn, UserSecret
 from accounts.requests import user_of
 from submarine_site.core.errors import DomainError
 from submarine_site.core.http import safe_path
+from submarine_site.core.pages import question
 from submarine_site.core.responses import error_response, wants_api
 
 
@@ -60,9 +60,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     return redirect("sign-in")
 
 
-@login_required
-@require_http_methods(["GET", "HEAD", "POST"])
-@vary_on_headers("HX-Request")
+@question
 def sign_out_everywhere(request: HttpRequest) -> HttpResponse:
     """Ask, then end every sign-in of the user, this one too."""
     if request.method != "POST":
@@ -116,9 +114,7 @@ def create_token(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@login_required
-@require_http_methods(["GET", "HEAD", "POST"])
-@vary_on_headers("HX-Request")
+@question
 def revoke_token(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask, then end an API token of one's own."""
     token = get_object_or_404(ApiToken.objects.visible_to(user_of(request)), pk=pk)

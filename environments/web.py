@@ -15,7 +15,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
-from django.views.decorators.vary import vary_on_headers
 
 from accounts.models import User
 from accounts.requests import user_of
@@ -26,6 +25,7 @@ from environments.services import Metadata
 from environments.states import UNFINISHED
 from environments.usage import usage_of
 from submarine_site.core.errors import DomainError
+from submarine_site.core.pages import answered, question
 
 PAGE_SIZE = 50
 VERSIONS_SHOWN = 50
@@ -162,7 +162,7 @@ def new_environment(request: HttpRequest) -> HttpResponse:
         **_form_context(form, user, refusal),
         "back": reverse("environments"),
     }
-    return render(request, "environments/new.html", context, status=_status(refusal))
+    return answered(request, "environments/new.html", context, refusal)
 
 
 @login_required
@@ -190,7 +190,7 @@ def new_version(request: HttpRequest, name: str) -> HttpResponse:
         **_form_context(form, user_of(request), refusal),
         "back": reverse("environment", kwargs={"name": environment.name}),
     }
-    return render(request, "environments/new_version.html", context, status=_status(refusal))
+    return answered(request, "environments/new_version.html", context, refusal)
 
 
 @login_required
@@ -222,12 +222,10 @@ def edit_environment(request: HttpRequest, name: str) -> HttpResponse:
         "successors": successors,
         "back": reverse("environment", kwargs={"name": environment.name}),
     }
-    return render(request, "environments/edit.html", context, status=_status(refusal))
+    return answered(request, "environments/edit.html", context, refusal)
 
 
-@login_required
-@require_http_methods(["GET", "HEAD", "POST"])
-@vary_on_headers("HX-Request")
+@question
 def delete_environment(request: HttpRequest, name: str) -> HttpResponse:
     """Ask, then delete; or say where it is in use."""
     user = user_of(request)
@@ -294,7 +292,3 @@ def _form_context(form: VersionForm, user: User, refusal: DomainError | None) ->
         "rules": services.site_rules(),
         "refusal": refusal,
     }
-
-
-def _status(refusal: DomainError | None) -> int:
-    return refusal.status if refusal else 200

@@ -27,7 +27,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.text import slugify
 from django.views.decorators.http import require_GET, require_http_methods
-from django.views.decorators.vary import vary_on_headers
 
 from accounts.middleware import sign_in_id
 from accounts.models import GitCredential, User, UserSecret
@@ -50,6 +49,7 @@ from notebooks.volumes_view import choices_for, full_home_of, volumes_of
 from quotas.models import ResourceProfile
 from submarine_site.core.errors import DomainError
 from submarine_site.core.live import changes
+from submarine_site.core.pages import question
 from volumes.models import Volume
 
 P = ParamSpec("P")
@@ -377,9 +377,7 @@ def stop_session(request: HttpRequest, pk: UUID) -> HttpResponse:
     return _back(request, pk)
 
 
-@login_required
-@require_http_methods(["GET", "HEAD", "POST"])
-@vary_on_headers("HX-Request")
+@question
 def rename_session(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask for the name, then give it. What was typed survives an error."""
     session = _own(request, pk)
@@ -435,9 +433,7 @@ def edit_session(request: HttpRequest, pk: UUID) -> HttpResponse:
     return render(request, "notebooks/edit.html", context, status=status)
 
 
-@login_required
-@require_http_methods(["GET", "HEAD", "POST"])
-@vary_on_headers("HX-Request")
+@question
 def delete_session(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask, then delete."""
     session = _own(request, pk)

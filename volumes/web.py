@@ -1,8 +1,6 @@
 """The pages of volumes: fetch what the user may see, call one service, render."""
 
-from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeAlias
 from uuid import UUID
 
 from django.conf import settings
@@ -11,20 +9,17 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_http_methods
-from django.views.decorators.vary import vary_on_headers
+from django.views.decorators.http import require_GET
 
 from accounts.models import User
 from accounts.requests import user_of
 from submarine_site.core.errors import DomainError, InvalidInput
+from submarine_site.core.pages import View, answered, question
 from volumes import selectors, services
 from volumes.forms import in_gib, read_size
 from volumes.host import host
 from volumes.models import Volume, VolumeClass
 from volumes.states import VolumeState
-
-P = ParamSpec("P")
-View: TypeAlias = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 
 def _own(request: HttpRequest, pk: UUID) -> Volume:
@@ -35,12 +30,6 @@ def _own(request: HttpRequest, pk: UUID) -> Volume:
 
 def _page_of(volume: Volume) -> str:
     return reverse("volume", kwargs={"pk": volume.pk})
-
-
-def question(view: View[P]) -> View[P]:
-    """A form that is asked for in the dialog, or as a page where there is no script."""
-    methods = require_http_methods(["GET", "HEAD", "POST"])
-    return login_required(methods(vary_on_headers("HX-Request")(view)))
 
 
 def verb(view: View[[UUID]]) -> View[[UUID]]:
@@ -58,16 +47,6 @@ def verb(view: View[[UUID]]) -> View[[UUID]]:
         return redirect("volume", pk=pk)
 
     return call
-
-
-def _asked(
-    request: HttpRequest,
-    template: str,
-    context: dict[str, Any],
-    refusal: DomainError | None,
-) -> HttpResponse:
-    status = refusal.status if refusal else 200
-    return render(request, template, {**context, "refusal": refusal}, status=status)
 
 
 @login_required
@@ -126,7 +105,7 @@ def new_volume(request: HttpRequest) -> HttpResponse:
         else:
             return redirect("volume", pk=volume.pk)
     context = {**asked, "classes": classes, "back": reverse("volumes")}
-    return _asked(request, "volumes/new.html", context, refusal)
+    return answered(request, "volumes/new.html", context, refusal)
 
 
 def _classes(user: User) -> list[VolumeClass]:
@@ -149,7 +128,7 @@ def grow_volume(request: HttpRequest, pk: UUID) -> HttpResponse:
             return redirect(_page_of(volume))
     shown = selectors.shown_now(volume)
     context = {"shown": shown, "size_gib": size, "etag": etag, "back": _page_of(volume)}
-    return _asked(request, "volumes/grow.html", context, refusal)
+    return answered(request, "volumes/grow.html", context, refusal)
 
 
 @question
@@ -166,7 +145,7 @@ def rename_volume(request: HttpRequest, pk: UUID) -> HttpResponse:
         else:
             return redirect(_page_of(volume))
     context = {"volume": volume, "name": name, "back": _page_of(volume)}
-    return _asked(request, "volumes/rename.html", context, refusal)
+    return answered(request, "volumes/rename.html", context, refusal)
 
 
 @question
@@ -191,7 +170,7 @@ def delete_volume(request: HttpRequest, pk: UUID) -> HttpResponse:
         "days": settings.VOLUMES_TRASH.days,
         "back": _page_of(volume),
     }
-    return _asked(request, "volumes/delete.html", context, refusal)
+    return answered(request, "volumes/delete.html", context, refusal)
 
 
 @question
@@ -209,7 +188,7 @@ def restore_volume(request: HttpRequest, pk: UUID) -> HttpResponse:
             messages.success(request, f"“{restored.name}” is back.")
             return redirect(_page_of(volume))
     context = {"volume": volume, "name": name or volume.name, "back": reverse("volumes")}
-    return _asked(request, "volumes/restore.html", context, refusal)
+    return answered(request, "volumes/restore.html", context, refusal)
 
 
 @question
@@ -226,7 +205,7 @@ def remove_volume(request: HttpRequest, pk: UUID) -> HttpResponse:
             messages.success(request, f"“{volume.name}” is being removed.")
             return redirect("volumes")
     context = {"volume": volume, "back": reverse("volumes")}
-    return _asked(request, "volumes/remove.html", context, refusal)
+    return answered(request, "volumes/remove.html", context, refusal)
 
 
 @verb

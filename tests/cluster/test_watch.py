@@ -232,6 +232,6 @@ def test_when_the_watcher_is_killed_another_takes_over(
     begin(admin, key_of(after), scheduled=True)
     eventually(lambda: state_of(after) == S.RUNNING, within=60)
     assert other.is_watching()
-    silence = seconds_since(Heartbeat.WATCHER)
-    assert silence is not None
-    assert silence < 15
+    # It beats once it has dealt with what it was told first.
+    silence = eventually(lambda: seconds_since(Heartbeat.WATCHER), within=5)
+    assert silence < 5
