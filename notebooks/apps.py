@@ -18,7 +18,8 @@ class NotebooksConfig(AppConfig):
         # They have rows, which are ready by now.
         from accounts import uses  # noqa: PLC0415
         from environments import usage  # noqa: PLC0415
-        from notebooks import builds, selectors, volumes  # noqa: PLC0415
+        from notebooks import builds, holdings, selectors, volumes  # noqa: PLC0415
+        from quotas import holders  # noqa: PLC0415
         from volumes.host import host  # noqa: PLC0415
 
         register(local_backend_is_accepted)
@@ -27,5 +28,6 @@ class NotebooksConfig(AppConfig):
         register(code_settings_can_be_used)
         building.host.fill(builds.HOST)
         host.fill(volumes.HOST)
+        holders.sessions.fill(holdings.described)
         usage.answer.fill(selectors.usage_of)
         uses.answer.fill(selectors.uses_by)

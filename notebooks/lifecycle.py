@@ -18,7 +18,7 @@ from psycopg.types.json import Jsonb
 
 from environments.models import Build
 from environments.states import UNFINISHED, BuildState
-from notebooks import picked_secrets, picked_volumes
+from notebooks import holdings, picked_secrets, picked_volumes
 from notebooks.addresses import base_path
 from notebooks.backends.contract import (
     CodeOutcome,
@@ -324,6 +324,7 @@ def _finish(key: RunKey) -> None:
         )
         if moved:
             _end_run(key)
+            holdings.release([key.run_id])
 
 
 def hold_up(key: RunKey, why: str) -> None:
@@ -426,6 +427,7 @@ def fail(key: RunKey, *, code: str, message: str, exit_code: int | None = None) 
             _end_run(key, exit_code=exit_code, log_tail=tail)
     if moved:
         discard(key)
+        _release_if_gone(key)
 
 
 def restart(key: RunKey, *, code: str, message: str, as_rescue: bool = False) -> None:
@@ -461,6 +463,15 @@ def restart(key: RunKey, *, code: str, message: str, as_rescue: bool = False) ->
     if successor is not None:
         discard(key)
         launch(successor.key)
+
+
+def _release_if_gone(key: RunKey) -> None:
+    """Give back at once what a run held that ended, if the backend can say that it is gone."""
+    try:
+        if backend().observe(key) is None:
+            holdings.release_ended([key.run_id])
+    except BackendError as error:
+        logger.warning("run %s is left for the next look: %s", key.run_id, error)
 
 
 def discard(key: RunKey) -> None:

@@ -6,6 +6,7 @@ import uuid
 from dataclasses import replace
 
 from django.conf import settings
+from django.contrib.auth.models import Group
 from django.db import models
 from django.utils import timezone
 
@@ -36,6 +37,10 @@ class NotebookSession(models.Model):
     profile = models.ForeignKey(ResourceProfile, on_delete=models.PROTECT, related_name="sessions")
     environment_version = models.ForeignKey(
         EnvironmentVersion, on_delete=models.PROTECT, related_name="sessions"
+    )
+    # Whose pool its present or last run was charged to.
+    charged_to = models.ForeignKey(
+        Group, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
     # What is its home at the next start; None: the one that the site keeps for its owner.
     home = models.ForeignKey(
@@ -117,6 +122,7 @@ class Run(models.Model):
     cpu_milli = models.PositiveIntegerField()
     memory_mib = models.PositiveIntegerField()
     gpus = models.PositiveIntegerField()
+    accelerator = models.CharField(max_length=63, default="gpu")
     # `Placement` of the profile, as JSON.
     placement = models.JSONField(default=dict)
     environment_name = models.CharField(max_length=80)

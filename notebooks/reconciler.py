@@ -16,7 +16,7 @@ from django.conf import settings
 from django.utils import timezone
 from redis.exceptions import RedisError
 
-from notebooks import lifecycle
+from notebooks import holdings, lifecycle
 from notebooks.backends.contract import Observed, PhaseTime, RunKey, RunState
 from notebooks.failures import REASONS
 from notebooks.models import NotebookSession, Run
@@ -333,6 +333,8 @@ def reconcile_session(key: RunKey) -> None:
     """Look at one run, and do what is due. Raises `BackendError` if it cannot be looked at."""
     observed_at = timezone.now()
     seen = backend().observe(key)
+    if seen is None:
+        holdings.release_ended([key.run_id])
     for action in _do_quick(_plan_runs({key: seen}, observed_at)):
         _try(action)
 
@@ -342,6 +344,8 @@ def reconcile(seen: Mapping[RunKey, Observed | None], *, observed_at: datetime) 
 
     Returns those of which something else is due, each for a look of its own.
     """
+    if gone := [key.run_id for key, observed in seen.items() if observed is None]:
+        holdings.release_ended(gone)
     return _keys(_do_quick(_plan_runs(seen, observed_at)))
 
 
@@ -366,6 +370,7 @@ def reconcile_all() -> list[RunKey] | None:
             start_timeout=settings.START_TIMEOUT,
         )
         due = _keys(_do_quick(actions))
+        holdings.settle({key.run_id for key in observed})
         unclaimed = observed.keys() - {row.key for row in rows}
         if unclaimed:
             for discard in _plan_orphans(unclaimed, now=observed_at):

@@ -9,6 +9,7 @@ from accounts.models import User
 from environments import builds
 from environments.models import Build
 from environments.states import UNFINISHED
+from notebooks import holdings
 from notebooks.backends.contract import CodeOutcome, CodeStatus
 from notebooks.models import NotebookSession, Run, SessionEvent
 from notebooks.setup import Setup
@@ -23,8 +24,10 @@ _IN_RESCUE = CodeOutcome(
 )
 
 
-def first_run(session: NotebookSession, *, actor: User) -> Run:
-    """Save a new session with its first run, as its current one, and that it was created."""
+def first_run(session: NotebookSession, *, actor: User, charge_to: str = "") -> Run:
+    """Save a new session with its first run, as its current one, what they hold, and that it was
+    created. Requires a transaction. Raises as `holdings.hold` does.
+    """
     run = _frozen(session, number=1)
     session.current_run = run
     needed = _needed(run)
@@ -35,8 +38,9 @@ def first_run(session: NotebookSession, *, actor: User) -> Run:
         message="Created.",
         actor=actor,
     )
+    held = holdings.hold(session, run, charge_to=charge_to)
     # They refer to each other, which the database checks when it commits.
-    insert_together(session, run, created)
+    insert_together(session, run, created, held)
     if needed:
         run.builds.set(needed)
     announce(session.owner_id, str(session.pk))
@@ -49,9 +53,11 @@ def next_run(
     instead_of: Run | None = None,
     is_restart: bool = False,
     is_rescue: bool = False,
+    charge_to: str = "",
 ) -> Run:
-    """Make a session's next run. Requires the session's row to be held by this transaction, and its
-    volumes too unless the run is begun `instead_of` one that had them.
+    """Make a session's next run, and have it hold what it needs. Requires the session's row to be
+    held by this transaction, and its volumes too unless the run is begun `instead_of` one that had
+    them: then it holds as much as that one, unasked. Raises as `holdings.hold` does.
     """
     last: int = session.runs.aggregate(last=Max("number"))["last"]
     run = _frozen(session, number=last + 1)
@@ -63,6 +69,10 @@ def next_run(
     if is_rescue:
         run.code_outcomes = [asdict(_IN_RESCUE) for _ in Setup.from_json(run.setup).code]
     needed = _needed(run)
+    if instead_of is None:
+        holdings.hold(session, run, charge_to=charge_to).save(force_insert=True)
+    else:
+        holdings.carry_over(session, run)
     run.save(force_insert=True)
     run.builds.set(needed)
     return run
@@ -85,6 +95,7 @@ def _frozen(session: NotebookSession, *, number: int) -> Run:
         cpu_milli=session.profile.cpu_milli,
         memory_mib=session.profile.memory_mib,
         gpus=session.profile.gpus,
+        accelerator=session.profile.accelerator,
         placement=session.profile.placement.as_json(),
         environment_name=version.environment.display_name,
         environment_number=version.number,

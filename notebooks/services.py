@@ -70,15 +70,19 @@ def create_session(
     environment: str,
     name: str = "",
     setup: Setup = NOTHING,
+    charge_to: str = "",
     idempotency_key: str = "",
 ) -> Created:
     """Make a session and begin to start it.
 
-    `profile` and `environment` are names from the catalogues. The same `idempotency_key` gives the
-    same session back. Raises `InvalidInput` for what the user may not choose or a bad name, and
-    `DomainError` with `name_taken`, `volume_busy`, `idempotency_key_reused` or `session_deleted`.
+    `profile` and `environment` are names from the catalogues, `charge_to` is a group of the user's
+    whose pool it is charged to; without one it is that of the last time. The same `idempotency_key`
+    gives the same session back. Raises `InvalidInput` for what the user may not choose or a bad
+    name, `QuotaExceeded`, and `DomainError` with `name_taken`, `volume_busy`, `busy`,
+    `idempotency_key_reused` or `session_deleted`.
     """
-    digest = _digest(name, profile, environment, setup.as_json())
+    chosen = [name, profile, environment, setup.as_json(), *([charge_to] if charge_to else ())]
+    digest = _digest(*chosen)
     key = _clean_key(idempotency_key)
     if key is not None and (earlier := _by_key(owner, key, digest)):
         return Created(session=earlier, is_new=False)
@@ -99,7 +103,7 @@ def create_session(
                 idempotency_digest=digest if key else "",
             )
             hold(session, chosen_setup.mounts)
-            first_run(session, actor=owner)
+            first_run(session, actor=owner, charge_to=charge_to)
             enqueue_on_commit(tasks.ask_to_launch)
     except IntegrityError:
         # A rival was first. With the same key it is the same request; else it took the name.
@@ -112,11 +116,12 @@ def create_session(
                 profile=profile,
                 environment=environment,
                 setup=setup,
+                charge_to=charge_to,
                 idempotency_key=idempotency_key,
             )
         raise _name_taken(clean) from None
     except DomainError:
-        # It may be the same request that has the volume.
+        # It may be the same request that has the volume, or what there was of the quota.
         if key is not None and (earlier := _by_key(owner, key, digest)):
             return Created(session=earlier, is_new=False)
         raise
@@ -203,14 +208,15 @@ def change_setup(
 
 
 def start_session(
-    *, session: NotebookSession, actor: User, rescue: bool = False
+    *, session: NotebookSession, actor: User, rescue: bool = False, charge_to: str = ""
 ) -> NotebookSession:
     """Start a session that has stopped or failed; one that runs or starts is left as it is. In a
-    rescue the files of the server itself are elsewhere than in the home.
+    rescue the files of the server itself are elsewhere than in the home. `charge_to` as for a new
+    one.
 
-    Raises `DomainError` with `session_stopping` while it stops, `volume_busy` or `volume_gone` for
-    what it keeps files on, or `not_found` once it is deleted, and `InvalidInput` when its profile,
-    its environment or one of its volumes can no longer be chosen.
+    Raises `QuotaExceeded`, `DomainError` with `session_stopping` while it stops, `volume_busy` or
+    `volume_gone` for what it keeps files on, `busy`, or `not_found` once it is deleted, and
+    `InvalidInput` when its profile, its environment or one of its volumes can no longer be chosen.
     """
     with transaction.atomic():
         session = _locked(session)
@@ -226,13 +232,14 @@ def start_session(
         session.environment_version = _pinned_version(session)
         _refuse_too_small(profile, session.environment_version)
         hold(session, Setup.from_json(session.setup).mounts)
-        run = next_run(session, is_rescue=rescue)
+        run = next_run(session, is_rescue=rescue, charge_to=charge_to)
         NotebookSession.objects.transition(
             session.pk,
             SessionStatus.REQUESTED,
             message="Asked for in rescue." if rescue else "",
             actor=actor,
             current_run_id=run.pk,
+            charged_to_id=session.charged_to_id,
         )
         enqueue_on_commit(tasks.ask_to_launch)
     session.refresh_from_db()

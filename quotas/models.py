@@ -1,13 +1,20 @@
-"""What a session may be: the sizes that operators offer."""
+"""What a session may be, how much people may have, and who holds what of it."""
 
+import uuid
 from decimal import Decimal
 
+from django.conf import settings
+from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from quotas import validators
-from submarine_site.core.catalogue import CatalogueEntry, CatalogueQuerySet
+from quotas.amounts import CPU, FIXED, MAX_AMOUNT, MEMORY, SESSIONS, Amounts, gpu, is_gpu, show
+from quotas.querysets import QuotaRequestQuerySet, ReservationQuerySet
+from submarine_site.core.catalogue import CATALOGUE_NAME, CatalogueEntry, CatalogueQuerySet
 from submarine_site.core.placement import Placement
 from submarine_site.core.resources import Resources
 
@@ -22,6 +29,45 @@ class ResourceProfile(CatalogueEntry):
     )
     memory_mib = models.PositiveIntegerField("memory (MiB)", validators=[MinValueValidator(1)])
     gpus = models.PositiveIntegerField("GPUs", default=0)
+    accelerator = models.CharField(
+        "class of its GPUs",
+        max_length=63,
+        default="gpu",
+        validators=[CATALOGUE_NAME],
+        help_text="What they are counted as: limits are set for each class.",
+    )
+    longest_life_minutes = models.PositiveIntegerField(
+        "longest life (minutes)",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="After which a session is stopped, whatever it does. None: never.",
+    )
+    idle_limit_minutes = models.PositiveIntegerField(
+        "idle limit (minutes)",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(5)],
+        help_text="After which a session is stopped in which nothing happens. None: never.",
+    )
+    hidden = models.BooleanField(
+        default=False,
+        help_text="If set, people do not see it; sessions that have it can be started.",
+    )
+    deprecated = models.BooleanField(
+        default=False, help_text="If set, people are told not to use it for new work."
+    )
+    deprecation = models.CharField(
+        "why deprecated", max_length=200, blank=True, help_text="What people are told then."
+    )
+    successor = models.ForeignKey(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="What to use in its place.",
+    )
 
     shared_memory_mib = models.PositiveIntegerField(
         "shared memory (MiB)",
@@ -129,6 +175,11 @@ class ResourceProfile(CatalogueEntry):
         return Resources(cpu_milli=self.cpu_milli, memory_mib=self.memory_mib, gpus=self.gpus)
 
     @property
+    def amounts(self) -> Amounts:
+        """What a session of it holds."""
+        return session_amounts(self.resources, self.accelerator)
+
+    @property
     def placement(self) -> Placement:
         return Placement(
             shared_memory_mib=self.shared_memory_mib,
@@ -142,3 +193,278 @@ class ResourceProfile(CatalogueEntry):
             service_account=self.service_account,
             pod_patch=self.pod_patch,
         )
+
+
+def session_amounts(resources: Resources, accelerator: str) -> Amounts:
+    """Return what a session of this size holds."""
+    amounts = {SESSIONS: 1, CPU: resources.cpu_milli, MEMORY: resources.memory_mib}
+    return amounts | ({gpu(accelerator): resources.gpus} if resources.gpus else {})
+
+
+class Scope(models.TextChoices):
+    """Whom a limit is for."""
+
+    DEFAULT = "default", "each user"
+    GROUP = "group", "each member of a group"
+    USER = "user", "one user"
+    POOL = "pool", "a group's pool"
+    SITE = "site", "the whole site"
+
+
+_OF_A_GROUP = [Scope.GROUP.value, Scope.POOL.value]
+
+
+class Limit(models.Model):
+    """How much of a resource may be held. No amount is unlimited; no row is no word on it.
+
+    One with an end stands before one without while it lasts, and then no more: a boost takes
+    itself back.
+    """
+
+    scope = models.CharField(max_length=8, choices=Scope, default=Scope.DEFAULT)
+    group = models.ForeignKey(
+        Group, on_delete=models.CASCADE, null=True, blank=True, related_name="limits"
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="limits",
+    )
+    resource = models.CharField(max_length=70, validators=[validators.resource])
+    amount = models.PositiveBigIntegerField(
+        null=True, blank=True, validators=[MaxValueValidator(MAX_AMOUNT)]
+    )
+    expires_at = models.DateTimeField("until", null=True, blank=True)
+    reason = models.CharField(max_length=200, blank=True)
+    set_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+    )
+    set_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["scope", "group", "user", "resource", "expires_at"]
+        constraints = [
+            models.UniqueConstraint(
+                "scope",
+                Coalesce("group", 0),
+                Coalesce("user", 0),
+                "resource",
+                models.Case(models.When(expires_at=None, then=0), default=1),
+                name="limit_unique",
+                violation_error_message="There is such a limit already.",
+            ),
+            models.CheckConstraint(
+                condition=(
+                    models.Q(scope__in=_OF_A_GROUP, group__isnull=False, user__isnull=True)
+                    | models.Q(scope=Scope.USER.value, group__isnull=True, user__isnull=False)
+                    | models.Q(
+                        scope__in=[Scope.DEFAULT.value, Scope.SITE.value],
+                        group__isnull=True,
+                        user__isnull=True,
+                    )
+                ),
+                name="limit_is_for_someone",
+                violation_error_message=(
+                    "A limit for a user names the user, one for a group or its pool the group, and "
+                    "any other neither."
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.shown}"
+
+    @property
+    def subject(self) -> str:
+        """Whom it is for, in words."""
+        match self.scope:
+            case Scope.USER:
+                return str(self.user)
+            case Scope.GROUP:
+                return f"each member of {self.group}"
+            case Scope.POOL:
+                return f"the pool of {self.group}"
+            case Scope.SITE:
+                return "the whole site"
+            case _:
+                return "each user"
+
+    @property
+    def shown(self) -> str:
+        """The amount with its unit."""
+        return show(self.resource, self.amount)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its time is over."""
+        return self.expires_at is not None and self.expires_at <= timezone.now()
+
+
+class Account(models.Model):
+    """One row for each whose use is counted: whoever raises it holds the row, so that of all that
+    do at once, each counts what those before it took. It has no sum to keep right: that is made of
+    reservations each time.
+    """
+
+    class Kind(models.IntegerChoices):
+        """In the order in which they are held. The site's last: everybody wants it."""
+
+        USER = 1
+        POOL = 2
+        SITE = 3
+
+    kind = models.PositiveSmallIntegerField(choices=Kind)
+    # The id of the user or group; 0: the site.
+    subject = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["kind", "subject"], name="account_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.subject}"
+
+
+class Reservation(models.Model):
+    """What a session or volume holds, from the moment it is asked for until it is gone. Written
+    once; then only its end is.
+
+    `holder` is the session or volume, `part` what of it holds: a run, or one size of a volume.
+    """
+
+    class Kind(models.TextChoices):
+        SESSION = "session"
+        VOLUME = "volume"
+
+    kind = models.CharField(max_length=8, choices=Kind)
+    holder = models.UUIDField()
+    part = models.UUIDField(default=uuid.uuid4, unique=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="reservations",
+        db_index=False,
+    )
+    pool = models.ForeignKey(
+        Group, on_delete=models.SET_NULL, null=True, related_name="reservations", db_index=False
+    )
+    sessions = models.PositiveIntegerField(default=0)
+    cpu_milli = models.PositiveBigIntegerField(default=0)
+    memory_mib = models.PositiveBigIntegerField(default=0)
+    storage_mib = models.PositiveBigIntegerField(default=0)
+    volumes = models.PositiveIntegerField(default=0)
+    gpus = models.PositiveIntegerField(default=0)
+    accelerator = models.CharField(max_length=63, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    released_at = models.DateTimeField(null=True)
+    # Why it was made or ended otherwise than by what its owner did.
+    note = models.CharField(max_length=80, blank=True)
+
+    objects = ReservationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(
+                fields=["user"],
+                condition=models.Q(released_at=None),
+                name="reservation_of_user",
+            ),
+            models.Index(
+                fields=["pool"],
+                condition=models.Q(released_at=None, pool__isnull=False),
+                name="reservation_of_pool",
+            ),
+            models.Index(fields=["holder"], name="reservation_of_holder"),
+        ]
+
+    def __str__(self) -> str:
+        return ", ".join(show(name, amount) for name, amount in self.amounts.items())
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        kind: Kind,
+        holder: uuid.UUID,
+        user_id: int,
+        amounts: Amounts,
+        part: uuid.UUID | None = None,
+        pool_id: int | None = None,
+        note: str = "",
+    ) -> "Reservation":
+        """Return one of these amounts, unsaved. Of GPUs it can have one class."""
+        [(accelerator, gpus)] = [
+            (name.removeprefix("gpu:"), amount) for name, amount in amounts.items() if is_gpu(name)
+        ] or [("", 0)]
+        fixed = {name: amount for name, amount in amounts.items() if not is_gpu(name)}
+        return cls(
+            kind=kind,
+            holder=holder,
+            part=part or uuid.uuid4(),
+            user_id=user_id,
+            pool_id=pool_id,
+            gpus=gpus,
+            accelerator=accelerator,
+            note=note,
+            **fixed,
+        )
+
+    @property
+    def amounts(self) -> Amounts:
+        """What it is of each resource, none of it 0."""
+        every = {name: getattr(self, name) for name in FIXED}
+        if self.gpus:
+            every[gpu(self.accelerator)] = self.gpus
+        return {name: amount for name, amount in every.items() if amount}
+
+
+class QuotaRequest(models.Model):
+    """A user's request for more of a resource, and what operators said to it.
+
+    `state` is written by `objects.decide` alone.
+    """
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        GRANTED = "granted"
+        REFUSED = "refused"
+        WITHDRAWN = "withdrawn"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="quota_requests"
+    )
+    resource = models.CharField(max_length=70, validators=[validators.resource])
+    amount = models.PositiveBigIntegerField(validators=[MaxValueValidator(MAX_AMOUNT)])
+    # None: for good.
+    until = models.DateTimeField(null=True, blank=True)
+    why = models.CharField(max_length=500)
+    state = models.CharField(max_length=10, choices=State, default=State.OPEN)
+    created_at = models.DateTimeField(default=timezone.now)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    decided_at = models.DateTimeField(null=True)
+    word = models.CharField(max_length=500, blank=True)
+
+    objects = QuotaRequestQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "resource"],
+                condition=models.Q(state="open"),
+                name="quota_request_one_open",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {show(self.resource, self.amount)}"

@@ -4,8 +4,17 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
+from quotas.amounts import is_resource
 from submarine_site.core import pod_shapes
 from submarine_site.core.shapes import Check
+
+
+def resource(value: str) -> None:
+    """Of what limits are set for."""
+    if not is_resource(value):
+        raise ValidationError(
+            "sessions, cpu_milli, memory_mib, storage_mib, volumes, gpu:CLASS or gpu:* is needed."
+        )
 
 
 def resource_name(value: str) -> None:

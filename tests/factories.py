@@ -10,9 +10,11 @@ from factory.helpers import post_generation
 from accounts.models import User
 from environments.kernels import Kernel
 from environments.models import Build, Environment, EnvironmentVersion
+from notebooks.holdings import reservation_of as reservation_of_run
 from notebooks.models import NotebookSession, Run
-from notebooks.states import SessionStatus
-from quotas.models import ResourceProfile
+from notebooks.states import ACTIVE, SessionStatus
+from quotas.models import Limit, ResourceProfile
+from volumes.holdings import reservation_of as reservation_of_volume
 from volumes.models import Volume, VolumeClass
 from volumes.states import VolumeState
 
@@ -36,6 +38,16 @@ class ProfileFactory(DjangoModelFactory[ResourceProfile]):
     display_name = LazyAttribute(lambda profile: profile.name.title())
     cpu_milli = 1000
     memory_mib = 2048
+
+
+class LimitFactory(DjangoModelFactory[Limit]):
+    """A limit for each user, unless it says otherwise."""
+
+    class Meta:
+        model = Limit
+
+    resource = "sessions"
+    amount = 3
 
 
 class EnvironmentFactory(DjangoModelFactory[Environment]):
@@ -85,11 +97,16 @@ class VolumeFactory(DjangoModelFactory[Volume]):
 
     class Meta:
         model = Volume
+        skip_postgeneration_save = True
 
     owner = SubFactory(UserFactory)
     name = Sequence(lambda n: f"volume-{n}")
     size_mib = 1024
     state = VolumeState.READY
+
+    @post_generation
+    def holds(self: Any, *_: Any, **__: Any) -> None:
+        reservation_of_volume(self, self.size_mib).save()
 
 
 class SessionFactory(DjangoModelFactory[NotebookSession]):
@@ -128,3 +145,5 @@ class SessionFactory(DjangoModelFactory[NotebookSession]):
             ended_at=now if ended else None,
         )
         self.save(update_fields=["current_run"])
+        if self.status in ACTIVE:
+            reservation_of_run(self, self.current_run).save()

@@ -11,12 +11,13 @@ from uuid import UUID
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from submarine_site.core.locks import AdvisoryLock, try_lock
 from submarine_site.core.outside import BackendError, BackendRefused
+from volumes import holdings
 from volumes.contract import VolumeSeen
 from volumes.host import host
 from volumes.models import MAX_MIB, MAX_REASON, Volume
@@ -64,6 +65,7 @@ def settle() -> None:
             return
         old = timezone.now() - settings.VOLUMES_TRASH
         Volume.objects.filter(trashed_at__lt=old).transition(VolumeState.REMOVING)
+        holdings.settle()
         due = Q(state__in=[VolumeState.REQUESTED, VolumeState.REMOVING]) | Q(
             state=VolumeState.READY, wanted_mib__isnull=False
         )
@@ -143,7 +145,9 @@ def _grow(volume: Volume) -> None:
     try:
         host().keeper().grow_volume(replace(volume.spec, size_mib=volume.wanted_mib))
     except BackendRefused as refusal:
-        this.update(wanted_mib=None, **_why(refusal))
+        with transaction.atomic():
+            if this.update(wanted_mib=None, **_why(refusal)):
+                holdings.hold_own_size(volume)
         raise
     this.update(size_mib=volume.wanted_mib, wanted_mib=None)
 
@@ -155,7 +159,9 @@ def _remove(volume: Volume) -> None:
         # It is still in use, say: the next look asks again, and operators see why it is there.
         _this(volume).update(**_why(refusal))
         raise
-    _this(volume).filter(state=VolumeState.REMOVING).delete()
+    with transaction.atomic():
+        _this(volume).filter(state=VolumeState.REMOVING).delete()
+        holdings.release(volume.pk)
 
 
 def _this(volume: Volume) -> VolumeQuerySet:

@@ -9,10 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
-from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Sum
-from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from accounts.models import User
@@ -22,7 +19,7 @@ from submarine_site.core.queue import enqueue_on_commit
 from submarine_site.core.responses import NOT_FOUND
 from submarine_site.core.sizes import size
 from submarine_site.core.text import clean_name
-from volumes import tasks
+from volumes import holdings, tasks
 from volumes.host import HomeTerms, host, largest_mib
 from volumes.lifecycle import LOST
 from volumes.models import MAX_CLAIM, Volume, VolumeClass, VolumeKind
@@ -60,9 +57,8 @@ def create_volume(*, owner: User, name: str, volume_class: str, size_mib: int) -
     )
     with transaction.atomic():
         # Of all that make one at once, each counts what those before it have made.
-        _hold_account(owner.pk)
+        holdings.hold(volume, size_mib=size_mib)
         _refuse_too_many(owner)
-        _refuse_beyond_quota(owner.pk, more_mib=size_mib)
         _insert(volume)
     return volume
 
@@ -128,8 +124,7 @@ def grow_volume(*, volume: Volume, size_mib: int, expected: str = "") -> Volume:
             )
         if size_mib > largest:
             raise InvalidInput.field("size_mib", f"{size(largest)} is the most it may have.")
-        _hold_account(volume.owner_id)
-        _refuse_beyond_quota(volume.owner_id, more_mib=size_mib - has)
+        holdings.hold(volume, size_mib=size_mib)
         _write(volume, wanted_mib=size_mib, reason_code="", reason="", updated_at=timezone.now())
         enqueue_on_commit(tasks.settle.delay)
     return volume
@@ -269,30 +264,6 @@ def _refuse_too_many(owner: User) -> None:
             "the most there may be. Remove one that you do not need.",
             code="too_many_volumes",
         )
-
-
-def _hold_account(owner_id: int) -> None:
-    """Hold what the user's volumes are counted by, to the end of the transaction."""
-    User.objects.select_for_update(no_key=True).get(pk=owner_id)
-
-
-def _refuse_beyond_quota(owner_id: int, *, more_mib: int) -> None:
-    """Refuse what takes a user's volumes beyond the site's quota. Requires the account to be held.
-
-    Those in the trash count, and those that grow with what they grow to; one without a size has
-    no part in it.
-    """
-    quota = settings.VOLUMES_QUOTA_MIB
-    if quota is None:
-        return
-    kept = Volume.objects.filter(owner=owner_id)
-    used = kept.aggregate(mib=Sum(Greatest("size_mib", "wanted_mib")))["mib"] or 0
-    if used + more_mib > quota:
-        message = (
-            f"Your volumes may have {size(quota)} in all, those in the trash among them. They "
-            f"have {size(used)}, and this takes {size(more_mib)} more."
-        )
-        raise DomainError(message, code="over_quota", fields={"size_mib": message})
 
 
 def _this(volume: Volume) -> VolumeQuerySet:

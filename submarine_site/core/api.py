@@ -1,7 +1,7 @@
 """What every endpoint of the API has in common: errors, strict input, schema.
 
 An error is always JSON: `{"code", "message"}`, with `fields` (a message for each input at fault)
-where inputs are.
+where inputs are, and with `details` where programs can be told more.
 """
 
 import logging
@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+BUSY = 503
+"""The status of what may well be done when it is asked for again."""
+
 UUID_PATTERN = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 """Of the ids in addresses: what looks otherwise is no address."""
 
@@ -44,6 +47,11 @@ class ErrorSerializer(serializers.Serializer[Any]):
 
     code = serializers.CharField(help_text="Stable, for programs.")
     message = serializers.CharField(help_text="For people.")
+    details = serializers.DictField(
+        required=False,
+        help_text="What else there is to know, by code: `over_quota` has `shortages`, one for each "
+        "limit that is in the way.",
+    )
 
 
 # `fields` names a property of every serializer, so it cannot be declared in the class.
@@ -120,7 +128,7 @@ def exception_handler(error: Exception, _context: Any) -> Response | None:
     headers: dict[str, str] = {}
     match error:
         case DomainError():
-            body = error_body(error.code, error.message, error.fields)
+            body = error_body(error.code, error.message, error.fields, error.details)
             status = error.status
         case Http404() | exceptions.NotFound():
             body, status = error_body("not_found", NOT_FOUND), 404
@@ -145,9 +153,9 @@ def exception_handler(error: Exception, _context: Any) -> Response | None:
         case OperationalError():
             logger.error("the database did not answer", exc_info=error)
             body = error_body("busy", "The service is busy. Try again in a moment.")
-            status = 503
-            headers["Retry-After"] = "5"
+            status = BUSY
         case _:
             return None
+    headers |= {"Retry-After": "5"} if status == BUSY else {}
     set_rollback()
     return Response(body, status=status, headers=headers)

@@ -1,13 +1,15 @@
 """`DomainError`: a refusal that a person is told about, in the same words on every edge."""
 
 from collections.abc import Mapping
+from typing import Any
 
 
 class DomainError(Exception):
     """What was asked for cannot be done. Shown to the user as it is.
 
     `code` is stable and for programs, `message` for people, `status` the HTTP status, and
-    `fields` names the inputs at fault with a message for each.
+    `fields` names the inputs at fault with a message for each. `details` is what else programs are
+    told.
     """
 
     code: str = "refused"
@@ -20,10 +22,12 @@ class DomainError(Exception):
         code: str | None = None,
         status: int | None = None,
         fields: Mapping[str, str] | None = None,
+        details: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.fields = dict(fields or {})
+        self.details = dict(details or {})
         if code is not None:
             self.code = code
         if status is not None:

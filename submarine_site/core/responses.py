@@ -8,11 +8,18 @@ from django.http import HttpRequest, JsonResponse
 NOT_FOUND = "There is no such thing here, or it is not yours."
 
 
-def error_body(code: str, message: str, fields: Mapping[str, str] | None = None) -> dict[str, Any]:
+def error_body(
+    code: str,
+    message: str,
+    fields: Mapping[str, str] | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """The one form of an error."""
     body: dict[str, Any] = {"code": code, "message": message}
     if fields:
         body["fields"] = dict(fields)
+    if details:
+        body["details"] = dict(details)
     return body
 
 

@@ -107,8 +107,6 @@ BUILDS: dict[str, Any] = {
 BUILDS_KEPT = timedelta(days=env.int("SUBMARINE_BUILDS_KEPT_DAYS", default=30))
 
 # How long a deleted volume can be brought back.
-# What the volumes of one user may have in all; None: no bound but that of each.
-VOLUMES_QUOTA_MIB: int | None = env.int("SUBMARINE_VOLUMES_QUOTA_MIB", default=None)
 VOLUMES_TRASH = timedelta(days=env.int("SUBMARINE_VOLUMES_TRASH_DAYS", default=7))
 
 # How long a session may take to answer, without progress, before it has failed.

@@ -13,10 +13,11 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.models import User
+from quotas.amounts import STORAGE
 from submarine_site.core.errors import DomainError, InvalidInput
 from tests.broker import Broker
 from tests.contracts.eventually import eventually
-from tests.factories import UserFactory, VolumeClassFactory, VolumeFactory
+from tests.factories import LimitFactory, UserFactory, VolumeClassFactory, VolumeFactory
 from tests.threads import SECONDS, at_once
 from tests.volumes.conftest import FakeHost
 from volumes import services
@@ -155,9 +156,9 @@ def test_the_most_there_may_be_are_not_exceeded_by_many_at_once(
 
 
 def test_what_a_user_s_volumes_have_in_all_stays_within_the_quota_also_at_once(
-    ada: User, mallory: User, standard: VolumeClass, settings: Any
+    ada: User, mallory: User, standard: VolumeClass
 ) -> None:
-    settings.VOLUMES_QUOTA_MIB = 50 * GIB
+    LimitFactory.create(resource=STORAGE, amount=50 * GIB)
     trashed(VolumeFactory.create(owner=ada, size_mib=20 * GIB))
     VolumeFactory.create(owner=ada, size_mib=None)
 
@@ -171,16 +172,13 @@ def test_what_a_user_s_volumes_have_in_all_stays_within_the_quota_also_at_once(
     assert create(mallory, size_mib=50 * GIB).state == "requested"
     refusal = refused(create, ada, name="more", size_mib=1)
     assert refusal.fields == {"size_mib": refusal.message}
-    assert refusal.message == (
-        "Your volumes may have 50 GiB in all, those in the trash among them. They have 50 GiB, "
-        "and this takes 1 MiB more."
-    )
+    assert refusal.message == "This needs 1 MiB; you may have 50 GiB, with 50 GiB in use."
 
 
 def test_growing_counts_against_the_quota_from_when_it_is_asked_for(
-    ada: User, standard: VolumeClass, settings: Any
+    ada: User, standard: VolumeClass
 ) -> None:
-    settings.VOLUMES_QUOTA_MIB = 30 * GIB
+    LimitFactory.create(resource=STORAGE, amount=30 * GIB)
     first, second = [
         VolumeFactory.create(owner=ada, volume_class=standard, size_mib=10 * GIB) for _ in range(2)
     ]

@@ -5,6 +5,7 @@ periodic look finds.
 """
 
 import logging
+import math
 import time
 from collections.abc import Mapping
 from threading import Event
@@ -50,7 +51,7 @@ class Command(BaseCommand):
 
 def _watch() -> None:
     """Deal with what the backend tells for as long as this process holds the lock."""
-    beaten = 0.0
+    beaten = -math.inf
     for seen in backend().changes():
         if seen:
             _deal_with(seen)
