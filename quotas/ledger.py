@@ -21,8 +21,22 @@ from submarine_site.core.errors import DomainError
 WAIT = "5s"
 """How long one waits for others at the same account."""
 
+# Rows for those that are counted the first time. No other is held yet: two that make one for each
+# other would wait for each other.
+_OPEN = """
+INSERT INTO quotas_account (kind, subject)
+SELECT kind, subject
+FROM unnest(%s::smallint[], %s::bigint[]) AS wanted (kind, subject),
+    set_config('lock_timeout', %s, true)
+WHERE NOT EXISTS (
+    SELECT FROM quotas_account AS known
+    WHERE (known.kind, known.subject) = (wanted.kind, wanted.subject)
+)
+ORDER BY kind, subject ON CONFLICT DO NOTHING
+"""
+
 _HOLD = """
-SELECT kind FROM quotas_account WHERE (kind, subject) IN (
+SELECT FROM quotas_account WHERE (kind, subject) IN (
     SELECT * FROM unnest(%s::smallint[], %s::bigint[])
 ) ORDER BY kind, subject FOR NO KEY UPDATE
 """
@@ -164,15 +178,8 @@ def hold_accounts(user_id: int, pool_id: int | None = None, *, site: bool = Fals
     kinds, subjects = (list(column) for column in zip(*wanted, strict=True))
     try:
         with connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL lock_timeout = '{WAIT}'")
+            cursor.execute(_OPEN, [kinds, subjects, WAIT])
             cursor.execute(_HOLD, [kinds, subjects])
-            while len(cursor.fetchall()) < len(wanted):
-                # The first time that somebody is counted.
-                Account.objects.bulk_create(
-                    [Account(kind=kind, subject=subject) for kind, subject in wanted],
-                    ignore_conflicts=True,
-                )
-                cursor.execute(_HOLD, [kinds, subjects])
     except OperationalError as error:
         if isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
             raise DomainError(

@@ -113,7 +113,7 @@ def _limits(*, user_id: int) -> QuerySet[Limit]:
         Q(scope__in=[Scope.DEFAULT.value, Scope.SITE.value])
         | Q(user_id=user_id)
         | Q(group_id__in=memberships)
-    ).select_related("group", "set_by")
+    ).select_related("group", "user", "set_by")
 
 
 def _size(limit: Limit) -> tuple[bool, int]:
