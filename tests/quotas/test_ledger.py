@@ -1,5 +1,6 @@
 """The gate: what it lets in, what it says otherwise, and when what is held is given back."""
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -42,7 +43,7 @@ def vision(ada: User) -> Group:
 
 @pytest.fixture
 def create(ada: User, small: ResourceProfile, plain: Environment):
-    def call(owner: User = ada, profile: str = small.name, **more: str) -> NotebookSession:
+    def call(owner: User = ada, profile: str = small.name, **more: Any) -> NotebookSession:
         created = services.create_session(
             owner=owner, profile=profile, environment=plain.name, **more
         )

@@ -45,11 +45,14 @@ def outcome(call: Callable[[], object]) -> str:
 
 
 @pytest.fixture
-def create(ada: User, small: ResourceProfile, plain: Environment):
-    def call(*, owner: User = ada, **more: str) -> str:
+def create(ada: User, small: ResourceProfile, plain: Environment) -> Callable[..., str]:
+    def call(*, owner: User = ada, charge_to: str = "") -> str:
         return outcome(
             lambda: services.create_session(
-                owner=owner, profile=small.name, environment=plain.name, **more
+                owner=owner,
+                profile=small.name,
+                environment=plain.name,
+                charge_to=charge_to,
             )
         )
 
@@ -64,7 +67,7 @@ def end_all() -> None:
 
 @pytest.mark.timeout(300)
 def test_of_fifty_at_once_exactly_as_many_as_there_is_room_for_are_let_in(
-    create, ada: User
+    create: Callable[..., str], ada: User
 ) -> None:
     LimitFactory.create(resource=SESSIONS, amount=3)
     for _ in range(100):
@@ -99,7 +102,7 @@ def test_the_same_of_volumes_that_grow(ada: User) -> None:
     assert ledger.usage_beside(None, user_id=ada.pk).user[STORAGE] == 19 * 1024
 
 
-def test_the_same_of_all_ways_mixed(create, ada: User) -> None:
+def test_the_same_of_all_ways_mixed(create: Callable[..., str], ada: User) -> None:
     LimitFactory.create(resource=SESSIONS, amount=4)
     LimitFactory.create(resource=STORAGE, amount=10 * 1024)
     classes = VolumeClassFactory.create(growable=True)
@@ -122,7 +125,7 @@ def test_the_same_of_all_ways_mixed(create, ada: User) -> None:
 
 
 def test_two_pools_that_are_charged_in_either_order_do_not_wait_for_each_other(
-    create, small: ResourceProfile
+    create: Callable[..., str], small: ResourceProfile
 ) -> None:
     one, two = (Group.objects.create(name=name) for name in ("one", "two"))
     people = UserFactory.create_batch(4)
@@ -159,7 +162,7 @@ def test_processes_count_what_others_took(
 
 
 def test_a_limit_that_is_lowered_in_the_middle_holds_for_all_that_come_after(
-    create, ada: User
+    create: Callable[..., str], ada: User
 ) -> None:
     limit = LimitFactory.create(resource=SESSIONS, amount=10)
 
@@ -177,7 +180,7 @@ def test_a_limit_that_is_lowered_in_the_middle_holds_for_all_that_come_after(
 
 
 def test_an_end_that_is_told_many_times_at_once_gives_back_once(
-    create, ada: User, backend: FakeBackend
+    create: Callable[..., str], ada: User, backend: FakeBackend
 ) -> None:
     LimitFactory.create(resource=SESSIONS, amount=1)
     create()
@@ -194,7 +197,7 @@ def test_an_end_that_is_told_many_times_at_once_gives_back_once(
 
 
 def test_the_worker_that_dies_between_commit_and_task_loses_no_count(
-    create, ada: User, monkeypatch: pytest.MonkeyPatch
+    create: Callable[..., str], ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     LimitFactory.create(resource=SESSIONS, amount=1)
     monkeypatch.setattr("submarine_site.core.queue._send", lambda _: None)
@@ -209,7 +212,7 @@ def test_the_worker_that_dies_between_commit_and_task_loses_no_count(
 
 
 def test_who_waits_too_long_is_told_to_come_again_and_has_nothing_done(
-    create, ada: User, monkeypatch: pytest.MonkeyPatch
+    create: Callable[..., str], ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ledger, "WAIT", "50ms")
     with transaction.atomic():
