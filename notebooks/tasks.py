@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from notebooks import lifecycle, reconciler
 from notebooks.backends.contract import RunKey
+from notebooks.ceiling import site_ceiling
 from notebooks.wiring import backend
 from submarine_site.core.heartbeat import Heartbeat, beat
 from submarine_site.core.locks import AdvisoryLock, try_lock
@@ -111,6 +112,7 @@ def tidy() -> None:
     try:
         with try_lock(AdvisoryLock.TIDY) as held:
             if held:
+                backend().keep_below(site_ceiling())
                 backend().tidy()
     except BackendError as error:
         logger.warning("not tidied: %s", error)

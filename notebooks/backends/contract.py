@@ -216,6 +216,22 @@ class Observed:
     code: tuple[CodeOutcome, ...] | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ceiling:
+    """The most that all pods may have together; None: unbounded. GPUs by their resource's name, of
+    which those that are not named are unbounded.
+    """
+
+    pods: int | None = None
+    cpu_milli: int | None = None
+    memory_mib: int | None = None
+    gpus: Mapping[str, int] = field(default_factory=dict)
+
+
+BUILD_CPU_MILLI = 2000
+"""What a build may have of the processor."""
+
+
 class Backend(Keeper, Protocol):
     """Runs sessions, and keeps their volumes. See the module's docstring for the rules that hold
     for every method.
@@ -255,6 +271,11 @@ class Backend(Keeper, Protocol):
 
     def forget(self, session_id: UUID) -> None:
         """Remove what is kept of the session's past runs, such as their logs."""
+
+    def keep_below(self, ceiling: Ceiling) -> None:
+        """Have what runs the sessions refuse by itself all that goes beyond this, where it can and
+        the site wants it to. Called before each `tidy`.
+        """
 
     def tidy(self) -> None:
         """Put right what concerns no single run, such as leftovers that `observe_all` does not

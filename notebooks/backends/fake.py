@@ -13,6 +13,7 @@ from threading import RLock
 from uuid import UUID
 
 from notebooks.backends.contract import (
+    Ceiling,
     CodeOutcome,
     CodeStatus,
     Observed,
@@ -61,6 +62,7 @@ class FakeBackend:
         self.started: list[SessionSpec] = []
         self.claims: set[str] = set()
         self.refuses_to_grow = ""
+        self.ceiling = Ceiling()
         self._volumes: dict[UUID, _Volume] = {}
         self._adopted: dict[str, _Volume] = {}
         self._lock = RLock()
@@ -118,6 +120,9 @@ class FakeBackend:
         with self._lock:
             for key in [key for key in self._logs if key.session_id == session_id]:
                 del self._logs[key]
+
+    def keep_below(self, ceiling: Ceiling) -> None:
+        self.ceiling = ceiling
 
     def tidy(self) -> None:
         """Nothing is left over."""

@@ -73,6 +73,7 @@ KUBERNETES: dict[str, str | None] = {
     "store_access_mode": env.str("SUBMARINE_KUBERNETES_STORE_ACCESS_MODE", default=None),
     "builder_image": env.str("SUBMARINE_KUBERNETES_BUILDER_IMAGE", default=None),
     "code_image": env.str("SUBMARINE_KUBERNETES_CODE_IMAGE", default=None),
+    "quota_backstop": env.str("SUBMARINE_KUBERNETES_QUOTA_BACKSTOP", default=None),
     "pod_patch": env.str("SUBMARINE_KUBERNETES_POD_PATCH", default=None),
 }
 

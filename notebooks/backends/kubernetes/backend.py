@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from uuid import UUID
 
-from notebooks.backends.contract import Observed, RunKey, RunState, SessionSpec
+from notebooks.backends.contract import Ceiling, Observed, RunKey, RunState, SessionSpec
 from notebooks.backends.kubernetes import manifests, storage
 from notebooks.backends.kubernetes.api import Api, ApiError, Json
 from notebooks.backends.kubernetes.claims import Claims
@@ -123,6 +123,10 @@ class KubernetesBackend:
 
     def forget(self, session_id: UUID) -> None:
         """Nothing is kept: a log goes with its pod."""
+
+    def keep_below(self, ceiling: Ceiling) -> None:
+        if self._site.quota_backstop:
+            self._objects.keep_backstop(ceiling)
 
     def tidy(self) -> None:
         self._objects.keep_shared()

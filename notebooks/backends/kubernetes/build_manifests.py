@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from environments import builder
 from environments.builder.request import Site
 from environments.building import BuildSpec, request
+from notebooks.backends.contract import BUILD_CPU_MILLI
 from notebooks.backends.kubernetes import names
 from notebooks.backends.kubernetes.api import Json
 from notebooks.backends.kubernetes.config import SiteConfig
@@ -116,7 +117,7 @@ def _job(
     labels = names.build_labels(digest, site.installation)
     common = {"imagePullPolicy": site.image_pull_policy, "securityContext": CONFINED}
     common["resources"] = {
-        "limits": {"cpu": "2", "memory": f"{memory_mib}Mi"},
+        "limits": {"cpu": f"{BUILD_CPU_MILLI}m", "memory": f"{memory_mib}Mi"},
         "requests": {"cpu": "500m", "memory": f"{memory_mib}Mi"},
     }
     environment = {

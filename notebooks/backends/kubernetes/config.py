@@ -20,7 +20,7 @@ from submarine_site.core.pod_shapes import (
     POD_PATCH,
     QUANTITY,
 )
-from submarine_site.core.shapes import Check, choice, integer
+from submarine_site.core.shapes import Check, choice, flag, integer
 from volumes.contract import AccessMode
 
 GATEWAY_PODS = {
@@ -43,6 +43,7 @@ class SiteConfig:
     NetworkPolicyPeers in the words of Kubernetes. `store_size` empty: there is no store, and no
     environment with packages of its own. `builder_image` empty: each environment's image has what
     builds it. `code_image` has Python and git, and fetches code; empty: the session's own.
+    `quota_backstop`: a ResourceQuota is kept that has the site's limits.
     """
 
     installation: str = "default"
@@ -67,6 +68,7 @@ class SiteConfig:
     code_image: str = ""
     code_rules: Rules = USUAL_RULES
     pod_patch: Mapping[str, Any] = field(default_factory=dict)
+    quota_backstop: bool = False
 
     @property
     def has_store(self) -> bool:
@@ -184,6 +186,7 @@ def _json(check: Check, *, empty: Any) -> Reader:
     return read
 
 
+_FLAGS: Mapping[str, bool] = {"true": True, "1": True, "false": False, "0": False, "": False}
 _IDS = _number(least=1, most=2**31 - 1)
 _READERS: Mapping[str, Reader] = {
     "installation": _text(DNS_LABEL),
@@ -207,5 +210,6 @@ _READERS: Mapping[str, Reader] = {
     "store_access_mode": _text(choice("ReadWriteMany", "ReadWriteOnce")),
     "builder_image": str,
     "code_image": str,
+    "quota_backstop": lambda raw: _checked(_FLAGS.get(raw.lower(), raw), flag),
     "pod_patch": _json(POD_PATCH, empty={}),
 }

@@ -11,7 +11,7 @@ from ipaddress import ip_network
 from pathlib import Path
 
 from notebooks.backends import rescue
-from notebooks.backends.contract import SECRETS_FOLDER, SessionSpec
+from notebooks.backends.contract import SECRETS_FOLDER, Ceiling, SessionSpec
 from notebooks.backends.kubernetes import (
     code_step,
     inside,
@@ -160,6 +160,25 @@ def network_policy(site: SiteConfig) -> Json:
                 },
             ],
         },
+    }
+
+
+def backstop(ceiling: Ceiling, site: SiteConfig) -> Json:
+    """What the namespace may have in all, as far as it is bounded."""
+    hard = {
+        "pods": None if ceiling.pods is None else str(ceiling.pods),
+        "limits.cpu": None if ceiling.cpu_milli is None else f"{ceiling.cpu_milli}m",
+        "limits.memory": None if ceiling.memory_mib is None else f"{ceiling.memory_mib}Mi",
+        **{f"requests.{name}": str(amount) for name, amount in ceiling.gpus.items()},
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {
+            "name": names.backstop_name(site.installation),
+            "labels": names.labels(site.installation),
+        },
+        "spec": {"hard": {name: most for name, most in hard.items() if most is not None}},
     }
 
 

@@ -70,6 +70,11 @@ def policy_name(installation: str) -> str:
     return f"{installation}-sessions"
 
 
+def backstop_name(installation: str) -> str:
+    """The name of the ResourceQuota that has the site's limits."""
+    return f"{installation}-backstop"
+
+
 def programs_name(installation: str, programs: Mapping[str, str]) -> str:
     """The name of the ConfigMap with what is ours in pods: another one for other programs."""
     held = "\0".join(part for name in sorted(programs) for part in (name, programs[name]))

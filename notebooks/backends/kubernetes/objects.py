@@ -5,10 +5,12 @@ from http import HTTPStatus
 from threading import Lock
 from uuid import UUID
 
+from notebooks.backends.contract import Ceiling
 from notebooks.backends.kubernetes import manifests
+from notebooks.backends.kubernetes.amounts import amount
 from notebooks.backends.kubernetes.api import Api, ApiError, Json
 from notebooks.backends.kubernetes.config import SiteConfig
-from notebooks.backends.kubernetes.names import INSTALLATION, policy_name
+from notebooks.backends.kubernetes.names import INSTALLATION
 from notebooks.backends.kubernetes.refusals import refusal
 from submarine_site.core.outside import BackendRefused, BackendUnavailable
 
@@ -70,24 +72,35 @@ class Objects:
 
     def keep_shared(self) -> None:
         """Make what all pods share, or make it what it is to be."""
-        self._keep_policy()
+        self._keep("networkpolicies", manifests.network_policy(self._site))
         self.create("configmaps", manifests.programs_map(self._site))
         self._has_shared = True
 
-    def _keep_policy(self) -> None:
-        wanted = manifests.network_policy(self._site)
-        path = f"networkpolicies/{policy_name(self._site.installation)}"
+    def keep_backstop(self, ceiling: Ceiling) -> None:
+        """Have the namespace refuse what goes beyond it."""
+        self._keep("resourcequotas", manifests.backstop(ceiling, self._site))
+
+    def _keep(self, resource: str, wanted: Json) -> None:
+        path = f"{resource}/{wanted['metadata']['name']}"
         try:
             there = self.read(path)
             if there is None:
-                self._api.create("networkpolicies", wanted)
-            elif there["spec"] != wanted["spec"]:
+                self._api.create(resource, wanted)
+            elif _said(there) != _said(wanted):
                 _adopt(there, wanted)
                 self._api.replace(path, wanted)
         except ApiError as error:
             # Another process was first.
             if error.status != HTTPStatus.CONFLICT:
                 raise
+
+
+def _said(body: Json) -> Json:
+    """What it says, with quantities as numbers: the cluster writes them in its own way."""
+    spec: Json = body["spec"]
+    if "hard" not in spec:
+        return spec
+    return {"hard": {name: amount(most) for name, most in spec["hard"].items()}}
 
 
 def _adopt(there: Json | None, body: Json) -> None:

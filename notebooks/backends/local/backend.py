@@ -16,7 +16,7 @@ from subprocess import SubprocessError
 from uuid import UUID
 
 from notebooks.backends.code import code_request, fetching_first
-from notebooks.backends.contract import Observed, RunKey, RunState, SessionSpec
+from notebooks.backends.contract import Ceiling, Observed, RunKey, RunState, SessionSpec
 from notebooks.backends.fetcher.request import USUAL_RULES, Rules
 from notebooks.backends.local import before, jupyter, links, processes, shim
 from notebooks.backends.local.builds import store
@@ -124,6 +124,9 @@ class LocalBackend:
     def forget(self, session_id: UUID) -> None:
         with _errors():
             self._runs.forget(session_id)
+
+    def keep_below(self, ceiling: Ceiling) -> None:
+        """There is nothing here that could refuse."""
 
     def tidy(self) -> None:
         """Of runs nothing is left over: what ended without its shim is seen by `observe_all`."""
