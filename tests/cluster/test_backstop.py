@@ -73,7 +73,7 @@ def test_what_goes_beyond_it_is_refused_in_words(
             status = admin.api.get(f"resourcequotas/{NAME}").get("status", {})
         except ApiError:
             return False
-        return {"pods": "1"} == status.get("hard")
+        return bool(status.get("hard") == {"pods": "1"})
 
     eventually(counted)
     backend.start(a_spec())
