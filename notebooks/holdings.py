@@ -18,9 +18,6 @@ from submarine_site.core.errors import InvalidInput
 
 logger = logging.getLogger(__name__)
 
-FOUND = "found by the look at everything"
-"""The note of what the ledger lacked, or had too long."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
@@ -72,13 +69,13 @@ def settle(observed: Collection[UUID]) -> Drift:
     gone = set(over) - set(observed)
     known = set(Run.objects.filter(pk__in=gone).values_list("pk", flat=True))
     release(known)
-    left = Reservation.objects.of_parts(gone - known).release(note=FOUND)
+    left = Reservation.objects.of_parts(gone - known).release(note=ledger.FOUND)
     counted = Reservation.objects.held().filter(part=OuterRef("current_run"))
     uncounted = NotebookSession.objects.filter(
         ~Exists(counted), status__in=sorted(LAUNCHED), current_run__isnull=False
     ).select_related("current_run")
     lacking = [
-        reservation_of(session, session.current_run, note=FOUND)
+        reservation_of(session, session.current_run, note=ledger.FOUND)
         for session in uncounted
         if session.current_run is not None
     ]

@@ -18,6 +18,9 @@ from quotas.limits import Bound, Bounds
 from quotas.models import Account, Limit, Reservation, Scope
 from submarine_site.core.errors import DomainError
 
+FOUND = "found by the look at everything"
+"""The note of what the ledger lacked, or had too long."""
+
 WAIT = "5s"
 """How long one waits for others at the same account."""
 
@@ -216,6 +219,11 @@ def usage_beside(
         if gpus:
             sums[of][gpu(accelerator)] += gpus
     return Usage(**sums)
+
+
+def held_in_all() -> Amounts:
+    """Sum what the whole site holds."""
+    return usage_beside(None, user_id=0, site=True).site
 
 
 def replace_holdings(reservation: Reservation) -> None:

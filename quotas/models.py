@@ -382,6 +382,7 @@ class Reservation(models.Model):
                 name="reservation_of_pool",
             ),
             models.Index(fields=["holder"], name="reservation_of_holder"),
+            models.Index(fields=["note"], condition=~models.Q(note=""), name="reservation_noted"),
         ]
 
     def __str__(self) -> str:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 from rest_framework.permissions import IsAdminUser
@@ -21,6 +21,8 @@ from rest_framework.views import APIView
 
 from notebooks.models import NotebookSession, SessionEvent
 from notebooks.states import ACTIVE, SessionStatus
+from quotas import ledger
+from quotas.models import Reservation
 from submarine_site.core.heartbeat import Heartbeat, seconds_since
 from submarine_site.health import tasks_waiting
 
@@ -57,6 +59,8 @@ class _Site(Collector):
     def collect(self) -> Iterator[Metric]:
         yield _sessions()
         yield _failures()
+        yield _held()
+        yield _repairs()
         yield from _known(
             "submarine_watcher_silence_seconds",
             "Since the watcher was last connected to the backend.",
@@ -93,6 +97,23 @@ def _failures() -> Metric:
     for code, times in recent.order_by("code").values_list("code").annotate(Count("pk")):
         gauge.add_metric([code], times)
     return gauge
+
+
+def _held() -> Metric:
+    gauge = GaugeMetricFamily(
+        "submarine_held", "What sessions and volumes hold of each resource.", labels=["resource"]
+    )
+    for resource, amount in ledger.held_in_all().items():
+        gauge.add_metric([resource], amount)
+    return gauge
+
+
+def _repairs() -> Metric:
+    return CounterMetricFamily(
+        "submarine_ledger_repairs",
+        "What the ledger lacked, or had too long, when it was compared with what there is.",
+        value=Reservation.objects.filter(note=ledger.FOUND).count(),
+    )
 
 
 def _known(name: str, meaning: str, read: Callable[[], float | None]) -> Iterator[Metric]:

@@ -137,6 +137,7 @@ class SessionFactory(DjangoModelFactory[NotebookSession]):
             cpu_milli=self.profile.cpu_milli,
             memory_mib=self.profile.memory_mib,
             gpus=self.profile.gpus,
+            accelerator=self.profile.accelerator,
             environment_name=self.environment.display_name,
             image=self.environment_version.image,
             setup=self.setup,

@@ -17,9 +17,6 @@ from volumes.models import Volume
 
 logger = logging.getLogger(__name__)
 
-FOUND = "found by the look at everything"
-"""The note of what the ledger lacked, or had too long."""
-
 
 def hold(volume: Volume, *, size_mib: int) -> None:
     """Have the volume hold this size, in the place of what it holds. Requires a transaction.
@@ -52,7 +49,7 @@ def settle() -> None:
         [reservation_of(volume, volume.wanted_mib or volume.size_mib) for volume in uncounted]
     )
     volumes = Volume.objects.filter(pk=OuterRef("holder"))
-    if left := held.exclude(Exists(volumes)).release(note=FOUND):
+    if left := held.exclude(Exists(volumes)).release(note=ledger.FOUND):
         logger.warning("the ledger had %d volumes that are none", left)
 
 

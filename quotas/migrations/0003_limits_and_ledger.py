@@ -126,7 +126,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-id'],
-                'indexes': [models.Index(condition=models.Q(('released_at', None)), fields=['user'], name='reservation_of_user'), models.Index(condition=models.Q(('pool__isnull', False), ('released_at', None)), fields=['pool'], name='reservation_of_pool'), models.Index(fields=['holder'], name='reservation_of_holder')],
+                'indexes': [models.Index(condition=models.Q(('released_at', None)), fields=['user'], name='reservation_of_user'), models.Index(condition=models.Q(('pool__isnull', False), ('released_at', None)), fields=['pool'], name='reservation_of_pool'), models.Index(fields=['holder'], name='reservation_of_holder'), models.Index(condition=models.Q(('note', ''), _negated=True), fields=['note'], name='reservation_noted')],
             },
         ),
     ]

@@ -28,7 +28,6 @@ from tests.factories import (
 )
 from tests.sessions import key_of, run_of, state_of, tick
 from volumes import services as volumes
-from volumes.holdings import FOUND
 from volumes.lifecycle import settle as settle_volumes
 
 pytestmark = pytest.mark.django_db
@@ -343,7 +342,7 @@ def test_sessions_that_are_not_counted_are(ada: User) -> None:
     Reservation.objects.all().delete()
     assert holdings.settle({run_of(session).pk}) == holdings.Drift(lacking=1, left=0)
     assert held(ada)[SESSIONS] == 1
-    assert Reservation.objects.get().note == holdings.FOUND
+    assert Reservation.objects.get().note == ledger.FOUND
     assert holdings.settle({run_of(session).pk}) == holdings.Drift(lacking=0, left=0)
 
 
@@ -418,4 +417,4 @@ def test_what_is_held_by_no_volume_is_given_back(ada: User) -> None:
     VolumeFactory.create(owner=ada, size_mib=1024).delete()
     settle_volumes()
     assert held(ada) == {}
-    assert Reservation.objects.get().note == FOUND
+    assert Reservation.objects.get().note == ledger.FOUND

@@ -9,14 +9,15 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from accounts.models import User
 from accounts.services import create_token
-from notebooks import tasks
+from notebooks import holdings, tasks
 from notebooks.models import SessionEvent
 from notebooks.states import SessionStatus as S
+from quotas.models import Reservation
 from submarine_site.core import redis
 from submarine_site.core.heartbeat import Heartbeat, beat
 from tests.broker import Broker
 from tests.conftest import browser_of
-from tests.factories import SessionFactory
+from tests.factories import ProfileFactory, SessionFactory, VolumeFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -36,13 +37,35 @@ def test_sessions_are_counted_by_state(operator: User) -> None:
         SessionFactory.create(status=status)
     SessionFactory.create(status=S.STOPPED, deleted_at=timezone.now())
     told = figures(operator)
-    assert {name: value for name, value in told.items() if name.startswith("submarine_s")} == {
+    assert {name: value for name, value in told.items() if name.startswith("submarine_se")} == {
         "submarine_sessions requested": 0,
         "submarine_sessions starting": 0,
         "submarine_sessions running": 2,
         "submarine_sessions stopping": 0,
         "submarine_sessions stopped": 1,
         "submarine_sessions failed": 0,
+    }
+
+
+def test_what_is_held_is_summed_and_repairs_of_the_ledger_counted(operator: User) -> None:
+    profile = ProfileFactory.create(name="gpu-1", gpus=1, accelerator="a100", cpu_milli=500)
+    SessionFactory.create(status=S.RUNNING, profile=profile)
+    SessionFactory.create(status=S.RUNNING)
+    VolumeFactory.create(size_mib=1024)
+    Reservation.objects.filter(cpu_milli=500).delete()
+    told = figures(operator)
+    assert told["submarine_ledger_repairs_total"] == 0
+    assert told["submarine_held sessions"] == 1
+    holdings.settle(set())
+    told = figures(operator)
+    assert told["submarine_ledger_repairs_total"] == 1
+    assert {name: value for name, value in told.items() if name.startswith("submarine_held")} == {
+        "submarine_held sessions": 2,
+        "submarine_held cpu_milli": 1500,
+        "submarine_held memory_mib": 4096,
+        "submarine_held storage_mib": 1024,
+        "submarine_held volumes": 1,
+        "submarine_held gpu:a100": 1,
     }
 
 
@@ -105,7 +128,8 @@ def test_every_figure_is_described_for_operators(operator: User, settings) -> No
     SessionEvent.objects.create(
         session=SessionFactory.create(status=S.FAILED), to_status=S.FAILED, code="server_crashed"
     )
+    SessionFactory.create(status=S.RUNNING)
     described = (settings.BASE_DIR / "docs" / "operators.md").read_text()
     names = {name.partition(" ")[0] for name in figures(operator)}
-    assert len(names) == 5
+    assert len(names) == 7
     assert {name for name in names if f"`{name}" not in described} == set()
