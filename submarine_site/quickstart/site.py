@@ -115,8 +115,7 @@ class Site:
             "web",
             *("-m", "uvicorn", "submarine_site.asgi:application"),
             *("--fd", str(self.pages.fileno())),
-            # Its other parser takes heads of any size, from anybody.
-            *("--http", "h11"),
+            *("--http", "submarine_site.core.heads:BoundedHeads"),
             *("--no-proxy-headers", "--no-access-log", "--log-level", "warning"),
             *("--timeout-graceful-shutdown", "5"),
             # Longer than clients pause: one that sends as the server closes loses its request.

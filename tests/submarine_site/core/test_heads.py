@@ -1,0 +1,119 @@
+"""Heads that are larger than anybody's, as the one who sends them sees it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from uvicorn import Config
+from uvicorn.server import ServerState
+
+from submarine_site.core.heads import MOST_BYTES, BoundedHeads
+
+REFUSED = b"HTTP/1.1 400 Bad Request"
+PIECE = b"x" * 1024
+
+
+async def echo(_scope: Any, receive: Any, send: Any) -> None:
+    """Answer with the length of the body."""
+    length, more = 0, True
+    while more:
+        event = await receive()
+        length += len(event.get("body", b""))
+        more = event.get("more_body", False)
+    body = str(length).encode()
+    headers = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+class Connection:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    async def send(self, data: bytes) -> None:
+        self._writer.write(data)
+        await self._writer.drain()
+
+    async def answer(self) -> bytes:
+        """The body of the next answer."""
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200"), head
+        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+        return await self._reader.readexactly(length)
+
+    async def send_without_end(self) -> bytes:
+        """Go on until the server ends it; what it said."""
+        said = asyncio.create_task(self._reader.read())
+        sent = 0
+        while not said.done() and sent < 2 * MOST_BYTES:
+            await self.send(PIECE)
+            sent += len(PIECE)
+            # Until it is taken: what still waits when the server closes would reset the connection.
+            await asyncio.wait([said], timeout=0.002)
+        return await asyncio.wait_for(said, 5)
+
+
+@pytest.fixture
+async def connection() -> AsyncIterator[Connection]:
+    config = Config(echo, lifespan="off", log_level="critical")
+    config.load()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: BoundedHeads(config, ServerState(), {}), "127.0.0.1", 0
+    )
+    async with server:
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        yield Connection(reader, writer)
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"GET /",
+        b"GET / HTTP/1.1\r\n",
+        b"GET / HTTP/1.1\r\nHost: here\r\nCookie: ",
+        b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nTrailer: ",
+    ],
+    ids=["address", "name", "value", "trailer"],
+)
+async def test_what_does_not_end_is_refused(connection: Connection, begun: bytes) -> None:
+    await connection.send(begun)
+
+    said = await connection.send_without_end()
+
+    assert REFUSED in said
+    assert said.endswith(b"The head of this request is too large.")
+
+
+async def test_a_large_head_is_taken(connection: Connection) -> None:
+    cookie = b"x" * (MOST_BYTES - 1024)
+
+    await connection.send(b"GET / HTTP/1.1\r\nHost: here\r\nCookie: " + cookie + b"\r\n\r\n")
+
+    assert await connection.answer() == b"0"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 400000\r\n\r\n" + b"x" * 400_000,
+        b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n"
+        + b"1\r\nx\r\n" * 400_000
+        + b"0\r\n\r\n",
+    ],
+    ids=["whole", "in parts"],
+)
+async def test_a_body_is_no_head(connection: Connection, request_: bytes) -> None:
+    for _ in range(2):
+        await connection.send(request_)
+
+        assert await connection.answer() == b"400000"
+
+
+async def test_each_request_has_a_head_of_its_own(connection: Connection) -> None:
+    request = b"GET / HTTP/1.1\r\nHost: here\r\nCookie: " + b"x" * 1024 + b"\r\n\r\n"
+
+    for _ in range(3 * MOST_BYTES // len(request)):
+        await connection.send(request)
+        assert await connection.answer() == b"0"
