@@ -5,7 +5,6 @@ call has a timeout. What does not come about raises `BackendUnavailable`, of whi
 what the server refused.
 """
 
-import json
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -27,7 +26,7 @@ from kubernetes.config import (
     load_kube_config,
 )
 from msgspec import Raw, Struct
-from msgspec.json import Decoder
+from msgspec.json import Decoder, encode
 
 from notebooks.backends.kubernetes.connections import Connections
 from submarine_site.core.outside import BackendUnavailable
@@ -204,7 +203,7 @@ class Api:
             with self._connections.request(
                 method,
                 _url(path, self.namespace, query),
-                body=None if body is None else json.dumps(body).encode(),
+                body=None if body is None else encode(body),
                 headers=headers,
                 read_seconds=read_seconds,
             ) as response:
