@@ -12,7 +12,7 @@ from notebooks.code_view import WAITING, code_of
 from notebooks.models import Bookmark, NotebookSession, Run, SessionEvent
 from notebooks.states import SessionStatus
 from quotas.models import ResourceProfile
-from submarine_site.core.api import StrictSerializer
+from submarine_site.core.api import StrictSerializer, answer
 from submarine_site.core.text import MAX_NAME
 
 
@@ -162,7 +162,7 @@ class SessionSerializer(serializers.Serializer[NotebookSession]):
 
     @extend_schema_field(CodeSerializer(many=True))
     def get_code(self, session: NotebookSession) -> Any:
-        return CodeSerializer(code_of(session), many=True).data
+        return [answer(CodeSerializer, each) for each in code_of(session)]
 
 
 class SetupSerializer(StrictSerializer):
