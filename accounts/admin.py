@@ -7,19 +7,24 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
+from django.db import transaction
 from django.db.models import Count, Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from accounts import services
 from accounts.models import ApiToken, SignIn, User
+from audit.audited import Audited
 from submarine_site.core.admin_base import ReadOnly
 
 admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(Audited, DjangoGroupAdmin, ModelAdmin):
+    audit_kind = "group"
+
     def get_readonly_fields(
         self, request: HttpRequest, obj: Group | None = None
     ) -> tuple[str, ...]:
@@ -33,7 +38,8 @@ def _below(request: HttpRequest, person: User | None) -> bool:
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
+class UserAdmin(Audited, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
+    audit_kind = "user"
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -41,6 +47,11 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
     list_filter = ("is_active", "is_staff", "groups")
     search_fields = ("username", "first_name", "last_name", "email")
     actions = ("sign_out",)
+
+    def user_change_password(self, *args: Any, **kwargs: Any) -> HttpResponse:
+        with transaction.atomic():
+            changed: HttpResponse = super().user_change_password(*args, **kwargs)
+        return changed
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         active = Count("sessions", filter=~Q(sessions__status__in=["stopped", "failed"]))
@@ -76,7 +87,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
     @admin.action(description="Sign out everywhere", permissions=["change"])
     def sign_out(self, request: HttpRequest, users: QuerySet[User]) -> None:
         below = [person for person in users if _below(request, person)]
-        ended = SignIn.objects.filter(user__in=below).end()
+        ended = services.end_sign_ins(SignIn.objects.filter(user__in=below))
         messages.success(request, f"Ended {ended} sign-ins.")
 
 
@@ -99,7 +110,7 @@ class ApiTokenAdmin(ReadOnly, ModelAdmin):
 
     @admin.action(description="Revoke", permissions=["act"])
     def revoke(self, request: HttpRequest, tokens: QuerySet[ApiToken]) -> None:
-        ended = ApiToken.objects.filter(pk__in=tokens).revoke()
+        ended = services.revoke_tokens(ApiToken.objects.filter(pk__in=tokens))
         messages.success(request, f"Revoked {ended} tokens.")
 
 
@@ -113,5 +124,5 @@ class SignInAdmin(ReadOnly, ModelAdmin):
 
     @admin.action(description="Sign out", permissions=["act"])
     def end(self, request: HttpRequest, sign_ins: QuerySet[SignIn]) -> None:
-        ended = SignIn.objects.filter(pk__in=sign_ins).end()
+        ended = services.end_sign_ins(SignIn.objects.filter(pk__in=sign_ins))
         messages.success(request, f"Ended {ended} sign-ins.")

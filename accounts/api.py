@@ -145,7 +145,7 @@ class SecretViewSet(mixins.ListModelMixin, GenericViewSet[UserSecret]):
         parameters=_ID,
     )
     def destroy(self, request: Request, **_: Any) -> Response:  # noqa: ARG002
-        self.get_object().delete()
+        vault.forget(self.get_object())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -187,5 +187,5 @@ class GitCredentialViewSet(mixins.ListModelMixin, GenericViewSet[GitCredential])
         parameters=_ID,
     )
     def destroy(self, request: Request, **_: Any) -> Response:  # noqa: ARG002
-        self.get_object().delete()
+        vault.forget(self.get_object())
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -1,13 +1,16 @@
 """What a user may ask about their own account."""
 
 import secrets
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import ApiToken, SignIn, User
+from audit.services import entry, record, record_all
 from submarine_site.core.asked import Asked
 from submarine_site.core.digests import digest
 from submarine_site.core.errors import DomainError, InvalidInput
@@ -43,14 +46,21 @@ def create_token(*, user: User, name: str, life: timedelta = DEFAULT_LIFE) -> Ne
             code="too_many_tokens",
         )
     secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
-    record = ApiToken.objects.create(
-        user=user,
-        name=clean_name(name),
-        hint=secret[:_HINT_LENGTH],
-        digest=digest(secret),
-        expires_at=timezone.now() + life,
-    )
-    return NewToken(record=record, secret=secret)
+    with transaction.atomic():
+        token = ApiToken.objects.create(
+            user=user,
+            name=clean_name(name),
+            hint=secret[:_HINT_LENGTH],
+            digest=digest(secret),
+            expires_at=timezone.now() + life,
+        )
+        record(
+            "token.created",
+            token,
+            actor=user,
+            after={"expires_at": token.expires_at.isoformat()},
+        )
+    return NewToken(record=token, secret=secret)
 
 
 @Asked
@@ -68,12 +78,43 @@ def find_token(secret: str) -> ApiToken | None:
 
 def revoke_token(*, token: ApiToken) -> None:
     """End a token. Ending it again changes nothing."""
-    ApiToken.objects.filter(pk=token.pk).revoke()
+    revoke_tokens(ApiToken.objects.filter(pk=token.pk))
+
+
+def revoke_tokens(tokens: QuerySet[ApiToken]) -> int:
+    """End these tokens; returns how many had not ended before."""
+    with transaction.atomic():
+        # In one order: of two that end the same, none waits for the other.
+        held = tokens.filter(revoked_at=None).order_by("pk").select_related("user")
+        found = list(held.select_for_update(of=("self",)))
+        ApiToken.objects.filter(pk__in=[token.pk for token in found]).revoke()
+        record_all(*[entry("token.revoked", token) for token in found])
+    return len(found)
 
 
 def sign_out_everywhere(*, user: User) -> int:
     """End every sign-in of the user; returns how many there were."""
-    return SignIn.objects.filter(user=user).end()
+    return end_sign_ins(SignIn.objects.filter(user=user))
+
+
+def end_sign_ins(sign_ins: QuerySet[SignIn]) -> int:
+    """End these sign-ins; returns how many had not ended before."""
+    with transaction.atomic():
+        held = sign_ins.filter(ended_at=None).order_by("pk").select_related("user")
+        found = list(held.select_for_update(of=("self",)))
+        SignIn.objects.filter(pk__in=[sign_in.pk for sign_in in found]).end()
+        ended = Counter(sign_in.user for sign_in in found)
+        record_all(
+            *[
+                entry(
+                    "user.signed_out",
+                    user,
+                    after={"sign_ins": count},
+                )
+                for user, count in ended.items()
+            ]
+        )
+    return len(found)
 
 
 def forget_ended() -> None:

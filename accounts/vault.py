@@ -6,8 +6,9 @@ with `open`, for a worker that starts a session. Nothing else reads them.
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import IntegrityError, transaction
@@ -16,6 +17,7 @@ from django.utils import timezone
 from accounts import ssh_keys
 from accounts.models import GitCredential, GitCredentialKind, SecretKind, User, UserSecret
 from accounts.sealing import Unreadable, is_current, seal, unseal
+from audit.services import record
 from submarine_site.core.errors import DomainError, InvalidInput
 from submarine_site.core.responses import NOT_FOUND
 from submarine_site.core.text import clean_name
@@ -86,7 +88,7 @@ def keep_secret(*, owner: User, name: str, kind: str, value: str) -> UserSecret:
         )
     pk = uuid4()
     secret = UserSecret(id=pk, owner=owner, name=name, kind=kind, sealed=seal(value, row=pk))
-    _insert(secret)
+    _insert(secret, "secret.created", after={"kind": kind})
     return secret
 
 
@@ -99,9 +101,19 @@ def keep_new_value(*, secret: UserSecret, value: str) -> UserSecret:
     sealed = seal(clean_value(value, field="value"), row=secret.pk)
     secret.updated_at = timezone.now()
     rows = UserSecret.objects.filter(pk=secret.pk)
-    if not rows.update(sealed=sealed, updated_at=secret.updated_at):
-        raise DomainError(NOT_FOUND, code="not_found", status=404)
+    with transaction.atomic():
+        if not rows.update(sealed=sealed, updated_at=secret.updated_at):
+            raise DomainError(NOT_FOUND, code="not_found", status=404)
+        record("secret.changed", secret)
     return secret
+
+
+def forget(row: UserSecret | GitCredential) -> None:
+    """Delete a secret or a git credential; sessions that pick it start without it."""
+    kind = "secret" if isinstance(row, UserSecret) else "git_credential"
+    with transaction.atomic():
+        if type(row).objects.filter(pk=row.pk).delete()[0]:
+            record(f"{kind}.deleted", row)
 
 
 def open_secret(secret: UserSecret) -> str:
@@ -148,7 +160,7 @@ def keep_git_credential(
         public_key=pair.public if pair else "",
         fingerprint=pair.fingerprint if pair else "",
     )
-    _insert(credential)
+    _insert(credential, "git_credential.created", after={"kind": kind, "hosts": credential.hosts})
     return credential
 
 
@@ -274,10 +286,11 @@ def _refuse_empty(value: str, *, field: str) -> None:
         raise InvalidInput.field(field, "A value is needed.")
 
 
-def _insert(row: UserSecret | GitCredential) -> None:
+def _insert(row: UserSecret | GitCredential, action: str, *, after: Mapping[str, Any]) -> None:
     try:
         with transaction.atomic():
             row.save(force_insert=True)
+            record(action, row, actor=row.owner, after=after)
     except IntegrityError:
         message = f"You have one named “{row.name}” already."
         raise DomainError(message, code="name_taken", fields={"name": message}) from None

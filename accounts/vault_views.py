@@ -65,7 +65,7 @@ def delete_secret(request: HttpRequest, pk: UUID) -> HttpResponse:
     user = user_of(request)
     secret = get_object_or_404(UserSecret.objects.visible_to(user), pk=pk)
     if request.method == "POST":
-        secret.delete()
+        vault.forget(secret)
         messages.success(request, f"Deleted “{secret.name}”.")
         return _account("secrets")
     context = {"secret": secret, "sessions": uses_by(user).of_secrets.get(secret.name, ())}
@@ -108,7 +108,7 @@ def delete_git_credential(request: HttpRequest, pk: UUID) -> HttpResponse:
     user = user_of(request)
     credential = get_object_or_404(GitCredential.objects.visible_to(user), pk=pk)
     if request.method == "POST":
-        credential.delete()
+        vault.forget(credential)
         messages.success(request, f"Deleted “{credential.name}”.")
         return _account("git-credentials")
     sessions = uses_by(user).of_git_credentials.get(credential.pk, ())

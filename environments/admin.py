@@ -15,6 +15,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.requests import user_of
+from audit.audited import Audited
 from environments import builds, services
 from environments.models import Build, Environment, EnvironmentVersion
 from environments.services import Draft
@@ -59,7 +60,8 @@ class VersionInline(ReadOnly, TabularInline):
 
 
 @admin.register(Environment)
-class EnvironmentAdmin(CatalogueAdmin):
+class EnvironmentAdmin(Audited, CatalogueAdmin):
+    audit_kind = "environment"
     form = EnvironmentForm
     list_display = (
         "display_name",

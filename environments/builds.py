@@ -4,8 +4,10 @@ Each is short and makes no call to a builder; workers do the rest (`lifecycle`).
 twenty at once: of one digest there is one build.
 """
 
+from django.db import transaction
 from django.utils import timezone
 
+from audit.services import record
 from environments import tasks
 from environments.building import host
 from environments.models import Build, EnvironmentVersion
@@ -42,9 +44,11 @@ def ensure(version: EnvironmentVersion) -> list[Build]:
 
 def retry(build: Build) -> bool:
     """Have a failed build tried again; whether it had failed."""
-    queued = Build.objects.filter(pk=build.pk, state=BuildState.FAILED).queue()
-    if queued:
-        enqueue_on_commit(tasks.advance.delay)
+    with transaction.atomic():
+        queued = Build.objects.filter(pk=build.pk, state=BuildState.FAILED).queue()
+        if queued:
+            record("build.retried", build)
+            enqueue_on_commit(tasks.advance.delay)
     return bool(queued)
 
 
@@ -52,7 +56,9 @@ def discard(build: Build) -> bool:
     """Have what was built removed, unless somebody's session has it; whether it will be."""
     if build.digest in host().in_use():
         return False
-    discarded = Build.objects.filter(pk=build.pk).transition(BuildState.DISCARDED)
-    if discarded:
-        enqueue_on_commit(tasks.advance.delay)
+    with transaction.atomic():
+        discarded = Build.objects.filter(pk=build.pk).transition(BuildState.DISCARDED)
+        if discarded:
+            record("build.discarded", build)
+            enqueue_on_commit(tasks.advance.delay)
     return bool(discarded)

@@ -17,6 +17,7 @@ from django.template.defaultfilters import pluralize
 from django.utils import timezone
 
 from accounts.models import User
+from audit.services import record
 from environments import builds
 from environments.kernels import Kernel
 from environments.models import Build, Environment, EnvironmentVersion
@@ -176,6 +177,7 @@ def create_environment(
             environment.save(force_insert=True)
             environment.groups.set(groups)
             _add(environment, version, number=1)
+            record("environment.created", environment, actor=actor, after={"image": version.image})
     except IntegrityError:
         message = f"There is an environment named “{name}” already."
         raise DomainError(message, code="name_taken", fields={"name": message}) from None
@@ -192,6 +194,13 @@ def add_version(*, environment: Environment, actor: User, draft: Draft) -> Envir
         environment = _locked(environment)
         last = environment.versions.values_list("number", flat=True).first() or 0
         _add(environment, version, number=last + 1)
+        record(
+            "environment.version_added",
+            environment,
+            actor=actor,
+            before={"version": last},
+            after={"version": version.number, "image": version.image},
+        )
     return version
 
 
@@ -212,10 +221,21 @@ def update_environment(
                 code="changed_meanwhile",
                 status=412,
             )
-        groups = _apply(environment, replace(Metadata.of(environment), **changes), actor)
+        was = Metadata.of(environment)
+        groups = _apply(environment, replace(was, **changes), actor)
         environment.updated_at = timezone.now()
         environment.save()
         environment.groups.set(groups)
+        now = Metadata.of(environment)
+        changed = [name for name in sorted(changes) if getattr(now, name) != getattr(was, name)]
+        if changed:
+            record(
+                "environment.changed",
+                environment,
+                actor=actor,
+                before={name: getattr(was, name) for name in changed},
+                after={name: getattr(now, name) for name in changed},
+            )
     return environment
 
 
@@ -240,12 +260,14 @@ def delete_environment(*, environment: Environment, actor: User) -> None:
                 _in_use(use.sessions, use.people, use.mine), code="environment_in_use"
             )
         now = timezone.now()
-        Environment.objects.filter(pk=environment.pk, deleted_at=None).update(
+        deleted = Environment.objects.filter(pk=environment.pk, deleted_at=None).update(
             deleted_at=now,
             updated_at=now,
             # What was built of it is wanted no more than that of other old versions.
             newest=None,
         )
+        if deleted:
+            record("environment.deleted", environment, actor=actor)
 
 
 def retry_build(*, build: Build) -> None:

@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from psycopg.types.json import Jsonb
 
+from audit.services import record
 from environments.models import Build
 from environments.states import UNFINISHED, BuildState
 from notebooks import holdings, picked_secrets, picked_volumes
@@ -405,6 +406,7 @@ def stop_exited(key: RunKey, *, code: str, message: str, exit_code: int | None) 
         )
         if moved:
             Run.objects.filter(pk=key.run_id).update(exit_code=exit_code)
+            _record("session.stopped", key, code)
     if moved:
         halt(key)
 
@@ -425,6 +427,7 @@ def fail(key: RunKey, *, code: str, message: str, exit_code: int | None = None) 
         )
         if moved:
             _end_run(key, exit_code=exit_code, log_tail=tail)
+            _record("session.failed", key, code)
     if moved:
         discard(key)
         _release_if_gone(key)
@@ -460,6 +463,7 @@ def restart(key: RunKey, *, code: str, message: str, as_rescue: bool = False) ->
                 message=f"{message} {then}",
                 current_run_id=successor.pk,
             )
+            _record("session.restarted", key, code)
     if successor is not None:
         discard(key)
         launch(successor.key)
@@ -495,6 +499,12 @@ def log_tail(key: RunKey, *, lines: int = LOG_TAIL_LINES) -> str:
 def _end_run(key: RunKey, **values: int | str | None) -> None:
     now = timezone.now()
     Run.objects.filter(pk=key.run_id, ended_at=None).update(ended_at=now, address="", **values)
+
+
+def _record(action: str, key: RunKey, code: str) -> None:
+    """Put into the audit log what the service does to a session by itself, and why."""
+    session = NotebookSession.objects.select_related("owner").get(pk=key.session_id)
+    record(action, session, after={"code": code})
 
 
 def _announce(session_id: UUID) -> None:

@@ -6,6 +6,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from accounts.models import User
+from audit.services import entry
 from environments import builds
 from environments.models import Build
 from environments.states import UNFINISHED
@@ -39,8 +40,14 @@ def first_run(session: NotebookSession, *, actor: User, charge_to: str = "") -> 
         actor=actor,
     )
     held = holdings.hold(session, run, charge_to=charge_to)
+    audited = entry(
+        "session.created",
+        session,
+        actor=actor,
+        after={"profile": run.profile_name, "environment": run.environment_name},
+    )
     # They refer to each other, which the database checks when it commits.
-    insert_together(session, run, created, held)
+    insert_together(session, run, created, held, audited)
     if needed:
         run.builds.set(needed)
     announce(session.owner_id, str(session.pk))

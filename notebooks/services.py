@@ -18,6 +18,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import User
+from audit.services import record
 from environments.models import Environment, EnvironmentVersion
 from notebooks import tasks
 from notebooks.addresses import enter_url
@@ -143,6 +144,13 @@ def rename_session(*, session: NotebookSession, name: str, actor: User) -> Noteb
                 NotebookSession.objects.note(
                     session, f"Renamed from “{session.name}” to “{clean}”.", actor=actor
                 )
+                record(
+                    "session.renamed",
+                    session,
+                    actor=actor,
+                    before={"name": session.name},
+                    after={"name": clean},
+                )
     except IntegrityError:
         raise _name_taken(clean) from None
     session.name = clean
@@ -169,6 +177,13 @@ def take_newest_environment(*, session: NotebookSession, actor: User) -> Noteboo
                 f"Takes version {newest.number} of its environment at the next start, after "
                 f"version {pinned.number}.",
                 actor=actor,
+            )
+            record(
+                "session.environment_updated",
+                session,
+                actor=actor,
+                before={"version": pinned.number},
+                after={"version": newest.number},
             )
     return session
 
@@ -203,6 +218,14 @@ def change_setup(
                 session,
                 f"Changed for the next start: {', '.join(changed)}.",
                 actor=actor,
+            )
+            was, now = before.without_values(), setup.without_values()
+            record(
+                "session.setup_changed",
+                session,
+                actor=actor,
+                before={name: was.get(name) for name in changed},
+                after={name: now.get(name) for name in changed},
             )
     return session
 
@@ -241,6 +264,7 @@ def start_session(
             current_run_id=run.pk,
             charged_to_id=session.charged_to_id,
         )
+        record("session.started", session, actor=actor, after={"rescue": rescue})
         enqueue_on_commit(tasks.ask_to_launch)
     session.refresh_from_db()
     return session
@@ -257,6 +281,7 @@ def stop_session(
         session = _locked(session)
         if session.status in LAUNCHED:
             _stop(session, actor=actor, code=code, message=message)
+            record("session.stopped", session, actor=actor, after={"code": code} if code else {})
     session.refresh_from_db()
     return session
 
@@ -276,6 +301,7 @@ def delete_session(*, session: NotebookSession, actor: User) -> None:
             NotebookSession.objects.note(session, "Deleted.", actor=actor)
         else:
             _stop(session, actor=actor, code="deleted", message="Deleted.")
+        record("session.deleted", session, actor=actor)
 
 
 def open_session(
@@ -301,7 +327,10 @@ def open_session(
         credential=credential,
         credential_id=credential_id,
     )
-    return enter_url(session.pk, code=issue_code(leave), path=path)
+    url = enter_url(session.pk, code=issue_code(leave), path=path)
+    with transaction.atomic():
+        record("session.opened", session, actor=user)
+    return url
 
 
 def _stop(session: NotebookSession, *, actor: User | None, code: str, message: str) -> None:

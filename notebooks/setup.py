@@ -40,6 +40,10 @@ class Setup:
             kept["mounts"] = [mount.as_json() for mount in self.mounts]
         return kept
 
+    def without_values(self) -> dict[str, Any]:
+        """The same for a record that others may read: of variables it has the names alone."""
+        return {**self.as_json(), "variables": sorted(self.variables)}
+
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> Self:
         """What `as_json` gave."""

@@ -5,6 +5,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.routers import DefaultRouter
 
 from accounts import api as accounts
+from audit import api as audit
 from environments import api as environments
 from notebooks import web
 from notebooks.api import views as api
@@ -33,6 +34,7 @@ router.register("bookmarks", api.BookmarkViewSet, basename="bookmark")
 router.register("tokens", api.TokenViewSet, basename="token")
 router.register("secrets", accounts.SecretViewSet, basename="secret")
 router.register("git-credentials", accounts.GitCredentialViewSet, basename="git-credential")
+router.register("audit", audit.AuditViewSet, basename="audit")
 
 v2: list[URLPattern | URLResolver] = [
     re_path("^me/?$", api.Me.as_view(), name="me"),

@@ -2,12 +2,14 @@
 
 from django.contrib import admin
 
+from audit.audited import Audited
 from quotas.models import ResourceProfile
 from submarine_site.core.admin_base import CatalogueAdmin
 
 
 @admin.register(ResourceProfile)
-class ResourceProfileAdmin(CatalogueAdmin):
+class ResourceProfileAdmin(Audited, CatalogueAdmin):
+    audit_kind = "profile"
     list_display = (
         "display_name",
         "name",

@@ -1,7 +1,8 @@
 """The web process: pages, API and admin.
 
 What answers at once runs as WSGI in a few threads, which costs a request half of what Django's own
-way from ASGI into threads and back costs; what lasts (live pages, the task monitor) runs as ASGI.
+way from ASGI into threads and back costs; what lasts (live pages, the task monitor, exports) runs
+as ASGI.
 """
 
 import re
@@ -20,8 +21,10 @@ THREADS = 4
 answers within a millisecond. Two of them may wait for a worker (`notebooks.logs`).
 """
 
-LASTING = re.compile(r"/live$|/admin/monitor/")
-"""The paths of asynchronous views."""
+LASTING = re.compile(
+    r"/live$|/admin/monitor/|/api/v2/audit/export/?$|/admin/audit/auditentry/export/$"
+)
+"""The paths of asynchronous views, and of answers that are sent as they are made."""
 
 _lasting = get_asgi_application()
 _prompt = InThreads(get_wsgi_application(), threads=THREADS)

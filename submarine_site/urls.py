@@ -5,6 +5,7 @@ from django.urls import include, path
 
 from accounts import vault_views as vault
 from accounts import views as accounts
+from audit import web as audit
 from submarine_site.health import health
 from submarine_site.metrics import metrics
 from submarine_site.monitor import monitor
@@ -31,6 +32,7 @@ urlpatterns = [
         vault.delete_git_credential,
         name="git-credential-delete",
     ),
+    path("account/activity", audit.activity, name="activity"),
     path("health", health, name="health"),
     path("metrics", metrics, name="metrics"),
     path("", include("environments.urls")),

@@ -14,6 +14,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 
 from accounts.models import User
 from accounts.requests import user_of
+from audit.audited import Audited
 from submarine_site.core.admin_base import CatalogueAdmin, ReadOnly
 from submarine_site.core.errors import DomainError
 from submarine_site.core.sizes import about, of_size, size
@@ -24,7 +25,8 @@ from volumes.states import VolumeState
 
 
 @admin.register(VolumeClass)
-class VolumeClassAdmin(CatalogueAdmin):
+class VolumeClassAdmin(Audited, CatalogueAdmin):
+    audit_kind = "volume_class"
     list_display = (
         "display_name",
         "name",

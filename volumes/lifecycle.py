@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from audit.services import record
 from submarine_site.core.locks import AdvisoryLock, try_lock
 from submarine_site.core.outside import BackendError, BackendRefused
 from volumes import holdings
@@ -64,7 +65,8 @@ def settle() -> None:
         if not held:
             return
         old = timezone.now() - settings.VOLUMES_TRASH
-        Volume.objects.filter(trashed_at__lt=old).transition(VolumeState.REMOVING)
+        for volume in Volume.objects.filter(trashed_at__lt=old).select_related("owner"):
+            _expire(volume)
         holdings.settle()
         due = Q(state__in=[VolumeState.REQUESTED, VolumeState.REMOVING]) | Q(
             state=VolumeState.READY, wanted_mib__isnull=False
@@ -73,6 +75,14 @@ def settle() -> None:
         # To remove one may take all the time there is: nobody waits for that.
         for volume in sorted(volumes, key=lambda each: each.state == VolumeState.REMOVING):
             _settle(volume)
+
+
+def _expire(volume: Volume) -> None:
+    """Begin to remove one that has been in the trash for long; it may have been brought back."""
+    with transaction.atomic():
+        this = _this(volume).filter(trashed_at=volume.trashed_at)
+        if this.transition(VolumeState.REMOVING):
+            record("volume.removed", volume)
 
 
 def measure() -> None:

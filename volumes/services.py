@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import User
+from audit.services import record
 from submarine_site.core.errors import DomainError, InvalidInput
 from submarine_site.core.pod_shapes import DNS_SUBDOMAIN
 from submarine_site.core.queue import enqueue_on_commit
@@ -60,6 +61,12 @@ def create_volume(*, owner: User, name: str, volume_class: str, size_mib: int) -
         holdings.hold(volume, size_mib=size_mib)
         _refuse_too_many(owner)
         _insert(volume)
+        record(
+            "volume.created",
+            volume,
+            actor=owner,
+            after={"class": chosen.name, "size_mib": size_mib},
+        )
     return volume
 
 
@@ -82,7 +89,9 @@ def adopt_volume(*, actor: User, owner: User, name: str, claim: str, as_home: bo
         kind=VolumeKind.HOME if as_home else VolumeKind.DATA,
         claim=_clean_claim(claim),
     )
-    _insert(volume)
+    with transaction.atomic():
+        _insert(volume)
+        record("volume.adopted", volume, actor=actor, after={"claim": volume.claim})
     return volume
 
 
@@ -96,7 +105,9 @@ def rename_volume(*, volume: Volume, name: str, expected: str = "") -> Volume:
     with transaction.atomic():
         volume = _held_live(volume, expected)
         if clean != volume.name:
+            was = volume.name
             _write(volume, name=clean, updated_at=timezone.now())
+            record("volume.renamed", volume, before={"name": was}, after={"name": clean})
     return volume
 
 
@@ -126,6 +137,7 @@ def grow_volume(*, volume: Volume, size_mib: int, expected: str = "") -> Volume:
             raise InvalidInput.field("size_mib", f"{size(largest)} is the most it may have.")
         holdings.hold(volume, size_mib=size_mib)
         _write(volume, wanted_mib=size_mib, reason_code="", reason="", updated_at=timezone.now())
+        record("volume.grown", volume, before={"size_mib": has}, after={"size_mib": size_mib})
         enqueue_on_commit(tasks.settle.delay)
     return volume
 
@@ -150,6 +162,7 @@ def trash_volume(*, volume: Volume) -> Volume:
             _refuse_too_many(volume.owner)
         now = timezone.now()
         _this(volume).transition(VolumeState.TRASHED, trashed_at=now, updated_at=now)
+        record("volume.trashed", volume)
         volume.refresh_from_db()
     return volume
 
@@ -169,6 +182,7 @@ def restore_volume(*, volume: Volume, name: str = "") -> Volume:
         _bring_back(volume, clean or volume.name)
         enqueue_on_commit(tasks.settle.delay)
         volume.refresh_from_db()
+        record("volume.restored", volume)
     return volume
 
 
@@ -184,6 +198,7 @@ def remove_volume(*, volume: Volume) -> None:
                     "The volume is not in the trash. Delete it first.", code="not_in_trash"
                 )
             return
+        record("volume.removed", volume)
         enqueue_on_commit(tasks.settle.delay)
 
 
@@ -196,6 +211,7 @@ def retry_volume(*, volume: Volume) -> Volume:
         volume = _held(volume)
         if volume.state == VolumeState.FAILED:
             _this(volume).request()
+            record("volume.retried", volume)
             enqueue_on_commit(tasks.settle.delay)
             volume.refresh_from_db()
     return volume

@@ -12,6 +12,9 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 
 from accounts.models import User
+from audit.audited import NOT_KEPT
+from audit.origin import COMMAND, coming_from
+from audit.services import record
 from environments.services import seed_environment
 from quotas.models import ResourceProfile
 from volumes.models import VolumeClass
@@ -82,7 +85,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **_options: Any) -> None:
         people = json.load(sys.stdin).get("users", [])
         call_command("migrate", interactive=False, verbosity=0)
-        with transaction.atomic():
+        with transaction.atomic(), coming_from(COMMAND):
             for profile in PROFILES:
                 ResourceProfile.objects.get_or_create(name=profile["name"], defaults=profile)
             for environment in ENVIRONMENTS:
@@ -94,9 +97,10 @@ class Command(BaseCommand):
 
     def _ensure_user(self, *, name: str, password: str, role: str) -> None:
         is_admin = role == "admin"
-        user, _ = User.objects.get_or_create(
+        user, is_new = User.objects.get_or_create(
             username=name, defaults={"is_staff": is_admin, "is_superuser": is_admin}
         )
         if not user.check_password(password):
             user.set_password(password)
             user.save(update_fields=["password"])
+            record("user.created" if is_new else "user.changed", user, after={"password": NOT_KEPT})

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from audit.origin import COMMAND, coming_from
 from notebooks import services
 from notebooks.models import NotebookSession
 from notebooks.states import LAUNCHED
@@ -32,10 +33,11 @@ class Command(BaseCommand):
     def _stop_all(self) -> int:
         """Stop what runs, also what was started since the last look; how many are left."""
         for session in NotebookSession.objects.filter(status__in=sorted(LAUNCHED)):
-            services.stop_session(
-                session=session,
-                actor=None,
-                code="service_stopped",
-                message="Stopped with the service.",
-            )
+            with coming_from(COMMAND):
+                services.stop_session(
+                    session=session,
+                    actor=None,
+                    code="service_stopped",
+                    message="Stopped with the service.",
+                )
         return NotebookSession.objects.active().count()
