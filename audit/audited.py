@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.core.validators import EMPTY_VALUES
 from django.db import models, transaction
 from django.http import HttpRequest
 
@@ -11,7 +12,8 @@ from audit.services import entry, record, record_all
 NOT_KEPT = "(not kept)"
 
 # Of whatever model: never to be read in the log. What is added to pods may hold credentials.
-_SECRET = {"password", "password1", "password2", "usable_password", "pod_patch"}
+_PASSWORDS = {"password", "password1", "password2"}
+_SECRET = {*_PASSWORDS, "pod_patch"}
 
 
 class Audited:
@@ -31,14 +33,20 @@ class Audited:
         """Record what the form changed: Django asks for this once what it saved is saved."""
         # The form for a password has its user.
         obj = getattr(form, "instance", None) or form.user
-        changed = list(form.changed_data)
+        was, now = (
+            {name: _plain(given.get(name)) for name in sorted(form.changed_data)}
+            for given in ({} if add else form.initial, form.cleaned_data)
+        )
+        # Django says that a password changed, and has neither of the two here.
+        changed = [
+            name for name in now if name in _PASSWORDS or _said(now[name]) != _said(was[name])
+        ]
         if add or changed:
-            before = {} if add else _values(form.initial, changed)
             record(
                 f"{self.audit_kind}.{'created' if add else 'changed'}",
                 obj,
-                before=before,
-                after=_values(form.cleaned_data, changed),
+                before={} if add else _kept(was, changed),
+                after=_kept(now, changed),
             )
         return super().construct_change_message(request, form, formsets, add)  # type: ignore[misc]
 
@@ -53,10 +61,13 @@ class Audited:
             super().delete_queryset(request, queryset)  # type: ignore[misc]
 
 
-def _values(given: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    return {
-        name: NOT_KEPT if name in _SECRET else _plain(given.get(name)) for name in sorted(names)
-    }
+def _said(value: Any) -> Any:
+    """The value, or None of whichever kind of nothing. Zero is something."""
+    return None if value in EMPTY_VALUES else value
+
+
+def _kept(values: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: NOT_KEPT if name in _SECRET else values[name] for name in names}
 
 
 def _plain(value: Any) -> Any:

@@ -52,9 +52,14 @@ async def _parts(entries: AuditQuerySet, viewer: "User") -> AsyncIterator[str]:
     """The file, a bounded number of rows at a time: no transaction is held while it is sent."""
     yield _lines([COLUMNS])
     rest = entries.order_by("-pk")
-    while found := await sync_to_async(list)(rest[:AT_ONCE]):
+    while found := await _read(rest):
         yield _lines([_row(entry, viewer) for entry in found])
         rest = entries.order_by("-pk").filter(pk__lt=found[-1].pk)
+
+
+@sync_to_async
+def _read(rest: AuditQuerySet) -> list[AuditEntry]:
+    return list(rest[:AT_ONCE])
 
 
 def _lines(rows: list[tuple[object, ...]]) -> str:

@@ -1,7 +1,7 @@
 """Writes the audit log, within the transaction of what it tells of: both are kept, or neither."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import connection
@@ -83,5 +83,4 @@ def _other_owner(what: Model, actor: "User | None") -> "User | None":
         owner_id = getattr(what, f"{name}_id") if name else None
     if owner_id is None or (actor is not None and owner_id == actor.pk):
         return None
-    owner: User = getattr(what, name) if name else what
-    return owner
+    return cast("User", getattr(what, name) if name else what)

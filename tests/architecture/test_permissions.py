@@ -19,6 +19,7 @@ from django.utils import timezone
 from accounts.models import ApiToken, GitCredential, SignIn, User, UserSecret
 from accounts.services import create_token
 from accounts.vault import keep_git_credential, keep_secret
+from audit.models import AuditEntry
 from environments.models import Build, Environment, EnvironmentVersion
 from notebooks.bookmarks import keep_bookmark
 from notebooks.models import Bookmark, NotebookSession, Run, SessionEvent
@@ -150,6 +151,8 @@ API = {
     "api:git-credential-list": Address(
         path="/api/v2/git-credentials", answers={"GET": MINE, "POST": (401, 201, 201, 201)}
     ),
+    "api:audit-list": Address(path="/api/v2/audit", answers={"GET": MINE}),
+    "api:audit-export": Address(path="/api/v2/audit/export", answers={"GET": MINE}),
     "api:git-credential-detail": Address(
         path="/api/v2/git-credentials/{git_credential}",
         answers={"DELETE": (401, 404, 204, 404)},
@@ -171,6 +174,7 @@ PAGES = {
     "token-revoke": Address(
         path="/account/tokens/{token}/revoke", answers={"GET": HIS_PAGE, "POST": HIS_BUTTON}
     ),
+    "activity": Address(path="/account/activity", answers={"GET": PAGE}),
     "secret-new": Address(
         path="/account/secrets/new", answers={"GET": PAGE, "POST": (302, 302, 302, 302)}
     ),
@@ -313,6 +317,10 @@ ADMIN = {
     **of_model("notebooks_sessionevent", "{event}", **WINDOW),
     **of_model("accounts_apitoken", "{token}", **WINDOW),
     **of_model("accounts_signin", "{sign_in}", **WINDOW),
+    **of_model("audit_auditentry", "{entry}", **WINDOW),
+    "admin:audit_auditentry_export": Address(
+        path="/admin/audit/auditentry/export/", answers={"GET": staff(200)}
+    ),
     **of_model("accounts_user", "{user}", **KEPT),
     **of_model("auth_group", "{group}", **KEPT),
     **of_model("environments_environment", "{environment}", **{**KEPT, "delete": 403}),
@@ -394,6 +402,7 @@ def ids(ada: User, small: ResourceProfile, plain: Environment) -> dict[str, obje
         "git_credential": keep_git_credential(
             owner=ada, name="hers", kind="ssh_key", hosts=["git.example.com"]
         ).pk,
+        "entry": AuditEntry.objects.latest("id").pk,
         "sign_in": SignIn.objects.create(user=ada, auth_hash="x").pk,
         "user": ada.pk,
         "group": Group.objects.create(name="physics").pk,
