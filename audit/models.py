@@ -53,6 +53,7 @@ class AuditEntry(models.Model):
         ordering = ["-id"]
         default_permissions = ("view",)
         indexes = [
+            models.Index(fields=["action", "-id"], name="audit_by_action"),
             models.Index(fields=["actor_id", "-id"], name="audit_by_actor"),
             models.Index(fields=["on_behalf_of_id", "-id"], name="audit_by_owner"),
             models.Index(fields=["object_kind", "object_id", "-id"], name="audit_by_object"),

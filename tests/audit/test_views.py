@@ -300,3 +300,12 @@ def test_every_action_is_used() -> None:
     assert by_admin <= ACTIONS.keys()
     vault = {"secret.deleted", "git_credential.deleted"}
     assert ACTIONS.keys() - by_admin - by_name - vault == set()
+
+
+def test_the_admins_list_has_pages_for_the_newest_alone(
+    entries: None, operator: User, monkeypatch
+) -> None:
+    monkeypatch.setattr("audit.admin.MOST", 2)
+    admin = browser_of(operator)
+    assert admin.get(LIST).context["cl"].result_count == 2
+    assert len(rows_of(admin.get(f"{LIST}export/"))) == 3
