@@ -303,6 +303,7 @@ class EnvironmentViewSet(
         summary="Make a new version of an environment",
         request=VersionInput,
         responses={201: VersionSerializer},
+        parameters=[IF_MATCH],
     )
     @versions.mapping.post
     def add_version(self, request: Request, **_: Any) -> Response:
@@ -313,6 +314,7 @@ class EnvironmentViewSet(
             environment=environment,
             actor=user_of(request),
             draft=_draft(given, name=environment.name, image=image),
+            expected=request.headers.get("If-Match", ""),
         )
         return Response(VersionSerializer(version).data, status=status.HTTP_201_CREATED)
 

@@ -184,14 +184,18 @@ def create_environment(
     return environment
 
 
-def add_version(*, environment: Environment, actor: User, draft: Draft) -> EnvironmentVersion:
+def add_version(
+    *, environment: Environment, actor: User, draft: Draft, expected: str = ""
+) -> EnvironmentVersion:
     """Make the environment's next version, whose kernels begin to be built.
 
-    Raises `InvalidInput`, or `DomainError` with `not_found` once it is deleted.
+    `expected` is the etag of what the user saw. Raises `InvalidInput`, or `DomainError` with
+    `changed_meanwhile`, or `not_found` once it is deleted.
     """
     version = _clean(draft, actor)
     with transaction.atomic():
         environment = _locked(environment)
+        _refuse_changed(environment, expected)
         last = environment.versions.values_list("number", flat=True).first() or 0
         _add(environment, version, number=last + 1)
         record(
@@ -214,13 +218,7 @@ def update_environment(
     """
     with transaction.atomic():
         environment = _locked(environment)
-        if expected and expected != environment.etag:
-            raise DomainError(
-                "Someone has changed this environment meanwhile. Look at it as it is now, then "
-                "change it.",
-                code="changed_meanwhile",
-                status=412,
-            )
+        _refuse_changed(environment, expected)
         was = Metadata.of(environment)
         groups = _apply(environment, replace(was, **changes), actor)
         environment.updated_at = timezone.now()
@@ -266,6 +264,8 @@ def delete_environment(*, environment: Environment, actor: User) -> None:
             # What was built of it is wanted no more than that of other old versions.
             newest=None,
         )
+        # Nobody is sent to what is not there.
+        Environment.objects.filter(successor=environment.pk).update(successor=None, updated_at=now)
         if deleted:
             record("environment.deleted", environment, actor=actor)
 
@@ -300,6 +300,16 @@ def _locked(environment: Environment) -> Environment:
     if (locked := found.first()) is None:
         raise DomainError(NOT_FOUND, code="not_found", status=404)
     return locked
+
+
+def _refuse_changed(environment: Environment, expected: str) -> None:
+    if expected and expected != environment.etag:
+        raise DomainError(
+            "Someone has changed this environment meanwhile. Look at it as it is now, then "
+            "change it.",
+            code="changed_meanwhile",
+            status=412,
+        )
 
 
 def _add(environment: Environment, version: EnvironmentVersion, *, number: int) -> None:

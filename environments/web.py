@@ -171,6 +171,7 @@ def new_version(request: HttpRequest, name: str) -> HttpResponse:
     """Declare the next version, beginning with what the newest has."""
     environment = _managed(request, name)
     form = VersionForm.of(environment.newest)
+    etag = request.POST.get("etag", environment.etag)
     refusal: DomainError | None = None
     if request.method == "POST":
         form = VersionForm.posted(request)
@@ -179,6 +180,7 @@ def new_version(request: HttpRequest, name: str) -> HttpResponse:
                 environment=environment,
                 actor=user_of(request),
                 draft=form.draft(name=environment.name),
+                expected=etag,
             )
         except DomainError as error:
             refusal = error
@@ -187,6 +189,7 @@ def new_version(request: HttpRequest, name: str) -> HttpResponse:
             return redirect("environment", name=environment.name)
     context = {
         "environment": environment,
+        "etag": etag,
         **_form_context(form, user_of(request), refusal),
         "back": reverse("environment", kwargs={"name": environment.name}),
     }

@@ -227,6 +227,15 @@ def test_versions_are_listed_and_read(api: APIClient, hers: Environment) -> None
     assert api.get(f"{HERS}/versions/999999999").status_code == 404
 
 
+def test_a_version_is_made_of_what_was_read(api: APIClient, hers: Environment) -> None:
+    seen = api.get(HERS)["ETag"]
+    first = api.post(f"{HERS}/versions", {"note": "One."}, headers={"If-Match": seen})
+    assert (first.status_code, first.json()["number"]) == (201, 2)
+    second = api.post(f"{HERS}/versions", {"note": "Two."}, headers={"If-Match": seen})
+    assert (second.status_code, second.json()["code"]) == (412, "changed_meanwhile")
+    assert hers.versions.count() == 2
+
+
 def test_a_build_is_followed(api: APIClient, hers: Environment) -> None:
     Build.objects.update(state="building", log_tail="Resolving.\n")
     address = f"/api/v2/builds/{DIGEST}"

@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils.html import escape
 
 from accounts.models import User
 from environments.kernels import Kernel
@@ -251,6 +252,22 @@ def test_of_two_who_edit_the_second_is_told(browser: Client, hers: Environment) 
     assert answer.status_code == 412
     assert "Someone has changed this environment meanwhile." in answer.text
     assert 'value="Other"' in answer.text
+
+
+def test_of_two_who_make_a_new_version_the_second_is_told(
+    browser: Client, hers: Environment
+) -> None:
+    form = {"etag": hers.etag, "kernel-0-name": "science", "kernel-0-pip": "polars"}
+    assert f'name="etag" value="{escape(hers.etag)}"' in " ".join(
+        browser.get("/environments/hers/versions/new").text.split()
+    )
+    assert browser.post("/environments/hers/versions/new", form).status_code == 302
+    answer = browser.post("/environments/hers/versions/new", {**form, "kernel-0-pip": "numpy"})
+    assert answer.status_code == 412
+    assert "Someone has changed this environment meanwhile." in answer.text
+    assert "Load it as it is now" in answer.text
+    assert "numpy</textarea>" in answer.text
+    assert [version.number for version in hers.versions.all()] == [2, 1]
 
 
 def test_what_is_in_use_is_not_deleted_and_the_page_says_where(

@@ -201,6 +201,35 @@ def test_a_new_version_is_a_change_too(hers: Environment, ada: User) -> None:
     assert refusal.value.code == "changed_meanwhile"
 
 
+def test_of_two_who_make_a_version_of_what_they_read_the_second_is_told(
+    hers: Environment, ada: User
+) -> None:
+    seen = hers.etag
+
+    def add(number: int) -> str:
+        draft = replace(DRAFT, note=f"{number}")
+        try:
+            services.add_version(environment=hers, actor=ada, draft=draft, expected=seen)
+        except DomainError as refusal:
+            return refusal.code
+        return "made"
+
+    assert sorted(at_once(6, add)) == ["changed_meanwhile"] * 5 + ["made"]
+    assert [version.number for version in hers.versions.all()] == [2, 1]
+
+
+def test_nobody_is_sent_to_a_successor_that_is_deleted(
+    hers: Environment, ada: User, operator: User, plain: Environment
+) -> None:
+    services.update_environment(environment=plain, actor=ada, changes={"successor": "hers"})
+    plain.refresh_from_db()
+    seen = plain.etag
+    services.delete_environment(environment=hers, actor=ada)
+    plain.refresh_from_db()
+    assert plain.successor is None
+    assert plain.etag != seen
+
+
 def test_versions_made_at_once_are_numbered_each(hers: Environment, ada: User) -> None:
     made = at_once(
         6, lambda _: services.add_version(environment=hers, actor=ada, draft=DRAFT).number
