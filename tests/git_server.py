@@ -1,7 +1,6 @@
 """A git server over https on loopback, with a certificate authority of its own, for tests."""
 
 import base64
-import datetime as dt
 import os
 import ssl
 import subprocess
@@ -9,16 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_address
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 from urllib.parse import urlsplit
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from tests.authority import certificates
 
 TOKEN = "glpat-7f3a-secret"
 USERNAME = "ada"
@@ -102,7 +97,7 @@ def git_server(folder: Path, host: str = "127.0.0.1") -> Iterator[GitServer]:
 
     server = ThreadingHTTPServer((host, 0), Handler)
     served.port = server.server_address[1]
-    served.certificates, chain = _certificates(folder, host)
+    served.certificates, chain = certificates(folder, host)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain)
     # The handshake in the thread of its connection: one that never makes it holds up nobody.
@@ -193,43 +188,3 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
-
-
-def _certificates(folder: Path, host: str) -> tuple[str, Path]:
-    """The certificate of an authority, and a file with a server's and its key."""
-    now = dt.datetime.now(dt.UTC)  # noqa: TID251 - outside Django
-    ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Tests")])
-
-    def certificate(subject: str, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-        return (
-            x509.CertificateBuilder()
-            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)]))
-            .issuer_name(ca_name)
-            .public_key(public)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - dt.timedelta(hours=1))
-            .not_valid_after(now + dt.timedelta(days=1))
-        )
-
-    authority = (
-        certificate("Tests", ca_key.public_key())
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(ca_key, hashes.SHA256())
-    )
-    names: list[x509.GeneralName] = [
-        x509.DNSName("localhost"),
-        x509.IPAddress(ip_address(host)),
-    ]
-    server = (
-        certificate(host, key.public_key())
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .sign(ca_key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    chain = folder / "server.pem"
-    chain.write_bytes(
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + server.public_bytes(pem)
-    )
-    return authority.public_bytes(pem).decode(), chain

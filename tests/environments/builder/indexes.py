@@ -1,6 +1,7 @@
 """An index of wheels that tests make themselves, served on loopback."""
 
 import io
+import ssl
 import tarfile
 import threading
 from collections import defaultdict
@@ -63,10 +64,14 @@ def add_ipykernel(index: Path, installed: Mapping[str, bytes]) -> None:
 
 @contextmanager
 def served(
-    index: Path, host: str = "127.0.0.1", *, wheels: threading.Event | None = None
+    index: Path,
+    host: str = "127.0.0.1",
+    *,
+    wheels: threading.Event | None = None,
+    chain: Path | None = None,
 ) -> Iterator[str]:
     """Serve the index, as PEP 503 has it; yields its address. Wheels are given out once `wheels` is
-    set.
+    set. With a certificate's `chain`, by https.
     """
     _write_pages(index)
 
@@ -75,10 +80,16 @@ def served(
 
     handler = partial(Handler, directory=str(index))
     server = ThreadingHTTPServer((host, 0), handler)
+    if chain is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(chain)
+        server.socket = context.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
-        yield f"http://{host}:{server.server_port}/simple/"
+        yield f"{'https' if chain else 'http'}://{host}:{server.server_port}/simple/"
     finally:
         server.shutdown()
         server.server_close()

@@ -13,8 +13,9 @@ import pytest
 
 from environments.builder.outcome import Outcome, read_outcome
 from environments.builder.request import Request, Site
+from tests.authority import certificates
 from tests.environments.builder import channel as channels
-from tests.environments.builder.indexes import an_index
+from tests.environments.builder.indexes import add_wheel, an_index, served
 
 CHECKOUT = Path(__file__).parents[3]
 
@@ -218,6 +219,27 @@ def test_an_index_that_does_not_answer_is_told(request_: Request, part: str) -> 
     site = replace(request_.site, indexes=(f"{nobody}/simple/",))
     request = replace(request_, channels=(f"{nobody}/channel",), site=site)
     assert failure(with_specs(request, part, "tiny")) == ("index_unavailable", "")
+
+
+@pytest.mark.parametrize("part", ["pip", "conda"])
+def test_a_site_s_own_authority_is_trusted_where_it_says_so(
+    request_: Request, tmp_path: Path, part: str
+) -> None:
+    packages = tmp_path / "packages"
+    channels.add_python(packages)
+    channels.add_package(packages, "ipykernel", depends=["python"])
+    channels.add_package(packages, "tiny")
+    channels.index(packages)
+    add_wheel(packages, "ipykernel")
+    add_wheel(packages, "tiny")
+    authority, chain = certificates(tmp_path, "127.0.0.1")
+    with served(packages, chain=chain) as url:
+        site = replace(request_.site, indexes=(url,))
+        channel = url.removesuffix("/simple/")
+        request = replace(with_specs(request_, part, "tiny"), channels=(channel,), site=site)
+        assert failure(request)[0] == "index_unavailable"
+        _, outcome = built(replace(request, site=replace(site, ca=authority)))
+    assert outcome.is_built, outcome.message
 
 
 def test_a_build_has_its_time(request_: Request) -> None:
