@@ -143,7 +143,7 @@ class BuildAdmin(ReadOnly, ModelAdmin):
     list_filter = ("state", "error_code", "image")
     search_fields = ("digest", "kernel__name", "image")
     date_hierarchy = "created_at"
-    actions = ("retry", "discard")
+    actions = ("retry", "rebuild", "discard")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Build]:
         rows: QuerySet[Build] = super().get_queryset(request)
@@ -169,6 +169,12 @@ class BuildAdmin(ReadOnly, ModelAdmin):
     @admin.action(description="Try again what failed", permissions=["act"])
     def retry(self, request: HttpRequest, chosen: QuerySet[Build]) -> None:
         self._each(request, chosen, "To be built again", builds.retry)
+
+    @admin.action(
+        description="Build from its lock what the store has no more", permissions=["act"]
+    )
+    def rebuild(self, request: HttpRequest, chosen: QuerySet[Build]) -> None:
+        self._each(request, chosen, "Looked for", builds.rebuild)
 
     @admin.action(description="Discard what no session has", permissions=["act"])
     def discard(self, request: HttpRequest, chosen: QuerySet[Build]) -> None:

@@ -52,6 +52,16 @@ def retry(build: Build) -> bool:
     return bool(queued)
 
 
+def rebuild(build: Build) -> bool:
+    """Have what was built looked for in the store, and built anew from its lock where it is not
+    there; whether it will be.
+    """
+    queued = Build.objects.filter(pk=build.pk, state=BuildState.BUILT).queue()
+    if queued:
+        enqueue_on_commit(tasks.advance.delay)
+    return bool(queued)
+
+
 def discard(build: Build) -> bool:
     """Have what was built removed, unless somebody's session has it; whether it will be."""
     if build.digest in host().in_use():

@@ -3,7 +3,7 @@
     queued → building → built → discarded
                 └→ failed ───────┘
 
-A retry leads from failed, and a new need from discarded, back to queued.
+A retry leads from failed, a new need from discarded, and a doubt from built, back to queued.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ class BuildState(models.TextChoices):
 S = BuildState
 
 TRANSITIONS: dict[BuildState, frozenset[BuildState]] = {
-    S.QUEUED: frozenset({S.FAILED, S.DISCARDED}),
+    S.QUEUED: frozenset({S.FAILED, S.DISCARDED, S.BUILT}),
     S.BUILDING: frozenset({S.QUEUED}),
     S.BUILT: frozenset({S.BUILDING}),
     S.FAILED: frozenset({S.QUEUED, S.BUILDING}),

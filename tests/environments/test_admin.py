@@ -98,6 +98,18 @@ def test_builds_are_tried_again_and_discarded(admin: Client) -> None:
     assert states == {failed.pk: "queued", built.pk: "discarded", used.pk: "built"}
 
 
+def test_what_the_store_may_have_lost_is_looked_for(admin: Client) -> None:
+    built = BuildFactory.create(state="built", lock={"conda": [], "pip": []})
+    discarded = BuildFactory.create(state="discarded", image="example/b:1")
+    chosen = {"_selected_action": [built.pk, discarded.pk]}
+    answer = admin.post(BUILDS, {"action": "rebuild", **chosen}, follow=True)
+    assert "Looked for: 1 build." in answer.text
+    states = dict(Build.objects.values_list("pk", "state"))
+    assert states == {built.pk: "queued", discarded.pk: "discarded"}
+    built.refresh_from_db()
+    assert built.lock == {"conda": [], "pip": []}
+
+
 @pytest.mark.parametrize(
     ("query", "found"), [("science", 1), ("example/notebook", 1), ("polars", 0)]
 )

@@ -301,6 +301,36 @@ def test_what_was_discarded_is_built_again_as_it_was(
     assert now(unused).state == BuildState.BUILDING
 
 
+def test_what_the_store_has_lost_is_built_again_as_it_was(
+    build: Build, builder: FakeBuilder
+) -> None:
+    lock = built(builder, build).lock
+    builder.discard(build.digest, image=build.image)
+    assert builds.rebuild(build)
+    lifecycle.advance()
+    assert (now(build).state, build.attempt) == (BuildState.BUILDING, 2)
+    assert builder.begun[-1].lock == lock
+
+
+def test_what_the_store_has_is_found_there_and_not_built_again(
+    build: Build, builder: FakeBuilder
+) -> None:
+    built(builder, build)
+    kept = dict(builder.store)
+    assert builds.rebuild(build)
+    lifecycle.advance()
+    lifecycle.advance()
+    assert now(build).state == BuildState.BUILT
+    assert builder.store == kept
+
+
+@pytest.mark.parametrize("state", [s for s in BuildState if s != BuildState.BUILT])
+def test_only_what_was_built_is_looked_for(build: Build, state: BuildState) -> None:
+    Build.objects.update(state=state)
+    assert not builds.rebuild(build)
+    assert (now(build).state, build.attempt) == (state, 1)
+
+
 def test_what_is_wanted_again_before_it_is_removed_is_not(
     version: EnvironmentVersion, unused: Build, builder: FakeBuilder
 ) -> None:

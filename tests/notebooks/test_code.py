@@ -138,6 +138,7 @@ def test_the_page_says_what_it_started_without(
     session = run_with(make(ada, Setup(code=(SOURCE,), opens="project/a.ipynb")), backend, MISSING)
     page = browser.get(f"/sessions/{session.pk}").content.decode()
     assert "Started without “project”: There is no such repository." in page
+    assert "Stop to try again" in page
     assert "lab/tree" not in page
 
 
