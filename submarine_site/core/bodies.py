@@ -7,6 +7,9 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 
+from asgiref.sync import sync_to_async
+from django.template.loader import render_to_string
+
 from submarine_site.core.responses import error_body
 
 Scope: TypeAlias = dict[str, Any]
@@ -34,7 +37,7 @@ class BoundedBodies:
             # Django reads all of it before it answers, so a refusal is never a second answer.
             await self._app(scope, self._counted(receive), send)
         except _TooLarge:
-            await self._refuse(send)
+            await self._refuse(scope, send)
 
     def _check(self, length: int) -> None:
         if length > self._limit:
@@ -52,16 +55,27 @@ class BoundedBodies:
 
         return counted
 
-    async def _refuse(self, send: Send) -> None:
-        body = error_body("too_large", f"The body may have {self._limit} bytes.")
+    async def _refuse(self, scope: Scope, send: Send) -> None:
+        if scope["path"].startswith("/api/"):
+            kind = b"application/json"
+            body = json.dumps(error_body("too_large", f"The body may have {self._limit} bytes."))
+        else:
+            kind = b"text/html; charset=utf-8"
+            message = (
+                f"What was sent has more than {self._limit // 1024} KiB, the most there may be. "
+                "Nothing was changed."
+            )
+            body = await sync_to_async(render_to_string)(
+                "error.html", {"title": "Too large", "message": message}
+            )
         await send(
             {
                 "type": "http.response.start",
                 "status": 413,
-                "headers": [(b"content-type", b"application/json")],
+                "headers": [(b"content-type", kind)],
             }
         )
-        await send({"type": "http.response.body", "body": json.dumps(body).encode()})
+        await send({"type": "http.response.body", "body": body.encode()})
 
 
 def _announced(scope: Scope) -> int:

@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils.html import escape
 
 from accounts.models import User
+from environments.files import MAX_BYTES
 from environments.kernels import Kernel
 from environments.models import Build, Environment, EnvironmentVersion
 from tests.broker import Broker
@@ -252,6 +253,12 @@ def test_of_two_who_edit_the_second_is_told(browser: Client, hers: Environment) 
     assert answer.status_code == 412
     assert "Someone has changed this environment meanwhile." in answer.text
     assert 'value="Other"' in answer.text
+
+
+def test_the_form_knows_how_large_a_file_may_be(browser: Client) -> None:
+    page = browser.get("/environments/new").text
+    assert f'data-most-kib="{MAX_BYTES // 1024}"' in page
+    assert f"at most {MAX_BYTES // 1024} KiB" in page
 
 
 def test_of_two_who_make_a_new_version_the_second_is_told(

@@ -35,10 +35,13 @@ def echo() -> Echo:
 
 
 async def answer(
-    echo: Echo, *parts: bytes, headers: tuple[tuple[bytes, bytes], ...] = ()
+    echo: Echo,
+    *parts: bytes,
+    headers: tuple[tuple[bytes, bytes], ...] = (),
+    path: str = "/api/v2/sessions/",
 ) -> tuple[int, bytes]:
     client = ApplicationCommunicator(
-        BoundedBodies(echo, limit=LIMIT), {"type": "http", "headers": headers}
+        BoundedBodies(echo, limit=LIMIT), {"type": "http", "path": path, "headers": headers}
     )
     for number, part in enumerate(parts, start=1):
         more = number < len(parts)
@@ -63,6 +66,15 @@ async def test_a_body_in_chunks_is_refused_where_it_grows_larger(echo: Echo) -> 
     status, body = await answer(echo, b"1234567890", b"1", b"2")
     assert (status, json.loads(body)) == (413, TOO_LARGE)
     assert echo.read == b"1234567890"
+
+
+async def test_a_page_s_form_that_is_too_large_is_answered_with_a_page(echo: Echo) -> None:
+    status, body = await answer(
+        echo, b"1", headers=((b"content-length", b"4096"),), path="/environments/new"
+    )
+    assert status == 413
+    assert "<h1>Too large</h1>" in body.decode()
+    assert "Nothing was changed." in body.decode()
 
 
 def test_the_web_process_is_bounded() -> None:
