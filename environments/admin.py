@@ -170,9 +170,7 @@ class BuildAdmin(ReadOnly, ModelAdmin):
     def retry(self, request: HttpRequest, chosen: QuerySet[Build]) -> None:
         self._each(request, chosen, "To be built again", builds.retry)
 
-    @admin.action(
-        description="Build from its lock what the store has no more", permissions=["act"]
-    )
+    @admin.action(description="Build from its lock what the store has no more", permissions=["act"])
     def rebuild(self, request: HttpRequest, chosen: QuerySet[Build]) -> None:
         self._each(request, chosen, "Looked for", builds.rebuild)
 
