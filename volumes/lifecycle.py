@@ -88,17 +88,27 @@ def _expire(volume: Volume) -> None:
 def measure() -> None:
     """Record how large and how full volumes are, and which are there no more."""
     # Before the look, which may miss what is made meanwhile.
-    ready = set(
-        Volume.objects.filter(state=VolumeState.READY, claim="").values_list("pk", flat=True)
+    # In the trash there are also some that were never made.
+    trashed = Q(state=VolumeState.TRASHED) & (
+        Q(capacity_mib__isnull=False) | Q(used_mib__isnull=False)
+    )
+    there = set(
+        Volume.objects.filter(Q(state=VolumeState.READY) | trashed, claim="").values_list(
+            "pk", flat=True
+        )
     )
     seen = host().keeper().observe_volumes()
     record_usage(seen)
-    lost = Volume.objects.filter(pk__in=ready - seen.keys(), state=VolumeState.READY)
+    missing = Volume.objects.filter(pk__in=there - seen.keys())
+    # Who brings one back from the trash is told then.
+    missing.filter(state=VolumeState.TRASHED).update(reason_code=LOST, reason=_LOST)
+    lost = missing.filter(state=VolumeState.READY)
     if count := lost.transition(VolumeState.FAILED, reason_code=LOST, reason=_LOST):
         logger.error("%s volumes are no longer where they were kept", count)
     # It was brought back, or what it is kept on is there again.
-    found = Volume.objects.filter(pk__in=list(seen), state=VolumeState.FAILED, reason_code=LOST)
-    found.request()
+    found = Volume.objects.filter(pk__in=list(seen), reason_code=LOST)
+    found.filter(state=VolumeState.TRASHED).update(reason_code="", reason="")
+    found.filter(state=VolumeState.FAILED).request()
 
 
 def record_usage(seen: Mapping[UUID, VolumeSeen]) -> None:

@@ -374,6 +374,41 @@ def test_what_was_lost_comes_back_from_the_trash_as_lost(
     assert ready.pk not in backend.volumes
 
 
+def test_what_is_lost_in_the_trash_comes_back_as_lost(ready: Volume, backend: FakeBackend) -> None:
+    lifecycle.measure()
+    services.trash_volume(volume=ready)
+    backend.delete_volume(ready.spec)
+    lifecycle.measure()
+    assert (now(ready).state, ready.reason_code) == ("trashed", "volume_lost")
+    services.restore_volume(volume=ready)
+    lifecycle.settle()
+    assert (now(ready).state, ready.reason_code) == ("failed", "volume_lost")
+    assert ready.pk not in backend.volumes
+
+
+def test_what_is_there_again_in_the_trash_comes_back_as_it_was(
+    ready: Volume, backend: FakeBackend
+) -> None:
+    lifecycle.measure()
+    services.trash_volume(volume=ready)
+    backend.delete_volume(ready.spec)
+    lifecycle.measure()
+    backend.ensure_volume(ready.spec)
+    lifecycle.measure()
+    services.restore_volume(volume=now(ready))
+    lifecycle.settle()
+    assert (now(ready).state, ready.reason) == ("ready", "")
+
+
+def test_what_was_never_made_is_not_lost_in_the_trash(hers: Volume, backend: FakeBackend) -> None:
+    services.trash_volume(volume=hers)
+    lifecycle.measure()
+    services.restore_volume(volume=now(hers))
+    lifecycle.settle()
+    assert (now(hers).state, hers.reason) == ("ready", "")
+    assert hers.pk in backend.volumes
+
+
 def test_what_is_made_during_the_look_is_not_lost(hers: Volume, told: FakeHost) -> None:
     class Old(FakeBackend):
         def observe_volumes(self) -> dict:
