@@ -28,7 +28,7 @@ run: .venv/.installed .venv-notebook/.installed ## Run the whole service here (P
 	@exec $(bin)/python -m submarine_site.quickstart \
 	  --port "$$PORT" --gateway-port "$$GATEWAY_PORT" --data "$$DATA"
 
-test: .venv/.installed-dev .venv-notebook/.installed ## Run the tests (ARGS= for pytest)
+test: .venv/.installed-dev .venv-notebook/.installed .venv-submarine/.installed ## Run the tests (ARGS= for pytest)
 	@$(bin)/python -m pytest -n auto -m "not stack and not browser and not cluster" $(ARGS)
 	@$(bin)/python -m pytest -m "(stack or browser) and not cluster" $(ARGS)
 	@$(bin)/python -m pytest -m cluster $(ARGS)
@@ -63,15 +63,17 @@ lock: .venv/.uv ## Choose the newest versions that fit, for every environment an
 	$(compile) $(slow) --output-file $(notebook)/requirements.lock $(notebook)/requirements.in
 	$(compile) --constraints $(notebook)/requirements.lock --output-file $(notebook)/kernel.lock $(notebook)/kernel.in
 	$(compile) --constraints requirements.lock --output-file $(notebook)/builder.lock $(notebook)/builder.in
+	$(compile) --output-file $(submarine)/requirements.lock $(submarine)/requirements.in
 
 notebook = docker/notebook
+submarine = tests/submarine
 
 # More than half of the time in which Jupyter starts would go into building a grammar, for a check
 # of international addresses in JSON that jsonschema does without where these are not installed.
 slow = --no-emit-package rfc3987-syntax --no-emit-package lark
 
 clean: ## Remove the environments and caches; the data stay
-	rm -rf .venv .venv-notebook .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-notebook .venv-submarine .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -path ./data -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each stamp file says that what it depends on has been installed.
@@ -90,6 +92,12 @@ clean: ## Remove the environments and caches; the data stay
 	@$(call install,.venv-notebook,docker/notebook/requirements.lock,--no-deps)
 	@mkdir -p .venv-notebook/etc/jupyter/labconfig
 	@cp docker/notebook/default_setting_overrides.json .venv-notebook/etc/jupyter/labconfig/
+	@touch $@
+
+# The released clients of Apache Submarine, for the tests that drive them.
+.venv-submarine/.installed: $(submarine)/requirements.lock | .venv/.uv
+	@$(call environment,.venv-submarine)
+	@$(call install,.venv-submarine,$(submarine)/requirements.lock)
 	@touch $@
 
 .venv/.uv: Makefile

@@ -134,7 +134,7 @@ def locked_out(
     message = f"Too many wrong passwords. Try again in {minutes} minutes."
     headers = {"Retry-After": str(int(wait.total_seconds()))}
     if wants_api(request):
-        return error_response("too_many_attempts", message, status=429, headers=headers)
+        return error_response(request, "too_many_attempts", message, status=429, headers=headers)
     return render(
         request,
         "error.html",

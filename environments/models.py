@@ -10,6 +10,7 @@ from environments.kernels import Kernel
 from environments.querysets import EnvironmentQuerySet
 from environments.states import UNFINISHED, BuildQuerySet, BuildState
 from submarine_site.core.catalogue import CATALOGUE_NAME, CatalogueEntry
+from submarine_site.core.numbers import NextNumber, numbered
 from submarine_site.core.resources import Resources
 
 
@@ -21,6 +22,10 @@ class Environment(CatalogueEntry):
 
     name = models.CharField(
         max_length=63, validators=[CATALOGUE_NAME], help_text="How programs call it."
+    )
+    # Counted by the database, for clients whose ids are numbers.
+    number = models.BigIntegerField(
+        unique=True, editable=False, db_default=NextNumber("environments_environment_number")
     )
     # Versions are made by `services` alone, which sets this with them.
     newest = models.OneToOneField(
@@ -72,6 +77,11 @@ class Environment(CatalogueEntry):
                 name="environment_name_unique",
             ),
         ]
+
+    @property
+    def environment_id(self) -> str:
+        """Its id to Apache Submarine's clients."""
+        return numbered("environment", self.created_at, self.number)
 
     @property
     def etag(self) -> str:

@@ -19,7 +19,7 @@ from psycopg.types.json import Jsonb
 from audit.services import record
 from environments.models import Build
 from environments.states import UNFINISHED, BuildState
-from notebooks import holdings, picked_secrets, picked_volumes
+from notebooks import holdings, inside, picked_secrets, picked_volumes
 from notebooks.addresses import base_path
 from notebooks.backends.contract import (
     CodeOutcome,
@@ -112,8 +112,12 @@ def _spec(session: NotebookSession, run: Run, given: Given, storage: Storage) ->
         code=code,
         git_access=git_access(session.owner, code),
         # What is secret by now is not plain, whatever it was when it was chosen.
-        variables={k: v for k, v in setup.variables.items() if k not in given.variables},
-        secrets=given.variables,
+        variables={
+            k: v
+            for k, v in {**inside.variables_of(session), **setup.variables}.items()
+            if k not in given.variables
+        },
+        secrets={**given.variables, **inside.secrets_of(run)},
         secret_files=given.files,
     )
 

@@ -17,6 +17,7 @@ from notebooks.phases import MAX_DETAIL, from_json
 from notebooks.querysets import BookmarkQuerySet, NotebookSessionQuerySet
 from notebooks.states import ACTIVE, LAUNCHED, SessionStatus
 from quotas.models import ResourceProfile
+from submarine_site.core.numbers import NextNumber, numbered
 from submarine_site.core.resources import Resources
 from submarine_site.core.text import MAX_NAME
 from volumes.models import Volume
@@ -30,6 +31,10 @@ class NotebookSession(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # Counted by the database, for clients whose ids are numbers.
+    number = models.BigIntegerField(
+        unique=True, editable=False, db_default=NextNumber("notebooks_session_number")
+    )
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="sessions"
     )
@@ -94,6 +99,11 @@ class NotebookSession(models.Model):
     @property
     def environment(self) -> Environment:
         return self.environment_version.environment
+
+    @property
+    def notebook_id(self) -> str:
+        """Its id to Apache Submarine's clients. Requires its row to have been read."""
+        return numbered("notebook", self.created_at, self.number)
 
     @property
     def etag(self) -> str:

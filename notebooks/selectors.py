@@ -13,6 +13,7 @@ from environments.usage import Usage
 from notebooks.models import NotebookSession
 from notebooks.querysets import NotebookSessionQuerySet
 from notebooks.setup import Setup
+from notebooks.states import LAUNCHED
 
 NAMED = 10
 """How many of something long are named."""
@@ -36,6 +37,17 @@ def live_sign_ins(ids: Collection[UUID]) -> frozenset[UUID]:
 def live_tokens(ids: Collection[UUID]) -> frozenset[UUID]:
     """Of these API tokens, those that hold."""
     return frozenset(ApiToken.objects.live().filter(pk__in=ids).values_list("pk", flat=True))
+
+
+def session_in(run_id: UUID) -> NotebookSession | None:
+    """The session that this is the run of, with its owner; None once the run is asked to end."""
+    found = NotebookSession.objects.select_related("owner").filter(
+        current_run=run_id,
+        status__in=sorted(LAUNCHED),
+        deleted_at=None,
+        owner__is_active=True,
+    )
+    return found.first()
 
 
 def usable_by(pairs: Collection[tuple[int, UUID]]) -> frozenset[tuple[int, UUID]]:

@@ -15,6 +15,7 @@ from django.core.wsgi import get_wsgi_application
 import submarine_site.celery  # noqa: F401
 from submarine_site.core.bodies import BoundedBodies, Receive, Scope, Send
 from submarine_site.core.threads import InThreads
+from submarine_v1.paths import PathCredentials
 
 THREADS = 4
 """More would wait for each other, at a cost: the interpreter runs one at a time, and the database
@@ -35,4 +36,5 @@ async def _by_path(scope: Scope, receive: Receive, send: Send) -> None:
     await (_prompt if prompt else _lasting)(scope, receive, send)
 
 
-application = BoundedBodies(_by_path, limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+# First, so that nothing behind it, the server's own log included, sees a credential in a path.
+application = PathCredentials(BoundedBodies(_by_path, limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE))

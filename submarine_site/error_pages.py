@@ -11,7 +11,7 @@ def _error(
     request: HttpRequest, code: str, title: str, message: str, status: int
 ) -> HttpResponseBase:
     if wants_api(request):
-        return error_response(code, message, status=status)
+        return error_response(request, code, message, status=status)
     return render(request, "error.html", {"title": title, "message": message}, status=status)
 
 

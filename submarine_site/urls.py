@@ -38,6 +38,7 @@ urlpatterns = [
     path("", include("environments.urls")),
     path("", include("volumes.urls")),
     path("", include("notebooks.urls")),
+    path("", include("submarine_v1.urls")),
 ]
 
 

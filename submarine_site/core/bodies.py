@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from asgiref.sync import sync_to_async
 from django.template.loader import render_to_string
 
-from submarine_site.core.responses import error_body
+from submarine_site.core.responses import error_told
 
 Scope: TypeAlias = dict[str, Any]
 Event: TypeAlias = Mapping[str, Any]
@@ -58,7 +58,8 @@ class BoundedBodies:
     async def _refuse(self, scope: Scope, send: Send) -> None:
         if scope["path"].startswith("/api/"):
             kind = b"application/json"
-            body = json.dumps(error_body("too_large", f"The body may have {self._limit} bytes."))
+            message = f"The body may have {self._limit} bytes."
+            body = json.dumps(error_told(scope["path"], "too_large", message, status=413))
         else:
             kind = b"text/html; charset=utf-8"
             message = (

@@ -11,6 +11,8 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.http.request import split_domain_port
 from django.http.response import HttpResponseBase
 
+from submarine_site.core.envelope import is_enveloped
+
 GetResponse: TypeAlias = Callable[[HttpRequest], HttpResponseBase]
 
 _CONTROL_OR_BACKSLASH = re.compile(r"[\x00-\x20\x7f\\]")
@@ -66,9 +68,14 @@ class OneHostMiddleware:
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
         self.host = urlsplit(settings.PAGES_URL).hostname
+        self.sessions_host = urlsplit(settings.SESSIONS_API_URL).hostname
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if split_domain_port(request.get_host())[0] == self.host:
+        asked = split_domain_port(request.get_host())[0]
+        if asked == self.host:
+            return self.get_response(request)
+        # Sessions know the service by a name that may be of the cluster alone.
+        if asked == self.sessions_host and is_enveloped(request.path):
             return self.get_response(request)
         response = HttpResponseRedirect(settings.PAGES_URL + request.get_full_path())
         # The method and the body go along.

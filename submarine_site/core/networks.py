@@ -1,4 +1,7 @@
-"""Networks that nothing of a session's may reach."""
+"""Networks that nothing of a session's may reach, and the one of the machine itself."""
+
+from contextlib import suppress
+from ipaddress import ip_address
 
 # Where clouds give their machines credentials. Link-local (RFC 3927, RFC 4291) holds the address
 # of most, and the others by name: Azure's WireServer, Alibaba, and over IPv6 AWS (instances and
@@ -22,3 +25,12 @@ CLOUD_METADATA = (
 
 NOT_OF_THE_INTERNET = ("0.0.0.0/8", "240.0.0.0/4", "::/128")
 """This network, and what is kept for times to come: some systems take them for their own."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this name or address is of the machine itself."""
+    if host == "localhost":
+        return True
+    with suppress(ValueError):
+        return ip_address(host).is_loopback
+    return False

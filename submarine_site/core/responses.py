@@ -1,9 +1,11 @@
-"""The one form of an error, in DRF's views and outside of them."""
+"""The one form of an error, in DRF's views and outside of them; of Submarine's API, its own."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest, JsonResponse
+
+from submarine_site.core.envelope import envelope, is_enveloped
 
 NOT_FOUND = "There is no such thing here, or it is not yours."
 
@@ -28,8 +30,21 @@ def wants_api(request: HttpRequest) -> bool:
     return request.path.startswith("/api/")
 
 
+def error_told(path: str, code: str, message: str, *, status: int) -> dict[str, Any]:
+    """An error in the form that clients of this path know."""
+    if is_enveloped(path):
+        return envelope(status=status, message=message)
+    return error_body(code, message)
+
+
 def error_response(
-    code: str, message: str, *, status: int, headers: Mapping[str, str] | None = None
+    request: HttpRequest,
+    code: str,
+    message: str,
+    *,
+    status: int,
+    headers: Mapping[str, str] | None = None,
 ) -> JsonResponse:
     """An error outside DRF's views: routes that do not exist, lockouts, faults of ours."""
-    return JsonResponse(error_body(code, message), status=status, headers=dict(headers or {}))
+    told = error_told(request.path, code, message, status=status)
+    return JsonResponse(told, status=status, headers=dict(headers or {}))

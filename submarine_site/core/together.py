@@ -9,7 +9,7 @@ from django.db.models import AutoField, Field, Model
 
 def insert_together(*records: Model) -> None:
     """Insert new records, of two models or more, all or none. They may refer to each other by ids
-    that they have. An id that the database gives is not read back.
+    that they have. What the database gives, such as an id, is not read back.
     """
     parts = [_insert(type(record)) for record in records]
     values = [
@@ -30,7 +30,11 @@ def insert_together(*records: Model) -> None:
 def _insert(model: type[Model]) -> "tuple[str, tuple[Field[Any, Any], ...]]":
     """The statement for a record of this model, and the fields whose values it takes."""
     meta, quote = model._meta, connection.ops.quote_name  # noqa: SLF001
-    fields = tuple(each for each in meta.concrete_fields if not isinstance(each, AutoField))
+    fields = tuple(
+        each
+        for each in meta.concrete_fields
+        if not isinstance(each, AutoField) and not each.has_db_default()
+    )
     columns = ", ".join(quote(str(field.column)) for field in fields)
     places = ", ".join(["%s"] * len(fields))
     into = f"{quote(meta.db_table)} ({columns})"

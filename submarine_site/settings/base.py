@@ -35,6 +35,15 @@ HTTPS = _pages.scheme == "https"
 ALLOWED_HOSTS: list[str] = [_pages.hostname or "", *env.list("ALLOWED_HOSTS", default=[])]
 CSRF_TRUSTED_ORIGINS = [PAGES_URL]
 
+# Where what runs in sessions reaches the API: plain http, for Submarine's clients know no other.
+SESSIONS_API_URL: str = env.str(
+    "SUBMARINE_SESSIONS_API_URL", default="" if HTTPS else PAGES_URL
+).rstrip("/")
+_sessions_api = urlsplit(SESSIONS_API_URL)
+ALLOWED_HOSTS += [_sessions_api.hostname] if _sessions_api.hostname else []
+# As whom requests of Submarine's API act that bring no credential: for development, on loopback.
+V1_AUTH_NONE: str = env.str("SUBMARINE_V1_AUTH_NONE", default="")
+
 # What runs sessions: `local`, processes of this machine, or `kubernetes`.
 BACKEND: str = env.str("SUBMARINE_BACKEND", default="local")
 DATA_DIR = Path(env.str("SUBMARINE_DATA_DIR", default=str(BASE_DIR / "data")))
@@ -134,6 +143,7 @@ INSTALLED_APPS = [
     "quotas",
     "volumes",
     "notebooks",
+    "submarine_v1",
 ]
 
 MIDDLEWARE = [

@@ -8,6 +8,7 @@ os.environ.setdefault("DATABASE_URL", "postgres:///none")
 os.environ.setdefault("REDIS_URL", "redis://127.0.0.1:1")
 os.environ.setdefault("SUBMARINE_PAGES_URL", "http://testserver")
 os.environ.setdefault("SUBMARINE_GATEWAY_URL", "http://gateway.test:8001")
+os.environ.setdefault("SUBMARINE_SESSIONS_API_URL", "")
 
 from submarine_site.settings.quickstart import *  # noqa: F403
 

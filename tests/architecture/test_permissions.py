@@ -11,6 +11,7 @@ from typing import TypeAlias
 from uuid import UUID
 
 import pytest
+from django.contrib.auth import get_user
 from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
@@ -159,7 +160,30 @@ API = {
     ),
 }
 
+# Answered to the bearers of tokens alone, and as the table of its own says.
+V1 = {
+    "v1-ping": Address(path="/api/v1/notebook/ping", answers={"GET": PUBLIC}),
+    # All ask for the same name, of which each may have one.
+    "v1-notebooks": Address(path="/api/v1/notebook", answers={"GET": MINE, "POST": MINE}),
+    "v1-notebook": Address(
+        path="/api/v1/notebook/{notebook}", answers={"GET": HIS_ALONE, "DELETE": HIS_ALONE}
+    ),
+    # The stranger asks first.
+    "v1-environments": Address(
+        path="/api/v1/environment", answers={"GET": MINE, "POST": (401, 200, 409, 409)}
+    ),
+    "v1-environment": Address(
+        path="/api/v1/environment/hers",
+        answers={"GET": HIS_ALONE, "PATCH": HIS_ALONE, "DELETE": HIS_ALONE},
+    ),
+    "v1-token": Address(path="/api/auth/token", answers={"POST": (401, 401, 401, 401)}),
+    "v1-login": Address(path="/api/auth/login", answers={"POST": (401, 401, 401, 401)}),
+    "v1-logout": Address(path="/api/auth/logout", answers={"POST": PUBLIC}),
+    "v1-user-info": Address(path="/api/sys/user/info", answers={"GET": MINE}),
+}
+
 PAGES = {
+    "v1-lab": Address(path="/notebook/default/{notebook}/lab", answers={"GET": HIS_BUTTON}),
     "sign-in": Address(
         path="/sign-in",
         answers={"GET": (200, 302, 302, 302), "POST": (200, 302, 302, 302)},
@@ -330,7 +354,7 @@ ADMIN = {
     **of_model("volumes_volume", "{volume}", **{**KEPT, "delete": 403}),
 }
 
-TABLE = {**API, **PAGES, **PROBES, **ADMIN}
+TABLE = {**API, **V1, **PAGES, **PROBES, **ADMIN}
 
 BODIES: dict[str, dict[str, object]] = {
     "api:session-list": {"profile": "small", "environment": "notebook-env", "name": "new"},
@@ -348,6 +372,11 @@ BODIES: dict[str, dict[str, object]] = {
     "api:secret-list": {"name": "NEW", "kind": "variable", "value": "x"},
     "api:secret-detail": {"value": "x"},
     "api:git-credential-list": {"name": "new", "kind": "ssh_key", "hosts": ["git.example.com"]},
+    "v1-notebooks": {"meta": {"name": "new"}, "environment": {"name": "notebook-env"}},
+    "v1-environments": {"name": "new-one"},
+    "v1-environment": {"description": "Changed."},
+    "v1-token": {"username": "nobody", "password": "wrong"},
+    "v1-login": {"username": "nobody", "password": "wrong"},
     "session-new": {"profile": "small", "environment": "notebook-env", "name": "new"},
     "session-rename": {"name": "renamed"},
     "volume-new": {"name": "new", "volume_class": "standard", "size": "1"},
@@ -391,8 +420,10 @@ def ids(ada: User, small: ResourceProfile, plain: Environment) -> dict[str, obje
     standard = VolumeClassFactory.create(name="standard", growable=True)
     volume = VolumeFactory.create(owner=ada, name="hers", volume_class=standard)
     trashed = VolumeFactory.create(owner=ada, state="trashed", trashed_at=timezone.now())
+    session.refresh_from_db()
     return {
         "session": session.pk,
+        "notebook": session.notebook_id,
         "event": SessionEvent.objects.get().pk,
         "bookmark": keep_bookmark(
             owner=ada, name="hers", profile="small", environment="notebook-env"
@@ -419,10 +450,22 @@ def ids(ada: User, small: ResourceProfile, plain: Environment) -> dict[str, obje
 def ask(browser: Client, method: str, key: str, ids: dict[str, object]) -> int:
     path = TABLE[key].path.format(**ids)
     body = BODIES.get(key, {})
-    if method == "POST" and not key.startswith("api:"):
+    if method == "POST" and not key.startswith(("api:", "v1-")):
         return browser.post(path, body).status_code
     sent = "" if method == "GET" else json.dumps(body)
-    return browser.generic(method, path, sent, content_type="application/json").status_code
+    shown = bearer_of(browser) if key in V1 else {}
+    return browser.generic(
+        method, path, sent, content_type="application/json", headers=shown
+    ).status_code
+
+
+def bearer_of(browser: Client) -> dict[str, str]:
+    """What a program shows of the one who is signed in on this browser."""
+    # What is looked at of a request is its session, which a browser has too.
+    user = get_user(browser)
+    if not isinstance(user, User):
+        return {}
+    return {"Authorization": f"Bearer {create_token(user=user, name='program').secret}"}
 
 
 def hers() -> list[object]:

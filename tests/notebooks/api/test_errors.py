@@ -59,7 +59,7 @@ def failing(api: APIClient, settings) -> APIClient:
     "url",
     [
         "/api/",
-        "/api/v1/sessions",
+        "/api/v3/sessions",
         "/api/v2/none",
         f"{SESSIONS}/17",
         f"{SESSIONS}/00000000-0000-0000-0000-00000000000g",

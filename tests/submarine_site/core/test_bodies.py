@@ -77,5 +77,28 @@ async def test_a_page_s_form_that_is_too_large_is_answered_with_a_page(echo: Ech
     assert "Nothing was changed." in body.decode()
 
 
-def test_the_web_process_is_bounded() -> None:
-    assert isinstance(application, BoundedBodies)
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/api/v2/sessions", {"code": "too_large", "message": "The body may have 1048576 bytes."}),
+        (
+            "/s/subnb_x/api/v1/notebook",
+            {
+                "status": "REQUEST_ENTITY_TOO_LARGE",
+                "code": 413,
+                "success": False,
+                "message": "The body may have 1048576 bytes.",
+                "result": None,
+                "attributes": {},
+            },
+        ),
+    ],
+)
+async def test_the_web_process_is_bounded(path: str, told: dict[str, object]) -> None:
+    headers = [(b"content-length", b"10000000")]
+    client = ApplicationCommunicator(
+        application, {"type": "http", "path": path, "headers": headers}
+    )
+    start = await client.receive_output()
+    assert start["status"] == 413
+    assert json.loads((await client.receive_output())["body"]) == told

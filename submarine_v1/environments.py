@@ -1,0 +1,113 @@
+"""Submarine's environments, by the services that v2 calls."""
+
+from dataclasses import replace
+from typing import Any
+
+from django.db import transaction
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.requests import user_of
+from environments import selectors, services
+from environments.kernels import Kernel
+from environments.models import Environment
+from environments.services import Draft, Metadata
+from submarine_site.core.errors import InvalidInput
+from submarine_v1 import shapes
+from submarine_v1.base import V1View, given, not_found, ok
+from submarine_v1.serializers import EnvironmentInput
+
+NOTHING = "Invalid environment spec."
+DEFAULTS = "defaults"
+"""To clients, the channels that are asked where none is named: here it is the site that says."""
+
+
+class _EnvironmentView(V1View):
+    fields = {"image": "dockerImage", "kernels": "kernelSpec"}
+
+
+class EnvironmentList(_EnvironmentView):
+    """`?status=` is sent by clients, and says nothing."""
+
+    def get(self, request: Request) -> Response:
+        listed = Environment.objects.listed_for(user_of(request)).select_related("newest")
+        return ok([shapes.environment(each) for each in listed])
+
+    def post(self, request: Request) -> Response:
+        asked = given(EnvironmentInput, request, nothing=NOTHING)
+        created = services.create_environment(
+            actor=user_of(request),
+            name=asked["name"],
+            metadata=Metadata(display_name=asked["name"], description=asked.get("description", "")),
+            draft=Draft(image=_image(asked), kernels=_kernels(asked, asked["name"])),
+        )
+        return ok(shapes.environment(created))
+
+
+class EnvironmentDetail(_EnvironmentView):
+    """What the path calls an id in Submarine's own words is the name."""
+
+    def get(self, request: Request, name: str) -> Response:
+        return ok(shapes.environment(_visible(request, name)))
+
+    def patch(self, request: Request, name: str) -> Response:
+        found = _visible(request, name)
+        asked = given(EnvironmentInput, request, nothing=NOTHING)
+        if asked["name"] not in {"", name}:
+            raise InvalidInput.field("name", f"An environment keeps its name, which is “{name}”.")
+        actor = user_of(request)
+        environment = selectors.managed(found, actor)
+        assert environment.newest is not None
+        before = Draft.like(environment.newest, image=environment.newest.image)
+        draft = replace(
+            before,
+            image=_image(asked) or before.image,
+            kernels=_kernels(asked, name) if "kernelSpec" in asked else before.kernels,
+        )
+        # Both or neither.
+        with transaction.atomic():
+            if "description" in asked:
+                services.update_environment(
+                    environment=environment,
+                    actor=actor,
+                    changes={"description": asked["description"]},
+                )
+            if draft != before:
+                services.add_version(environment=environment, actor=actor, draft=draft)
+        return ok(shapes.environment(_visible(request, name)))
+
+    def delete(self, request: Request, name: str) -> Response:
+        actor = user_of(request)
+        environment = selectors.managed(_visible(request, name), actor)
+        deleted = shapes.environment(environment)
+        services.delete_environment(environment=environment, actor=actor)
+        return ok(deleted)
+
+
+def _visible(request: Request, name: str) -> Environment:
+    visible = Environment.objects.visible_to(user_of(request)).select_related("newest")
+    if (found := visible.called(name)) is None:
+        raise not_found("Environment")
+    return found
+
+
+def _image(asked: dict[str, Any]) -> str:
+    image: str = asked["dockerImage"] or asked["image"]
+    return image
+
+
+def _kernels(asked: dict[str, Any], environment: str) -> tuple[Kernel, ...]:
+    """The kernel that is asked for; none where it has no packages, and is the image's own."""
+    spec = asked.get("kernelSpec")
+    if spec is None or not (spec["condaDependencies"] or spec["pipDependencies"]):
+        return ()
+    name = spec["name"] or environment
+    return (
+        Kernel(
+            name=name,
+            display_name=name,
+            channels=tuple(each for each in spec["channels"] if each != DEFAULTS),
+            conda=tuple(spec["condaDependencies"]),
+            pip=tuple(spec["pipDependencies"]),
+        ),
+    )

@@ -1,0 +1,126 @@
+"""What Submarine's clients send, and of it what is not Submarine's own: all that is not in its
+released clients is optional.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework import serializers
+
+from submarine_site.core.api import StrictSerializer
+
+
+class Input(StrictSerializer):
+    """A null is as good as nothing, and quantities may be numbers."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            data = {name: value for name, value in data.items() if value is not None}
+        return super().to_internal_value(data)
+
+
+class MetaInput(Input):
+    """`namespace`, `ownerId` and `labels` are taken and say nothing: nothing follows from them."""
+
+    name = serializers.CharField(trim_whitespace=False)
+    namespace = serializers.CharField(required=False, allow_blank=True)
+    ownerId = serializers.CharField(required=False, allow_blank=True)
+    labels = serializers.DictField(required=False)
+
+
+class NamedEnvironmentInput(Input):
+    """The name alone counts; clients send the rest as they got it."""
+
+    name = serializers.CharField()
+    dockerImage = serializers.CharField(required=False, allow_blank=True)
+    image = serializers.CharField(required=False, allow_blank=True)
+    description = serializers.CharField(required=False, allow_blank=True)
+    kernelSpec = serializers.DictField(required=False)
+
+
+class GitInput(Input):
+    url = serializers.CharField()
+    branch = serializers.CharField(required=False, default="", allow_blank=True)
+    username = serializers.CharField(required=False, allow_blank=True)
+    password = serializers.CharField(required=False, allow_blank=True)
+    trustCerts = serializers.BooleanField(required=False)
+    credential = serializers.UUIDField(required=False, default=None)
+
+    def validate_username(self, value: str) -> str:
+        return _without_passwords(value)
+
+    def validate_password(self, value: str) -> str:
+        return _without_passwords(value)
+
+    def validate_trustCerts(self, value: bool) -> bool:  # noqa: N802, FBT001 - DRF's
+        if value:
+            raise serializers.ValidationError("Certificates are always checked.")
+        return value
+
+
+def _without_passwords(value: str) -> str:
+    if value:
+        raise serializers.ValidationError(
+            "No password is taken here. Keep a git credential on your account page, and name it "
+            "by its id as `credential`."
+        )
+    return value
+
+
+class CodeInput(Input):
+    syncMode = serializers.ChoiceField(choices=["git"], required=False)
+    git = GitInput()
+
+
+class VolumeInput(Input):
+    volume = serializers.UUIDField()
+    path = serializers.CharField()
+    readOnly = serializers.BooleanField(required=False, default=False)
+
+
+class PodInput(Input):
+    envVars = serializers.DictField(
+        child=serializers.CharField(allow_blank=True, trim_whitespace=False),
+        required=False,
+        default=dict,
+    )
+    resources = serializers.CharField(required=False, default="", allow_blank=True)
+    cpu = serializers.CharField(required=False, default="", allow_blank=True)
+    memory = serializers.CharField(required=False, default="", allow_blank=True)
+    gpu = serializers.CharField(required=False, default="", allow_blank=True)
+    profile = serializers.CharField(required=False, default="", allow_blank=True)
+    code = CodeInput(required=False)
+    # The stubs lack `max_length`.
+    volumes = VolumeInput(many=True, required=False, max_length=100)  # type: ignore[call-arg]
+
+
+class NotebookInput(Input):
+    meta = MetaInput()
+    environment = NamedEnvironmentInput()
+    spec = PodInput(required=False)
+
+
+class KernelInput(Input):
+    name = serializers.CharField(required=False, default="", allow_blank=True, max_length=63)
+    channels = serializers.ListField(
+        child=serializers.CharField(), required=False, default=list, max_length=100
+    )
+    condaDependencies = serializers.ListField(
+        child=serializers.CharField(), required=False, default=list, max_length=1000
+    )
+    pipDependencies = serializers.ListField(
+        child=serializers.CharField(), required=False, default=list, max_length=1000
+    )
+
+
+class EnvironmentInput(Input):
+    name = serializers.CharField(required=False, default="", allow_blank=True)
+    dockerImage = serializers.CharField(required=False, default="", allow_blank=True)
+    image = serializers.CharField(required=False, default="", allow_blank=True)
+    description = serializers.CharField(required=False, allow_blank=True)
+    kernelSpec = KernelInput(required=False)
+
+
+class SignInInput(Input):
+    username = serializers.CharField(trim_whitespace=False)
+    password = serializers.CharField(trim_whitespace=False)

@@ -1,0 +1,203 @@
+"""Environments as Submarine's clients make, read, change and delete them."""
+
+import re
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from rest_framework.test import APIClient
+
+from accounts.models import User
+from environments.models import Environment
+from tests.factories import EnvironmentFactory, SessionFactory
+from tests.submarine_v1.conftest import ENVIRONMENT, client_of, refused, result_of
+
+pytestmark = pytest.mark.django_db
+
+# As the released examples send it, but for the packages.
+SPEC = {
+    "name": "my-submarine-env",
+    "dockerImage": "example/notebook:1",
+    "kernelSpec": {
+        "name": "team_default_python_3.7",
+        "channels": ["defaults"],
+        "condaDependencies": ["alabaster=0.7.12=py37_0"],
+        "pipDependencies": ["pyarrow==0.17.0"],
+    },
+}
+
+
+@pytest.fixture(autouse=True)
+def _catalogue(plain: Environment) -> None:
+    pass
+
+
+@pytest.fixture
+def made(client: APIClient) -> Any:
+    return result_of(client.post(ENVIRONMENT, SPEC, format="json"))
+
+
+def test_one_is_made_with_every_key(made: dict, ada: User) -> None:
+    assert re.fullmatch(r"environment_[0-9]{13}_[0-9]{4,}", made["environmentId"])
+    assert made == {
+        "environmentId": made["environmentId"],
+        "environmentSpec": {
+            "name": "my-submarine-env",
+            "dockerImage": "example/notebook:1",
+            "kernelSpec": {
+                "name": "team_default_python_3.7",
+                "channels": ["conda-forge"],
+                "condaDependencies": ["alabaster ==0.7.12 py37_0"],
+                "pipDependencies": ["pyarrow==0.17.0"],
+            },
+            "description": None,
+            "image": None,
+        },
+    }
+    environment = Environment.objects.get(name="my-submarine-env")
+    assert environment.owner == ada
+    assert environment.newest is not None
+    assert environment.newest.builds.count() == 1
+
+
+def test_it_is_found_by_name_and_in_the_list(client: APIClient, made: dict) -> None:
+    assert result_of(client.get(f"{ENVIRONMENT}/my-submarine-env")) == made
+    assert result_of(client.get(f"{ENVIRONMENT}/my-submarine-env/")) == made
+    names = [
+        each["environmentSpec"]["name"] for each in result_of(client.get(f"{ENVIRONMENT}?status=x"))
+    ]
+    assert names == ["notebook-env", "my-submarine-env"]
+
+
+def test_a_site_has_those_that_clients_expect(client: APIClient, monkeypatch) -> None:
+    Environment.objects.all().delete()
+    monkeypatch.setattr("sys.stdin", StringIO("{}"))
+    call_command("prepare")
+    found = {
+        each["environmentSpec"]["name"]: each["environmentSpec"]["dockerImage"]
+        for each in result_of(client.get(ENVIRONMENT))
+    }
+    assert found == {
+        "notebook-env": "submarine/notebook:1",
+        "notebook-gpu-env": "submarine/notebook:1",
+    }
+
+
+def test_a_kernel_without_packages_is_the_images_own(client: APIClient) -> None:
+    kernel = {"name": "submarine_jupyter_py3", "channels": ["defaults"]}
+    body = {"name": "bare", "image": "example/notebook:1", "kernelSpec": kernel}
+    spec = result_of(client.post(ENVIRONMENT, body, format="json"))["environmentSpec"]
+    assert spec["kernelSpec"]["name"] == "python3"
+    assert spec["dockerImage"] == "example/notebook:1"
+
+
+def test_yaml_is_as_good_as_json(client: APIClient) -> None:
+    made = client.post(f"{ENVIRONMENT}/", "name: from-yaml\n", content_type="application/yaml")
+    assert result_of(made)["environmentSpec"]["name"] == "from-yaml"
+
+
+def test_a_change_is_shown_under_the_same_id(client: APIClient, made: dict) -> None:
+    kernel = {"name": "other", "pipDependencies": ["pandas"]}
+    body = {**SPEC, "kernelSpec": kernel, "description": "Changed."}
+    changed = result_of(client.patch(f"{ENVIRONMENT}/my-submarine-env", body, format="json"))
+    assert changed["environmentId"] == made["environmentId"]
+    assert changed["environmentSpec"]["kernelSpec"] == {
+        "name": "other",
+        "channels": [],
+        "condaDependencies": [],
+        "pipDependencies": ["pandas"],
+    }
+    assert changed["environmentSpec"]["description"] == "Changed."
+    assert result_of(client.get(f"{ENVIRONMENT}/my-submarine-env")) == changed
+
+
+def test_what_a_change_does_not_name_stays(client: APIClient, made: dict) -> None:
+    path = f"{ENVIRONMENT}/my-submarine-env"
+    environment = Environment.objects.get(name="my-submarine-env")
+    environment.versions.update(smallest_memory_mib=512)
+    changed = result_of(client.patch(path, {"description": "Changed."}, format="json"))
+    assert changed["environmentSpec"] == {**made["environmentSpec"], "description": "Changed."}
+    assert environment.versions.count() == 1
+    result_of(client.patch(path, {"kernelSpec": {"pipDependencies": ["pandas"]}}, format="json"))
+    assert [each.smallest_memory_mib for each in environment.versions.all()] == [512, 512]
+
+
+def test_the_path_says_which_and_a_name_is_kept(client: APIClient, made: dict) -> None:
+    response = client.patch(
+        f"{ENVIRONMENT}/my-submarine-env", {**SPEC, "name": "another"}, format="json"
+    )
+    said = refused(response, 400, "BAD_REQUEST")
+    assert said == "name: An environment keeps its name, which is “my-submarine-env”."
+    assert refused(client.get(f"{ENVIRONMENT}/another"), 404, "NOT_FOUND")
+
+
+def test_both_of_a_change_or_neither(client: APIClient, made: dict) -> None:
+    body = {"description": "Changed.", "kernelSpec": {"pipDependencies": ["--index-url=x"]}}
+    response = client.patch(f"{ENVIRONMENT}/my-submarine-env", body, format="json")
+    said = refused(response, 400, "BAD_REQUEST")
+    assert said.startswith("kernelSpec: Kernel “my-submarine-env”: ")
+    assert result_of(client.get(f"{ENVIRONMENT}/my-submarine-env")) == made
+
+
+def test_a_deleted_one_is_told_a_last_time(client: APIClient, made: dict) -> None:
+    path = f"{ENVIRONMENT}/my-submarine-env"
+    assert result_of(client.delete(path)) == made
+    for method in (client.get, client.delete, client.patch):
+        assert refused(method(path), 404, "NOT_FOUND") == "Environment not found."
+
+
+def test_one_in_use_is_not_deleted(client: APIClient, made: dict, ada: User) -> None:
+    environment = Environment.objects.get(name="my-submarine-env")
+    SessionFactory.create(owner=ada, environment=environment)
+    said = refused(client.delete(f"{ENVIRONMENT}/my-submarine-env"), 409, "CONFLICT")
+    assert said.startswith("It is in use by 1 session")
+
+
+def test_a_name_that_is_taken_is_a_conflict(client: APIClient, made: dict) -> None:
+    said = refused(client.post(ENVIRONMENT, SPEC, format="json"), 409, "CONFLICT")
+    assert said == "There is an environment named “my-submarine-env” already."
+
+
+def test_the_sites_are_changed_by_operators(client: APIClient, operator: User) -> None:
+    path = f"{ENVIRONMENT}/notebook-env"
+    for response in (client.patch(path, {"description": "x"}, format="json"), client.delete(path)):
+        said = refused(response, 403, "FORBIDDEN")
+        assert said == "This environment is changed by an operator."
+    changed = client_of(operator).patch(path, {"description": "x"}, format="json")
+    assert result_of(changed)["environmentSpec"]["description"] == "x"
+
+
+def test_one_of_another_is_not_there(client: APIClient, mallory: User) -> None:
+    EnvironmentFactory.create(name="his", owner=mallory)
+    for method in (client.get, client.delete):
+        assert refused(method(f"{ENVIRONMENT}/his"), 404, "NOT_FOUND") == "Environment not found."
+    body = {"description": "x"}
+    assert refused(client.patch(f"{ENVIRONMENT}/his", body, format="json"), 404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"name": ""}, "name: "),
+        ({"name": "Upper"}, "name: "),
+        ({"name": "n" * 64}, "name: "),
+        ({"name": "n" * 300}, "name: "),
+        ({"name": "new"}, "name: “new” cannot be a name."),
+        ({"dockerImage": "else/where:1"}, "dockerImage: The images that you may build on: "),
+        ({"kernelSpec": "pandas"}, "kernelSpec: "),
+        ({"kernelSpec": {"pipDependencies": [1, {}]}}, "kernelSpec.pipDependencies.1: "),
+        ({"kernelSpec": {"channels": ["evil"], "condaDependencies": ["a"]}}, "kernelSpec: Kernel"),
+        ({"owner": "mallory"}, "owner: There is no such field."),
+    ],
+)
+def test_what_is_wrong_is_named(client: APIClient, change: dict, said: str) -> None:
+    response = client.post(ENVIRONMENT, {**SPEC, **change}, format="json")
+    assert refused(response, 400, "BAD_REQUEST").startswith(said)
+    assert Environment.objects.count() == 1
+
+
+@pytest.mark.parametrize("name", ["n", "n" * 63])
+def test_names_of_every_length(client: APIClient, name: str) -> None:
+    made = result_of(client.post(ENVIRONMENT, {"name": name}, format="json"))
+    assert made["environmentSpec"]["name"] == name

@@ -1,0 +1,332 @@
+"""Notebooks as Submarine's clients make, read and delete them."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from accounts.models import User
+from environments.models import Environment
+from notebooks.backends.contract import Phase, PhaseTime
+from notebooks.models import NotebookSession, Run
+from notebooks.phases import as_json
+from notebooks.setup import Setup
+from quotas.models import ResourceProfile
+from tests.conftest import browser_of
+from tests.factories import LimitFactory, ProfileFactory, SessionFactory, VolumeFactory
+from tests.submarine_v1.conftest import NOTEBOOK, client_of, refused, result_of
+
+pytestmark = pytest.mark.django_db
+
+CREATED = "Create a notebook instance"
+FOUND = "Get the notebook instance"
+LISTED = "List all notebook instances"
+
+
+def spec(name: str = "test-nb", **pod: object) -> dict[str, object]:
+    return {
+        "meta": {
+            "name": name,
+            "namespace": "default",
+            "ownerId": "e9ca23d68d884d4ebb19d07889727dae",
+        },
+        "environment": {"name": "notebook-env"},
+        "spec": pod,
+    }
+
+
+def post(client: APIClient, body: object, **options: Any):
+    return client.post(NOTEBOOK, body, format="json", **options)
+
+
+@pytest.fixture(autouse=True)
+def _catalogue(small: ResourceProfile, plain: Environment) -> None:
+    pass
+
+
+def test_one_is_made_with_every_key(client: APIClient, ada: User) -> None:
+    body = spec("Test-NB", envVars={"TEST_ENV": "test"}, resources="cpu=1,memory=1.0Gi")
+    made = result_of(post(client, body), CREATED)
+    session = NotebookSession.objects.get()
+    run = session.current_run
+    assert run is not None
+    assert (session.owner, session.name, session.profile.name) == (ada, "test-nb", "small")
+    notebook_id = made["notebookId"]
+    assert re.fullmatch(r"notebook_[0-9]{13}_[0-9]{4,}", notebook_id)
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", made["createdTime"])
+    assert made == {
+        "notebookId": notebook_id,
+        "name": "test-nb",
+        "uid": str(run.pk),
+        "url": f"/notebook/default/{notebook_id}/lab",
+        "status": "creating",
+        "reason": "The notebook instance is creating",
+        "createdTime": made["createdTime"],
+        "deletedTime": None,
+        "spec": {
+            "meta": {
+                "name": "test-nb",
+                "namespace": "default",
+                "ownerId": str(ada.pk),
+                "labels": None,
+            },
+            "environment": {
+                "name": "notebook-env",
+                "dockerImage": "example/notebook:1",
+                "kernelSpec": {
+                    "name": "python3",
+                    "channels": [],
+                    "condaDependencies": [],
+                    "pipDependencies": [],
+                },
+                "description": None,
+                "image": None,
+            },
+            "spec": {
+                "envVars": {"TEST_ENV": "test"},
+                "resources": "cpu=1,memory=2Gi",
+                "profile": "small",
+                "code": None,
+                "volumes": [],
+            },
+        },
+    }
+
+
+def test_it_is_found_again_under_its_id(client: APIClient) -> None:
+    made = result_of(post(client, spec()), CREATED)
+    assert result_of(client.get(f"{NOTEBOOK}/{made['notebookId']}"), FOUND) == made
+    assert result_of(client.get(f"{NOTEBOOK}/{made['notebookId']}/"), FOUND) == made
+    assert result_of(client.get(NOTEBOOK), LISTED) == [made]
+
+
+def test_yaml_is_as_good_as_json(client: APIClient) -> None:
+    body = "meta:\n  name: test-nb\nenvironment: {name: notebook-env}\nspec:\n  resources: cpu=1\n"
+    made = client.post(f"{NOTEBOOK}/", body, content_type="application/yaml")
+    assert result_of(made, CREATED)["name"] == "test-nb"
+
+
+def test_a_body_of_the_released_client_with_nothing_in_it_is_no_fault(client: APIClient) -> None:
+    response = client.generic("GET", NOTEBOOK, content_type="application/json")
+    assert result_of(response, LISTED) == []
+
+
+def test_what_clients_do_not_send_can_be_asked_for(client: APIClient, ada: User) -> None:
+    ProfileFactory.create(name="large", cpu_milli=4000, memory_mib=8192)
+    volume = VolumeFactory.create(owner=ada)
+    git = {"url": "https://git.example.com/a/b.git", "branch": "main"}
+    body = spec(
+        profile="large",
+        code={"syncMode": "git", "git": git},
+        volumes=[{"volume": str(volume.pk), "path": "data", "readOnly": True}],
+    )
+    shown = result_of(post(client, body), CREATED)["spec"]["spec"]
+    assert shown["profile"] == "large"
+    assert shown["resources"] == "cpu=4,memory=8Gi"
+    assert shown["code"]["git"]["url"] == git["url"]
+    assert shown["code"]["git"]["branch"] == "main"
+    assert shown["volumes"] == [{"volume": str(volume.pk), "path": "data", "readOnly": True}]
+    setup = Setup.from_json(NotebookSession.objects.get().setup)
+    assert (setup.code[0].ref, setup.code[0].folder) == ("main", "b")
+    assert setup.mounts[0].read_only
+
+
+def test_nulls_are_as_good_as_nothing(client: APIClient) -> None:
+    body = {
+        "meta": {"name": "a", "labels": None, "namespace": None},
+        "environment": {"name": "notebook-env", "kernelSpec": None},
+        "spec": {"envVars": None, "resources": None, "cpu": None, "code": None},
+    }
+    assert result_of(post(client, body), CREATED)["name"] == "a"
+    body = {"meta": {"name": "b"}, "environment": {"name": "notebook-env"}, "spec": None}
+    assert result_of(post(client, body), CREATED)["name"] == "b"
+
+
+def test_a_key_makes_sending_again_harmless(client: APIClient) -> None:
+    one = post(client, spec(), headers={"Idempotency-Key": "k"})
+    other = post(client, spec(), headers={"Idempotency-Key": "k"})
+    assert result_of(one, CREATED) == result_of(other, CREATED)
+    assert NotebookSession.objects.count() == 1
+
+
+def test_a_name_that_is_taken_is_a_conflict_in_any_case(client: APIClient) -> None:
+    result_of(post(client, spec("test")), CREATED)
+    said = refused(post(client, spec("Test")), 409, "CONFLICT")
+    assert said == "You have a session named “test” already."
+    assert NotebookSession.objects.count() == 1
+
+
+def test_what_goes_beyond_a_quota_is_refused_with_the_reason(client: APIClient) -> None:
+    LimitFactory.create(resource="sessions", amount=1)
+    result_of(post(client, spec("first")), CREATED)
+    said = refused(post(client, spec("second")), 409, "CONFLICT")
+    assert "session" in said
+    assert [each.name for each in NotebookSession.objects.all()] == ["first"]
+
+
+def test_another_may_use_the_same_name(client: APIClient, mallory: User) -> None:
+    result_of(post(client, spec("test")), CREATED)
+    result_of(post(client_of(mallory), spec("test")), CREATED)
+
+
+@pytest.mark.parametrize(("length", "taken"), [(1, True), (63, True), (64, True), (300, False)])
+def test_names_of_every_length(client: APIClient, length: int, *, taken: bool) -> None:
+    response = post(client, spec("n" * length))
+    if taken:
+        assert result_of(response, CREATED)["name"] == "n" * length
+    else:
+        said = refused(response, 400, "BAD_REQUEST")
+        assert said == "meta.name: The name has 300 characters; 80 is the most."
+        assert not NotebookSession.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["none", "", "none\0", "n" * 300])
+def test_an_environment_that_is_not_there(client: APIClient, name: str) -> None:
+    response = post(client, {**spec(), "environment": {"name": name}})
+    if name == "none" or len(name) == 300:
+        assert refused(response, 404, "NOT_FOUND") == "Environment not found."
+    else:
+        assert refused(response, 400, "BAD_REQUEST").startswith("environment.name: ")
+    assert not NotebookSession.objects.exists()
+
+
+def test_an_environment_of_another_is_not_there(client: APIClient, mallory: User) -> None:
+    Environment.objects.update(owner=mallory)
+    assert refused(post(client, spec()), 404, "NOT_FOUND") == "Environment not found."
+
+
+def test_what_services_refuse_is_named_as_clients_call_it(client: APIClient) -> None:
+    said = refused(post(client, spec(envVars={"PATH": "/"})), 400, "BAD_REQUEST")
+    assert said.startswith("spec.envVars: PATH decides how a session starts")
+    code = {"git": {"url": "http://git.example.com/a"}}
+    said = refused(post(client, spec(code=code)), 400, "BAD_REQUEST")
+    assert said.startswith("spec.code.0.url: ")
+
+
+def test_a_password_for_git_is_refused_with_what_to_do(client: APIClient) -> None:
+    git = {"url": "https://git.example.com/a", "username": "ada", "password": "hunter2"}
+    said = refused(post(client, spec(code={"git": git})), 400, "BAD_REQUEST")
+    assert "Keep a git credential" in said
+    assert "hunter2" not in said
+
+
+@pytest.mark.parametrize(
+    "path", ["notebook_1_1", "x", "notebook_1_x", "notebook__1", "environment_1_0001"]
+)
+@pytest.mark.parametrize("method", ["get", "delete"])
+def test_an_id_that_is_not_there(client: APIClient, path: str, method: str) -> None:
+    response = getattr(client, method)(f"{NOTEBOOK}/{path}")
+    assert refused(response, 404, "NOT_FOUND") == "Notebook not found."
+
+
+def test_one_of_another_is_not_there(mallory: User, hers: NotebookSession) -> None:
+    stranger = client_of(mallory)
+    for method in (stranger.get, stranger.delete):
+        response = method(f"{NOTEBOOK}/{hers.notebook_id}")
+        assert refused(response, 404, "NOT_FOUND") == "Notebook not found."
+    hers.refresh_from_db()
+    assert (hers.status, hers.deleted_at) == ("running", None)
+
+
+@pytest.mark.parametrize("query", ["?id=4291d7da9005377ec9aec4a71ea837f", "?id={hers}", "?id="])
+def test_the_list_is_the_callers_own_whatever_id_is_asked_for(
+    client: APIClient,
+    ada: User,
+    mallory: User,
+    operator: User,
+    hers: NotebookSession,
+    *,
+    query: str,
+) -> None:
+    query = query.format(hers=ada.pk)
+    [one] = result_of(client.get(NOTEBOOK + query), LISTED)
+    assert one["notebookId"] == hers.notebook_id
+    for other in (mallory, operator):
+        assert result_of(client_of(other).get(NOTEBOOK + query), LISTED) == []
+
+
+def test_the_list_takes_the_same_queries_however_long_it_is(
+    client: APIClient, ada: User, django_assert_num_queries
+) -> None:
+    SessionFactory.create_batch(5, owner=ada)
+    client.get(NOTEBOOK)
+    with django_assert_num_queries(2):
+        assert len(result_of(client.get(NOTEBOOK), LISTED)) == 5
+
+
+def test_a_deleted_one_is_gone_at_once_and_its_name_is_free(
+    client: APIClient, hers: NotebookSession
+) -> None:
+    path = f"{NOTEBOOK}/{hers.notebook_id}"
+    deleted = result_of(client.delete(path), "Delete the notebook instance")
+    assert (deleted["status"], deleted["reason"]) == (
+        "terminating",
+        "The notebook instance is terminating",
+    )
+    assert deleted["deletedTime"].endswith("Z")
+    assert refused(client.get(path), 404, "NOT_FOUND") == "Notebook not found."
+    assert refused(client.delete(path), 404, "NOT_FOUND") == "Notebook not found."
+    assert result_of(client.get(NOTEBOOK), LISTED) == []
+    assert result_of(post(client, spec("hers")), CREATED)["name"] == "hers"
+
+
+@pytest.mark.parametrize(
+    ("status", "phase", "detail", "told"),
+    [
+        ("requested", None, "", ("creating", "The notebook instance is creating")),
+        ("requested", None, "Waiting for it.", ("waiting", "Waiting for it.")),
+        ("starting", Phase.SCHEDULING, "No room.", ("waiting", "No room.")),
+        ("starting", Phase.PULLING_IMAGE, "", ("pulling", "The notebook instance is creating")),
+        ("starting", Phase.PREPARING, "", ("waiting", "PodInitializing")),
+        ("starting", Phase.STARTING_SERVER, "", ("creating", "The notebook instance is creating")),
+        ("running", None, "", ("running", "The notebook instance is running")),
+        ("stopping", None, "", ("terminating", "The notebook instance is terminating")),
+        ("stopped", None, "", ("not_found", "The notebook instance is not found")),
+        ("failed", None, "", ("failed", "The notebook instance is failed")),
+    ],
+)
+def test_the_states_that_clients_know(
+    client: APIClient, hers: NotebookSession, status, phase, *, detail, told
+) -> None:
+    NotebookSession.objects.update(status=status)
+    if phase:
+        seen = PhaseTime(phase=phase, started_at=timezone.now(), detail=detail)
+        Run.objects.update(phases=as_json([seen]))
+    else:
+        Run.objects.update(held_up=detail)
+    shown = result_of(client.get(f"{NOTEBOOK}/{hers.notebook_id}"), FOUND)
+    assert (shown["status"], shown["reason"]) == told
+
+
+def test_why_one_failed_is_told(client: APIClient, hers: NotebookSession) -> None:
+    NotebookSession.objects.update(
+        status="failed", reason_code="home_full", reason="The home is full."
+    )
+    shown = result_of(client.get(f"{NOTEBOOK}/{hers.notebook_id}"), FOUND)
+    assert shown["reason"] == "The notebook instance is failed: The home is full."
+
+
+def test_its_url_leads_to_where_it_is_opened(
+    ada: User, mallory: User, client: APIClient, hers: NotebookSession
+) -> None:
+    url = result_of(client.get(f"{NOTEBOOK}/{hers.notebook_id}"), FOUND)["url"]
+    assert browser_of(ada).get(url)["Location"] == f"/sessions/{hers.pk}/open"
+    assert browser_of(mallory).get(url).status_code == 404
+    assert browser_of(ada).get("/notebook/default/none/lab").status_code == 404
+    assert browser_of(None).get(url)["Location"].startswith("/sign-in")
+
+
+def test_numbers_are_given_once(ada: User) -> None:
+    first, second = SessionFactory.create_batch(2, owner=ada)
+    for each in (first, second):
+        each.refresh_from_db()
+    assert second.number > first.number
+    second.created_at += timedelta(seconds=1)
+    assert second.notebook_id != first.notebook_id
+
+
+def test_ping_asks_for_nothing() -> None:
+    assert result_of(APIClient().get(f"{NOTEBOOK}/ping")) == "Pong"
