@@ -14,6 +14,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "submarine_site.settings.product
 settings.INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.auth",
+    "audit",
     "accounts",
     "environments",
     "quotas",
