@@ -325,6 +325,16 @@ REASONS: dict[str, Reason] = {
         mender=Mender.NOBODY,
         advice="The session is gone. Its volumes stay.",
     ),
+    "lifetime_over": Reason(
+        title="Its time was over",
+        mender=Mender.USER,
+        advice="Files are safe, kernels are gone. Start it again, or use a size that may run on.",
+    ),
+    "idle_stop": Reason(
+        title="Stopped, as nothing happened in it",
+        mender=Mender.USER,
+        advice="Files are safe, kernels are gone. Start it again when you need it.",
+    ),
     "shut_down_inside": Reason(
         title="Shut down from inside",
         mender=Mender.NOBODY,

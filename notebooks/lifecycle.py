@@ -9,6 +9,7 @@ import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from functools import cache
 from uuid import UUID
 
@@ -32,6 +33,7 @@ from notebooks.backends.contract import (
 )
 from notebooks.code_access import git_access
 from notebooks.credentials import jupyter_token
+from notebooks.lifetimes import Signal
 from notebooks.models import NotebookSession, Run
 from notebooks.phases import MAX_DETAIL, as_json
 from notebooks.picked_secrets import NOTHING_GIVEN, Given, Withheld
@@ -353,6 +355,7 @@ def record_progress(
             SessionStatus.RUNNING,
             # From here on idleness counts, never from what an earlier run left behind.
             last_activity_at=now,
+            last_activity_signal=Signal.START.value,
         )
         answered = {key.run_id: seen for key, seen in ready.items() if key.session_id in running}
         news = [
@@ -411,6 +414,21 @@ def stop_exited(key: RunKey, *, code: str, message: str, exit_code: int | None) 
         if moved:
             Run.objects.filter(pk=key.run_id).update(exit_code=exit_code)
             _record("session.stopped", key, code)
+    if moved:
+        halt(key)
+
+
+def stop_due(key: RunKey, *, code: str, message: str, idle_since: datetime | None = None) -> None:
+    """Stop a run whose time is over; one that has been idle, unless something happened since.
+
+    Requires the session to be running; leaves it stopping or stopped.
+    """
+    sessions = NotebookSession.objects.all()
+    if idle_since is not None:
+        sessions = sessions.exclude(last_activity_at__gt=idle_since)
+    moved = sessions.transition(
+        key.session_id, SessionStatus.STOPPING, run_id=key.run_id, code=code, message=message
+    )
     if moved:
         halt(key)
 

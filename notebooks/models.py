@@ -4,6 +4,7 @@ import hashlib
 import json
 import uuid
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import Group
@@ -13,6 +14,7 @@ from django.utils import timezone
 from environments.models import Build, Environment, EnvironmentVersion
 from notebooks.backends.contract import Phase, PhaseTime, RunKey
 from notebooks.failures import Explanation, explain
+from notebooks.lifetimes import WARNING, Signal, idle_since, minutes, size_change
 from notebooks.phases import MAX_DETAIL, from_json
 from notebooks.querysets import BookmarkQuerySet, NotebookSessionQuerySet
 from notebooks.states import ACTIVE, LAUNCHED, SessionStatus
@@ -62,6 +64,7 @@ class NotebookSession(models.Model):
     )
     created_at = models.DateTimeField(default=timezone.now)
     last_activity_at = models.DateTimeField(null=True, blank=True)
+    last_activity_signal = models.CharField(max_length=8, choices=Signal, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
     # NULL is no key, and NULLs do not collide.
     idempotency_key = models.CharField(max_length=200, null=True, editable=False)  # noqa: DJ001
@@ -117,6 +120,31 @@ class NotebookSession(models.Model):
         return self.status in LAUNCHED
 
     @property
+    def idle_stop_at(self) -> datetime | None:
+        """When it is stopped unless something happens in it before."""
+        run = self.current_run
+        if run is None or run.idle_limit is None or self.status != SessionStatus.RUNNING:
+            return None
+        return idle_since(run.ready_at, self.last_activity_at) + run.idle_limit
+
+    @property
+    def ends_soon(self) -> datetime | None:
+        """When it is stopped whatever it does, if that is near enough to be warned of."""
+        at = self.current_run.stops_at if self.current_run else None
+        if at is None or self.status != SessionStatus.RUNNING or at - timezone.now() > WARNING:
+            return None
+        return at
+
+    @property
+    def size_change(self) -> str:
+        """How its size now differs from what its run was started with, which goes on; empty if it
+        does not.
+        """
+        if self.current_run is None or not self.is_launched:
+            return ""
+        return size_change(self.profile, self.current_run)
+
+    @property
     def explanation(self) -> Explanation | None:
         """Why it is in its state, where there is more to say than the state itself."""
         return explain(self.reason_code, self.reason) if self.reason_code else None
@@ -133,6 +161,8 @@ class Run(models.Model):
     memory_mib = models.PositiveIntegerField()
     gpus = models.PositiveIntegerField()
     accelerator = models.CharField(max_length=63, default="gpu")
+    longest_life_minutes = models.PositiveIntegerField(null=True)
+    idle_limit_minutes = models.PositiveIntegerField(null=True)
     # `Placement` of the profile, as JSON.
     placement = models.JSONField(default=dict)
     environment_name = models.CharField(max_length=80)
@@ -157,6 +187,11 @@ class Run(models.Model):
     ended_at = models.DateTimeField(null=True)
     address = models.CharField(max_length=255, blank=True)
     exit_code = models.IntegerField(null=True)
+    # Of its server's own word on whether something happens: when it is asked for again at the
+    # earliest, when it was last had, and why it is not.
+    probe_at = models.DateTimeField(null=True)
+    probed_at = models.DateTimeField(null=True)
+    probe_failure = models.CharField(max_length=200, blank=True)
     # Processes that ran out of memory while the server lived on.
     oom_kills = models.PositiveIntegerField(default=0)
     log_tail = models.TextField(blank=True)
@@ -177,6 +212,21 @@ class Run(models.Model):
     @property
     def resources(self) -> Resources:
         return Resources(cpu_milli=self.cpu_milli, memory_mib=self.memory_mib, gpus=self.gpus)
+
+    @property
+    def longest_life(self) -> timedelta | None:
+        return minutes(self.longest_life_minutes)
+
+    @property
+    def idle_limit(self) -> timedelta | None:
+        return minutes(self.idle_limit_minutes)
+
+    @property
+    def stops_at(self) -> datetime | None:
+        """When it is stopped, whatever it does."""
+        if self.longest_life is None or self.ready_at is None or self.ended_at is not None:
+            return None
+        return self.ready_at + self.longest_life
 
     @property
     def seen_phases(self) -> tuple[PhaseTime, ...]:

@@ -11,6 +11,7 @@ from django.db import connection, models
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
+from notebooks.lifetimes import Signal
 from notebooks.states import ACTIVE, TRANSITIONS, SessionStatus
 from submarine_site.core.live import announce, announce_all
 
@@ -94,13 +95,21 @@ class NotebookSessionQuerySet(models.QuerySet["NotebookSession"]):
         )
         announce(session.owner_id, str(session.pk))
 
-    def stamp_activity(self, seen: Mapping[UUID, datetime]) -> None:
-        """Note when sessions were last used. Never moves a stamp back."""
+    def stamp_activity(self, seen: Mapping[UUID, datetime], signal: Signal = Signal.USE) -> None:
+        """Note when something last happened in sessions, and by which signal. Never moves a stamp
+        back.
+        """
         when = models.Case(
             *(models.When(pk=pk, then=models.Value(at)) for pk, at in seen.items()),
             output_field=models.DateTimeField(),
         )
-        self.filter(pk__in=seen).update(last_activity_at=Greatest("last_activity_at", when))
+        self.filter(pk__in=seen).update(
+            last_activity_at=Greatest("last_activity_at", when),
+            last_activity_signal=models.Case(
+                models.When(last_activity_at__gte=when, then=models.F("last_activity_signal")),
+                default=models.Value(signal.value),
+            ),
+        )
 
     def _record(self, **event: Any) -> None:
         # By name, because the model's module imports this one.

@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 from notebooks import holdings, lifecycle
 from notebooks.backends.contract import Observed, PhaseTime, RunKey, RunState
 from notebooks.failures import REASONS
+from notebooks.lifetimes import SETTLED, idle_since, minutes
 from notebooks.models import NotebookSession, Run
 from notebooks.phases import from_json
 from notebooks.querysets import NotebookSessionQuerySet
@@ -27,6 +28,7 @@ from notebooks.wiring import backend
 from submarine_site.core.locks import AdvisoryLock, try_lock
 from submarine_site.core.outside import BackendError
 from submarine_site.core.redis import client
+from submarine_site.core.templatetags.times import span
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +55,12 @@ class Row:
     phases: frozenset[PhaseTime] = frozenset()
     is_restart: bool = False
     is_rescue: bool = False
+    ready_at: datetime | None = None
+    last_activity_at: datetime | None = None
+    longest_life: timedelta | None = None
+    idle_limit: timedelta | None = None
+    probed_at: datetime | None = None
+    """When its server last said whether something happens in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +124,16 @@ class StopExited:
 
 
 @dataclass(frozen=True, slots=True)
+class StopDue:
+    """Its time is over; of one that is idle, unless something has happened since then."""
+
+    key: RunKey
+    code: str
+    message: str
+    idle_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Halt:
     """End what is there of a session that is stopping."""
 
@@ -139,7 +157,9 @@ class Discard:
 Quick: TypeAlias = RecordPhases | MarkRunning | AdoptAddress
 """What needs the database alone."""
 
-Slow: TypeAlias = Launch | TryOnceMore | Fail | Restart | StopExited | Halt | Finish | Discard
+Slow: TypeAlias = (
+    Launch | TryOnceMore | Fail | Restart | StopExited | StopDue | Halt | Finish | Discard
+)
 
 Action: TypeAlias = Quick | Slow
 
@@ -173,7 +193,7 @@ def _plan_row(
         case SessionStatus.STARTING:
             return _plan_starting(row, seen, now, start_timeout)
         case SessionStatus.RUNNING:
-            return _plan_running(row, seen)
+            return _plan_running(row, seen, now)
         case SessionStatus.STOPPING:
             return [Finish(row.key)] if seen is None else [Halt(row.key)]
         case SessionStatus.STOPPED | SessionStatus.FAILED:
@@ -242,25 +262,52 @@ def _anew(row: Row, seen: Observed) -> Restart | None:
     return None
 
 
-def _plan_running(row: Row, seen: Observed | None) -> list[Action]:
+def _plan_running(row: Row, seen: Observed | None, now: datetime) -> list[Action]:
     if seen is None:
         return [Fail(row.key, "server_lost", "The notebook server is gone; it left no word why.")]
     if seen.state is RunState.EXITED:
-        if restart := _anew(row, seen):
-            return [restart]
-        if seen.exit_code == 0 and not seen.failure_code:
-            return [StopExited(row.key, seen.exit_code)]
-        return [
-            Fail(
-                row.key,
-                seen.failure_code or "server_crashed",
-                seen.failure_detail or f"Jupyter ended by itself: {_ending(seen.exit_code)}.",
-                seen.exit_code,
-            )
-        ]
+        return [_anew(row, seen) or _exited(row, seen)]
+    if (over := _life_over(row, now) or _idle_over(row)) is not None:
+        return [over]
     if seen.address and seen.address != row.address:
         return [AdoptAddress(row.key, seen.address)]
     return []
+
+
+def _exited(row: Row, seen: Observed) -> StopExited | Fail:
+    if seen.exit_code == 0 and not seen.failure_code:
+        return StopExited(row.key, seen.exit_code)
+    return Fail(
+        row.key,
+        seen.failure_code or "server_crashed",
+        seen.failure_detail or f"Jupyter ended by itself: {_ending(seen.exit_code)}.",
+        seen.exit_code,
+    )
+
+
+def _life_over(row: Row, now: datetime) -> StopDue | None:
+    if row.longest_life is None or row.ready_at is None or now - row.ready_at < row.longest_life:
+        return None
+    longest = span(row.longest_life.total_seconds())
+    return StopDue(
+        row.key, "lifetime_over", f"It ran for {longest}, the longest that its size allows."
+    )
+
+
+def _idle_over(row: Row) -> StopDue | None:
+    """Of one whose server has said so after its time was over: without its word it goes on."""
+    if row.idle_limit is None or row.probed_at is None:
+        return None
+    since = idle_since(row.ready_at, row.last_activity_at)
+    if row.probed_at < since + row.idle_limit + SETTLED:
+        return None
+    limit = span(row.idle_limit.total_seconds())
+    return StopDue(
+        row.key,
+        "idle_stop",
+        f"Nothing happened in it for {limit}, the longest that its size allows.",
+        idle_since=since,
+    )
 
 
 def _exited_at_start(row: Row, seen: Observed) -> Fail:
@@ -321,6 +368,8 @@ def apply(action: Slow) -> None:
                 message="Jupyter was shut down from inside.",
                 exit_code=exit_code,
             )
+        case StopDue(key, code, message, since):
+            lifecycle.stop_due(key, code=code, message=message, idle_since=since)
         case Halt(key):
             lifecycle.halt(key)
         case Finish(key):
@@ -449,6 +498,11 @@ def _rows(sessions: NotebookSessionQuerySet) -> list[Row]:
         "current_run__is_restart",
         "current_run__is_rescue",
         "current_run__phases",
+        "current_run__ready_at",
+        "last_activity_at",
+        "current_run__longest_life_minutes",
+        "current_run__idle_limit_minutes",
+        "current_run__probed_at",
     )
     return [
         Row(
@@ -461,6 +515,11 @@ def _rows(sessions: NotebookSessionQuerySet) -> list[Row]:
             is_rescue=is_rescue,
             # Of one that runs nobody asks how it came to.
             phases=frozenset(from_json(phases) if status == SessionStatus.STARTING else ()),
+            ready_at=ready_at,
+            last_activity_at=last_activity_at,
+            longest_life=minutes(longest_life),
+            idle_limit=minutes(idle_limit),
+            probed_at=probed_at,
         )
         for (
             session_id,
@@ -472,6 +531,11 @@ def _rows(sessions: NotebookSessionQuerySet) -> list[Row]:
             is_restart,
             is_rescue,
             phases,
+            ready_at,
+            last_activity_at,
+            longest_life,
+            idle_limit,
+            probed_at,
         ) in found
     ]
 

@@ -103,6 +103,8 @@ def _frozen(session: NotebookSession, *, number: int) -> Run:
         memory_mib=session.profile.memory_mib,
         gpus=session.profile.gpus,
         accelerator=session.profile.accelerator,
+        longest_life_minutes=session.profile.longest_life_minutes,
+        idle_limit_minutes=session.profile.idle_limit_minutes,
         placement=session.profile.placement.as_json(),
         environment_name=version.environment.display_name,
         environment_number=version.number,

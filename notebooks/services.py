@@ -251,7 +251,7 @@ def start_session(
                 "The session is stopping. Start it when it has stopped.",
                 code="session_stopping",
             )
-        profile = _choose_profile(session.owner, session.profile.name)
+        profile = _kept_profile(session)
         session.environment_version = _pinned_version(session)
         _refuse_too_small(profile, session.environment_version)
         hold(session, Setup.from_json(session.setup).mounts)
@@ -356,7 +356,7 @@ def _refuse_deleted(session: NotebookSession) -> None:
 
 @Asked
 def _profiles(*, user_id: int, name: str) -> QuerySet[ResourceProfile]:
-    return ResourceProfile.objects.visible_to(User(pk=user_id)).filter(name=name)
+    return ResourceProfile.objects.offered_to(User(pk=user_id)).filter(name=name)
 
 
 @Asked
@@ -369,8 +369,17 @@ def _choose_profile(user: User, name: str) -> ResourceProfile:
     # PostgreSQL cannot even be asked for a NUL.
     found = _profiles(user_id=user.pk, name=name) if "\0" not in name else []
     if not found:
-        raise InvalidInput.field("profile", "There is no such size that you may use.")
+        raise _no_such_size()
     return found[0]
+
+
+def _kept_profile(session: NotebookSession) -> ResourceProfile:
+    """The session's own size, if its owner may still start with it."""
+    startable = ResourceProfile.objects.visible_to(session.owner)
+    profile = startable.filter(pk=session.profile_id).first()
+    if profile is None:
+        raise _no_such_size()
+    return profile
 
 
 def _choose_environment(user: User, name: str) -> EnvironmentVersion:
@@ -441,6 +450,10 @@ def _by_key(owner: User, key: str, digest: str) -> NotebookSession | None:
             code="session_deleted",
         )
     return session
+
+
+def _no_such_size() -> InvalidInput:
+    return InvalidInput.field("profile", "There is no such size that you may use.")
 
 
 def _name_taken(name: str) -> DomainError:

@@ -124,7 +124,7 @@ def rows(request: HttpRequest) -> HttpResponse:
 def new_session(request: HttpRequest) -> HttpResponse:
     """Choose a size and an environment, and launch. What was chosen survives an error."""
     user = user_of(request)
-    profiles = list(ResourceProfile.objects.visible_to(user))
+    profiles = list(ResourceProfile.objects.offered_to(user).select_related("successor"))
     environments = list(shown(Environment.objects.offered_to(user)))
     chosen = {
         "name": request.POST.get("name", ""),
@@ -167,6 +167,11 @@ def new_session(request: HttpRequest) -> HttpResponse:
         # Who followed a link did not write what it fills in.
         "linked_hosts": launch_links.hosts(request.GET) if request.method == "GET" else (),
         "not_offered": _not_offered(chosen, profile=profiles, environment=environments),
+        "deprecated": [
+            {"what": _WHAT[field], "entry": entry}
+            for field, entry in _chosen(chosen, profile=profiles, environment=environments)
+            if entry.deprecated and field in request.GET
+        ],
         # Two clicks on one form are one session.
         "key": secrets.token_urlsafe(16),
     }
@@ -199,6 +204,17 @@ def _not_offered(
         {"what": _WHAT[field], "name": chosen[field]}
         for field, entries in offered.items()
         if chosen[field] and chosen[field] not in {entry.name for entry in entries}
+    ]
+
+
+def _chosen(
+    chosen: Mapping[str, str], **offered: Sequence[ResourceProfile | Environment]
+) -> list[tuple[str, ResourceProfile | Environment]]:
+    return [
+        (field, entry)
+        for field, entries in offered.items()
+        for entry in entries
+        if entry.name == chosen[field]
     ]
 
 

@@ -13,10 +13,12 @@ from django.utils import timezone
 
 from quotas import validators
 from quotas.amounts import CPU, FIXED, MAX_AMOUNT, MEMORY, SESSIONS, Amounts, gpu, is_gpu, show
-from quotas.querysets import QuotaRequestQuerySet, ReservationQuerySet
-from submarine_site.core.catalogue import CATALOGUE_NAME, CatalogueEntry, CatalogueQuerySet
+from quotas.querysets import ProfileQuerySet, QuotaRequestQuerySet, ReservationQuerySet
+from submarine_site.core.catalogue import CATALOGUE_NAME, CatalogueEntry
 from submarine_site.core.placement import Placement
 from submarine_site.core.resources import Resources
+
+MAX_MINUTES = 366 * 24 * 60
 
 
 class ResourceProfile(CatalogueEntry):
@@ -40,14 +42,14 @@ class ResourceProfile(CatalogueEntry):
         "longest life (minutes)",
         null=True,
         blank=True,
-        validators=[MinValueValidator(1)],
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_MINUTES)],
         help_text="After which a session is stopped, whatever it does. None: never.",
     )
     idle_limit_minutes = models.PositiveIntegerField(
         "idle limit (minutes)",
         null=True,
         blank=True,
-        validators=[MinValueValidator(5)],
+        validators=[MinValueValidator(5), MaxValueValidator(MAX_MINUTES)],
         help_text="After which a session is stopped in which nothing happens. None: never.",
     )
     hidden = models.BooleanField(
@@ -143,7 +145,7 @@ class ResourceProfile(CatalogueEntry):
         ),
     )
 
-    objects = CatalogueQuerySet["ResourceProfile"].as_manager()
+    objects = ProfileQuerySet.as_manager()
 
     class Meta(CatalogueEntry.Meta):
         constraints = [
@@ -169,6 +171,8 @@ class ResourceProfile(CatalogueEntry):
                 f"The shared memory is {self.shared_memory_mib} MiB, more than the memory of "
                 f"{self.memory_mib} MiB, which it counts in."
             )
+        if self.successor_id == self.pk:
+            raise ValidationError({"successor": "A size cannot take its own place."})
 
     @property
     def resources(self) -> Resources:

@@ -7,9 +7,21 @@ from uuid import UUID
 from django.db import models
 from django.utils import timezone
 
+from submarine_site.core.catalogue import CatalogueQuerySet
+
 if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractUser
+
     from accounts.models import User
-    from quotas.models import QuotaRequest, Reservation
+    from quotas.models import QuotaRequest, Reservation, ResourceProfile  # noqa: F401
+
+
+class ProfileQuerySet(CatalogueQuerySet["ResourceProfile"]):
+    """Sizes. One that is hidden can be started by the sessions that have it."""
+
+    def offered_to(self, user: "AbstractUser") -> Self:
+        """Return those that the user may choose for a new session."""
+        return self.visible_to(user).filter(hidden=False)
 
 
 class ReservationQuerySet(models.QuerySet["Reservation"]):

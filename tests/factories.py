@@ -138,6 +138,8 @@ class SessionFactory(DjangoModelFactory[NotebookSession]):
             memory_mib=self.profile.memory_mib,
             gpus=self.profile.gpus,
             accelerator=self.profile.accelerator,
+            longest_life_minutes=self.profile.longest_life_minutes,
+            idle_limit_minutes=self.profile.idle_limit_minutes,
             environment_name=self.environment.display_name,
             image=self.environment_version.image,
             setup=self.setup,

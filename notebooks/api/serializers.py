@@ -9,6 +9,7 @@ from accounts.models import ApiToken, User
 from accounts.services import DEFAULT_LIFE, LONGEST_LIFE
 from notebooks.backends.contract import SECRETS_FOLDER, CodeStatus, Phase, PhaseTime
 from notebooks.code_view import WAITING, code_of
+from notebooks.lifetimes import Signal
 from notebooks.models import Bookmark, NotebookSession, Run, SessionEvent
 from notebooks.states import SessionStatus
 from quotas.models import ResourceProfile
@@ -17,9 +18,26 @@ from submarine_site.core.text import MAX_NAME
 
 
 class ProfileSerializer(serializers.ModelSerializer[ResourceProfile]):
+    successor = serializers.CharField(
+        source="successor.name", read_only=True, allow_null=True, default=None
+    )
+
     class Meta:
         model = ResourceProfile
-        fields = ["name", "display_name", "description", "cpu_milli", "memory_mib", "gpus"]
+        fields = [
+            "name",
+            "display_name",
+            "description",
+            "cpu_milli",
+            "memory_mib",
+            "gpus",
+            "accelerator",
+            "longest_life_minutes",
+            "idle_limit_minutes",
+            "deprecated",
+            "deprecation",
+            "successor",
+        ]
 
 
 class PhaseSerializer(serializers.Serializer[PhaseTime]):
@@ -38,6 +56,9 @@ class RunSerializer(serializers.Serializer[Run]):
     cpu_milli = serializers.IntegerField()
     memory_mib = serializers.IntegerField()
     gpus = serializers.IntegerField()
+    accelerator = serializers.CharField()
+    longest_life_minutes = serializers.IntegerField(allow_null=True)
+    idle_limit_minutes = serializers.IntegerField(allow_null=True)
     environment_name = serializers.CharField()
     environment_version = serializers.IntegerField(source="environment_number")
     image = serializers.CharField()
@@ -48,6 +69,9 @@ class RunSerializer(serializers.Serializer[Run]):
     created_at = serializers.DateTimeField()
     ready_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True)
+    stops_at = serializers.DateTimeField(
+        allow_null=True, help_text="When it is stopped, whatever it does; null: never."
+    )
     exit_code = serializers.IntegerField(allow_null=True)
     phases = PhaseSerializer(source="steps", many=True)
 
@@ -158,6 +182,17 @@ class SessionSerializer(serializers.Serializer[NotebookSession]):
     mounts = MountSerializer(source="setup.mounts", many=True, default=list)
     created_at = serializers.DateTimeField()
     last_activity_at = serializers.DateTimeField(allow_null=True)
+    last_activity_signal = serializers.ChoiceField(
+        choices=Signal.choices, allow_blank=True, help_text="What that was."
+    )
+    idle_stop_at = serializers.DateTimeField(
+        allow_null=True,
+        help_text="When it is stopped unless something happens in it before; null: never.",
+    )
+    size_change = serializers.CharField(
+        help_text="How its size now differs from what its run has, until the next start; empty if "
+        "it does not."
+    )
     run = RunSerializer(source="current_run", allow_null=True)
 
     @extend_schema_field(CodeSerializer(many=True))

@@ -80,8 +80,13 @@ class CatalogueViewSet(ReadOnlyModelViewSet[E]):
 class ProfileViewSet(CatalogueViewSet[ResourceProfile]):
     """The sizes that operators offer you."""
 
-    queryset = ResourceProfile.objects.all()
+    queryset = ResourceProfile.objects.select_related("successor")
     serializer_class = serializers.ProfileSerializer
+
+    def get_queryset(self) -> QuerySet[ResourceProfile]:
+        """One that is hidden is read by name, for the sessions that have it."""
+        profiles = super().get_queryset()
+        return profiles.filter(hidden=False) if self.action == "list" else profiles
 
 
 class SessionFilter(django_filters.FilterSet):

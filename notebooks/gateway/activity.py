@@ -1,11 +1,14 @@
 """What counts as use of a session, kept in memory and written in batches.
 
-JupyterLab polls kernels, terminals and contents as long as a tab is open, so reading does not
-count: what a person does is to open a page, to change something, or to send to a kernel.
+JupyterLab polls kernels, terminals and contents as long as a tab is open, and tells kernels and
+terminals of itself when it connects, so that does not count: what a person does is to open a page,
+to change something, to have a kernel run or complete something or answer it, or to type in a
+terminal.
 """
 
 import asyncio
 import logging
+import re
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -15,12 +18,29 @@ FLUSH_SECONDS = 5.0
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
+_KERNEL = re.compile(r"api/kernels/[^/]+/channels(\?|\Z)")
+_TERMINAL = re.compile(r"terminals/websocket/")
+# In a string of JSON the quotes would be escaped.
+_MESSAGE_TYPE = re.compile(rb'"msg_type"\s*:\s*"([a-z_]+)"')
+_ACTS = frozenset({b"execute_request", b"complete_request", b"inspect_request", b"input_reply"})
+_TYPED = re.compile(rb'\s*\[\s*"stdin"')
+
 logger = logging.getLogger(__name__)
 
 
 def is_use(method: str, *, navigation: bool) -> bool:
     """Whether a request is something a person did."""
     return navigation or method not in _READS
+
+
+def is_act(within: str, opening: bytes) -> bool:
+    """Whether a message that begins so, to a WebSocket of this path in the session, is something a
+    person did. What cannot be told is taken for it.
+    """
+    if _KERNEL.match(within):
+        kind = _MESSAGE_TYPE.search(opening)
+        return kind is None or kind[1] in _ACTS
+    return bool(_TERMINAL.match(within) and _TYPED.match(opening))
 
 
 class Activity:

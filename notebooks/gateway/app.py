@@ -17,7 +17,7 @@ import uvloop
 from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
 from aiohttp.http_exceptions import LineTooLong
 
-from notebooks.gateway.activity import Activity, is_use
+from notebooks.gateway.activity import Activity, is_act, is_use
 from notebooks.gateway.addresses import HEALTH_TARGET, OWN_PREFIX, Addresses, Place
 from notebooks.gateway.admission import Admission
 from notebooks.gateway.authorization import Authorization
@@ -25,6 +25,7 @@ from notebooks.gateway.config import GatewayConfig
 from notebooks.gateway.contract import Authority
 from notebooks.gateway.entrance import ENTER, Entrance
 from notebooks.gateway.headers import HeaderPolicy
+from notebooks.gateway.idleness import Idleness
 from notebooks.gateway.memory import OomKills
 from notebooks.gateway.pages import answer, own_headers, wants_page
 from notebooks.gateway.proxy import Exchange, Proxy
@@ -63,6 +64,7 @@ class Gateway:
             oom_kills=self._oom_kills,
             usage=self._usage,
         )
+        self._idleness = Idleness(authority, self._proxy.pool)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         started = time.perf_counter()
@@ -90,6 +92,7 @@ class Gateway:
             asyncio.create_task(self._activity.run()),
             asyncio.create_task(self._oom_kills.run()),
             asyncio.create_task(self._usage.run()),
+            asyncio.create_task(self._idleness.run()),
             asyncio.create_task(self._expire()),
         ]
         try:
@@ -128,7 +131,7 @@ class Gateway:
             request=request,
             transport=transport,
             place=place,
-            used=lambda: self._activity.stamp(place.session_id),
+            heard=lambda opening: self._hear(place, opening),
         )
         # Nothing was awaited since admission, so a revocation from here on finds it.
         held.open.add(exchange)
@@ -138,6 +141,10 @@ class Gateway:
             return cast("web.StreamResponse", await exchange.carry())
         finally:
             held.open.discard(exchange)
+
+    def _hear(self, place: Place, opening: bytes) -> None:
+        if is_act(place.within, opening):
+            self._activity.stamp(place.session_id)
 
     def _health(self) -> web.Response:
         healthy = self._authorization.healthy

@@ -1,6 +1,6 @@
 """Answers the gateway's questions from Redis and the database."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import wraps
@@ -12,9 +12,10 @@ from django.db import connection
 
 from accounts.models import ApiToken
 from accounts.services import find_token
-from notebooks import memory, selectors, volume_usage
+from notebooks import idleness, memory, selectors, volume_usage
+from notebooks.addresses import base_path
 from notebooks.credentials import jupyter_token
-from notebooks.gateway.contract import Grant, Route, Ticket
+from notebooks.gateway.contract import Grant, Probe, Probed, Route, Ticket
 from notebooks.models import NotebookSession
 from notebooks.states import SessionStatus
 from notebooks.tickets import Credential, IssuedTicket, read_ticket, redeem_code
@@ -132,6 +133,19 @@ def _route(session: NotebookSession) -> Route:
     )
 
 
+def _due_probes() -> list[Probe]:
+    return [
+        Probe(
+            session_id=run.session_id,
+            run_id=run.pk,
+            address=run.address,
+            base=base_path(run.session_id),
+            token=jupyter_token(run.pk),
+        )
+        for run in idleness.claim_probes()
+    ]
+
+
 class DatabaseAuthority:
     """See `Authority`. Each answer is made in a thread, with a connection of the pool."""
 
@@ -152,6 +166,12 @@ class DatabaseAuthority:
 
     async def record_activity(self, seen: Mapping[UUID, datetime]) -> None:
         await _in_thread(NotebookSession.objects.stamp_activity)(seen)
+
+    async def due_probes(self) -> Sequence[Probe]:
+        return await _in_thread(_due_probes)()
+
+    async def record_probes(self, probed: Sequence[Probed]) -> None:
+        await _in_thread(idleness.record_probes)(probed)
 
     async def record_oom_kills(self, seen: Mapping[UUID, int]) -> None:
         await _in_thread(memory.record_oom_kills)(seen)

@@ -4,7 +4,7 @@ The gateway's server knows only these types; `authority` answers them from Redis
 tests from memory.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -51,6 +51,31 @@ class Ticket:
     grant: Grant
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """A server to ask whether something happens in it. `base` is the path at which it serves."""
+
+    session_id: UUID
+    run_id: UUID
+    address: str
+    base: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probed:
+    """What it said: when something last happened in its kernels and terminals, None where it has
+    none. With a `failure` it is not known.
+    """
+
+    session_id: UUID
+    run_id: UUID
+    asked_at: datetime
+    kernel_at: datetime | None = None
+    terminal_at: datetime | None = None
+    failure: str = ""
+
+
 class Authority(Protocol):
     """The answers. Every method is a coroutine; none raises for a bad credential."""
 
@@ -74,6 +99,12 @@ class Authority(Protocol):
 
     async def record_activity(self, seen: Mapping[UUID, datetime]) -> None:
         """Stamp sessions as used at these times. Never moves a stamp back."""
+
+    async def due_probes(self) -> Sequence[Probe]:
+        """The servers to ask now, some at a time, each given to one that asks."""
+
+    async def record_probes(self, probed: Sequence[Probed]) -> None:
+        """Tell what they said."""
 
     async def record_oom_kills(self, seen: Mapping[UUID, int]) -> None:
         """Tell of these runs how many of their processes ran out of memory; once of each number."""

@@ -106,14 +106,14 @@ class Exchange:
         request: web.BaseRequest,
         transport: asyncio.Transport,
         place: Place,
-        used: Callable[[], None],
+        heard: Callable[[bytes], None],
     ) -> None:
         self.route: Route | None = None
         self._proxy = proxy
         self._request = request
         self._transport = transport
         self._place = place
-        self._used = used
+        self._heard = heard
         self._tunnel: Tunnel | None = None
         self._body_broken = False
         self._answered = False
@@ -277,7 +277,7 @@ class Exchange:
             client=self._transport,
             drain=self._request.writer.drain,
             upstream=connection,
-            used=self._used,
+            heard=self._heard,
         )
         self._tunnel = tunnel
         self._proxy.tunnels.add(tunnel)

@@ -1,8 +1,9 @@
 """A WebSocket, once accepted, is two streams of bytes that pass unchanged.
 
 Messages of any size, pings, close codes and subprotocols thus reach the other side as they were
-sent, and a slow reader slows only its own sender. The gateway reads no more than frame headers: it
-must know where a frame ends to add a close frame of its own, and which frames carry data.
+sent, and a slow reader slows only its own sender. The gateway reads no more than frame headers, as
+it must know where a frame ends to add a close frame of its own, and how a client's messages begin:
+by that it knows what a person does from what a page does by itself.
 """
 
 import asyncio
@@ -22,6 +23,9 @@ _OPCODE_BITS = 0x0F
 _CONTROL = 0x08
 _CLOSE = 0x08
 _SHORTEST_HEADER = 2
+_MASK_SIZE = 4
+
+OPENING_BYTES = 4096
 _CLOSE_HEADER = 0x88
 
 
@@ -33,11 +37,16 @@ class CloseCode(IntEnum):
 
 
 class Frames:
-    """Follows one direction of a WebSocket from frame header to frame header."""
+    """Follows one direction of a WebSocket from frame header to frame header, and takes up to
+    `opening` bytes of the first frame of each message.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, *, opening: int = 0) -> None:
         self._header = bytearray()
         self._payload_left = 0
+        self._most = opening
+        self._mask = b""
+        self._opening: bytearray | None = None
         self.closed = False
         """Whether a close frame has begun: nothing may follow it."""
 
@@ -46,26 +55,41 @@ class Frames:
         """Whether the last byte seen was the last of its frame."""
         return not self._header and not self._payload_left
 
-    def feed(self, data: bytes) -> bool:
-        """Take the next bytes; whether a data frame began in them."""
-        carries_data = False
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take the next bytes; return how messages begin, of those of which that is known now."""
+        openings: list[bytes] = []
         position, end = 0, len(data)
         header = self._header
         while position < end:
             if self._payload_left:
                 step = min(self._payload_left, end - position)
                 self._payload_left -= step
+                if self._opening is not None:
+                    missing = self._most - len(self._opening)
+                    self._opening += data[position : position + min(step, missing)]
+                    self._close_opening(openings)
                 position += step
                 continue
             missing = _header_size(header) - len(header)
             header += data[position : position + missing]
             position += missing
             if len(header) == _header_size(header):
-                carries_data |= not header[0] & _CONTROL
-                self.closed |= header[0] & _OPCODE_BITS == _CLOSE
+                opcode = header[0] & _OPCODE_BITS
+                self.closed |= opcode == _CLOSE
                 self._payload_left = _payload_size(header)
+                if self._most and 0 < opcode < _CONTROL:
+                    self._mask = bytes(header[-_MASK_SIZE:]) if header[1] & _MASKED else b""
+                    self._opening = bytearray()
+                    self._close_opening(openings)
                 header.clear()
-        return carries_data
+        return openings
+
+    def _close_opening(self, openings: list[bytes]) -> None:
+        taken = self._opening
+        if taken is None or (self._payload_left and len(taken) < self._most):
+            return
+        openings.append(_unmasked(bytes(taken), self._mask))
+        self._opening = None
 
 
 def _header_size(header: bytearray) -> int:
@@ -74,6 +98,14 @@ def _header_size(header: bytearray) -> int:
         return _SHORTEST_HEADER
     extended = {_LENGTH_16: 2, _LENGTH_64: 8}.get(header[1] & _LENGTH_BITS, 0)
     return _SHORTEST_HEADER + extended + (4 if header[1] & _MASKED else 0)
+
+
+def _unmasked(data: bytes, mask: bytes) -> bytes:
+    if not mask:
+        return data
+    size = len(data)
+    key = (mask * (size // _MASK_SIZE + 1))[:size]
+    return (int.from_bytes(data) ^ int.from_bytes(key)).to_bytes(size)
 
 
 def _payload_size(header: bytearray) -> int:
@@ -98,13 +130,13 @@ class Tunnel:
         client: asyncio.Transport,
         drain: Callable[[], Awaitable[None]],
         upstream: Connection,
-        used: Callable[[], None],
+        heard: Callable[[bytes], None],
     ) -> None:
         self._client = client
         self._drain = drain
         self._upstream = upstream
-        self._used = used
-        self._from_client = Frames()
+        self._heard = heard
+        self._from_client = Frames(opening=OPENING_BYTES)
         self._from_upstream = Frames()
         self._ended_by_us = False
         upstream.fed_by(client)
@@ -137,10 +169,10 @@ class Tunnel:
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
         """Bytes from the client. The answer is aiohttp's: not at an end, nothing left over."""
-        carries_data = self._from_client.feed(data)
+        openings = self._from_client.feed(data)
         if not self._ended_by_us:
-            if carries_data:
-                self._used()
+            for opening in openings:
+                self._heard(opening)
             self._upstream.write(data)
         elif self._from_client.closed:
             self._client.close()

@@ -61,6 +61,8 @@ _REASON_OF: dict[str, str | int] = {
     "stop_session": "code",
     "_stop": "code",
     "stop_exited": "code",
+    "StopDue": 1,
+    "stop_due": "code",
     "fail": "code",
     "note": "code",
     "Observed": "failure_code",

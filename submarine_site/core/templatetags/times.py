@@ -83,5 +83,40 @@ def lasted(begin: datetime, end: datetime) -> str:
     return span((end - begin).total_seconds())
 
 
+@register.simple_tag
+def until(when: datetime) -> SafeString:
+    """Say how long it is until `when`, running; of what is past, that it is soon."""
+    return format_html(
+        '<span data-until="{}" title="{}">{}</span>',
+        when.isoformat(),
+        _exact(when),
+        _until(when),
+    )
+
+
+def _until(when: datetime) -> str:
+    seconds = int((when - timezone.now()).total_seconds())
+    if seconds <= 0:
+        return "soon"
+    return f"in {span(seconds) if seconds >= _IN_TENTHS else f'{seconds} s'}"
+
+
+@register.simple_tag
+def at(when: datetime) -> SafeString:
+    """Say at what time of which day `when` is, if that is near: `18:05 tomorrow`."""
+    return format_html(
+        '<time datetime="{}" title="{}" data-at>{}</time>',
+        when.isoformat(),
+        _exact(when),
+        _at(timezone.localtime(when)),
+    )
+
+
+def _at(when: datetime) -> str:
+    days = (when.date() - timezone.localdate()).days
+    near = {0: "today", 1: "tomorrow"}
+    return f"{when:%H:%M} {near.get(days) or f'on {when.day} {when:%b %Y}'}"
+
+
 def _exact(when: datetime) -> str:
     return f"{timezone.localtime(when):%Y-%m-%d %H:%M:%S %Z}"

@@ -173,6 +173,12 @@ def test_the_catalogue_shows_what_may_be_chosen(
             "cpu_milli": 1000,
             "memory_mib": 2048,
             "gpus": 0,
+            "accelerator": "gpu",
+            "longest_life_minutes": None,
+            "idle_limit_minutes": None,
+            "deprecated": False,
+            "deprecation": "",
+            "successor": None,
         }
     ]
     assert api.get("/api/v2/profiles/small").json() == profiles[0]

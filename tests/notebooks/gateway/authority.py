@@ -1,12 +1,12 @@
 """An `Authority` in memory: what the tests say is what holds."""
 
 import itertools
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from notebooks.gateway.contract import Grant, Route, Ticket
+from notebooks.gateway.contract import Grant, Probe, Probed, Route, Ticket
 from volumes.contract import VolumeSeen
 
 ADA, GRACE, MALLORY = 1, 2, 3
@@ -27,6 +27,8 @@ class MemoryAuthority:
         self.activity: list[dict[UUID, datetime]] = []
         self.oom_kills: list[dict[UUID, int]] = []
         self.usage: list[dict[UUID, Mapping[UUID, VolumeSeen]]] = []
+        self.to_probe: list[Probe] = []
+        self.probed: list[Probed] = []
         self.asked: list[str] = []
         self.down = False
         self._numbers = itertools.count()
@@ -91,6 +93,15 @@ class MemoryAuthority:
     async def record_activity(self, seen: Mapping[UUID, datetime]) -> None:
         self._ask("record_activity")
         self.activity.append(dict(seen))
+
+    async def due_probes(self) -> list[Probe]:
+        self._ask("due_probes")
+        due, self.to_probe = self.to_probe, []
+        return due
+
+    async def record_probes(self, probed: Sequence[Probed]) -> None:
+        self._ask("record_probes")
+        self.probed += probed
 
     async def record_oom_kills(self, seen: Mapping[UUID, int]) -> None:
         self._ask("record_oom_kills")

@@ -4,18 +4,23 @@ from uuid import uuid4
 
 import pytest
 
-from notebooks.gateway.activity import Activity
+from notebooks.gateway.activity import Activity, is_act
 from tests.notebooks.gateway.authority import MemoryAuthority
 from tests.notebooks.gateway.conftest import Running, Upstream, serving
 
 
 async def used(
-    authority: MemoryAuthority, upstream: Upstream, *, ws: str = "", **fetch: str
+    authority: MemoryAuthority,
+    upstream: Upstream,
+    *,
+    ws: str = "",
+    socket: str = "ws",
+    **fetch: str,
 ) -> bool:
     """Whether a gateway that served only this has seen its session used."""
     async with serving(authority, upstream) as gateway:
         if ws:
-            async with gateway.connect() as connection:
+            async with gateway.connect(socket) as connection:
                 await (connection.ping() if ws == "ping" else connection.send_str(ws))
                 await asyncio.sleep(0.05)
         else:
@@ -35,12 +40,46 @@ async def test_opening_a_page_is_use(authority: MemoryAuthority, upstream: Upstr
     assert await used(authority, upstream, within="lab", accept="text/html,*/*")
 
 
+KERNEL = "api/kernels/1/channels?session_id=2"
+
+
 async def test_message_to_a_kernel_is_use(authority: MemoryAuthority, upstream: Upstream) -> None:
-    assert await used(authority, upstream, ws="execute")
+    said = '{"content": {"code": "1"}, "header": {"msg_type": "execute_request"}}'
+    assert await used(authority, upstream, ws=said, socket="api/kernels/1/channels")
+    assert not await used(authority, upstream, ws=said)
 
 
 async def test_ping_is_not_use(authority: MemoryAuthority, upstream: Upstream) -> None:
-    assert not await used(authority, upstream, ws="ping")
+    assert not await used(authority, upstream, ws="ping", socket="terminals/websocket/ws")
+
+
+V1 = (
+    b"\x03" + bytes(7) + b"shell" + b'{"msg_id": "1", "msg_type": "%b"}'
+    b'{}{}{"code": "\\"msg_type\\": \\"execute_request\\""}'
+)
+
+
+@pytest.mark.parametrize(
+    ("within", "opening", "act"),
+    [
+        (KERNEL, V1 % b"execute_request", True),
+        (KERNEL, V1 % b"complete_request", True),
+        (KERNEL, V1 % b"input_reply", True),
+        (KERNEL, V1 % b"kernel_info_request", False),
+        (KERNEL, V1 % b"comm_info_request", False),
+        (KERNEL, V1 % b"usage_request", False),
+        (KERNEL, b'{"header":{"msg_type":"history_request"}}', False),
+        # Cut before it says what it is: code of someone.
+        (KERNEL, b'{"content": {"code": "xxxxxxxx', True),
+        ("terminals/websocket/1", b'["stdin", "ls"]', True),
+        ("terminals/websocket/1", b'["set_size", 24, 80, 480, 640]', False),
+        ("api/events/subscribe", b'["stdin", "ls"]', False),
+        ("api/collaboration/room/1", b"\x01\x02", False),
+        ("proxy/8080/", b"heartbeat", False),
+    ],
+)
+def test_what_a_page_says_by_itself_is_not_use(within: str, opening: bytes, act: bool) -> None:  # noqa: FBT001
+    assert is_act(within, opening) is act
 
 
 @pytest.mark.parametrize(
