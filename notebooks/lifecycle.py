@@ -426,9 +426,12 @@ def stop_due(key: RunKey, *, code: str, message: str, idle_since: datetime | Non
     sessions = NotebookSession.objects.all()
     if idle_since is not None:
         sessions = sessions.exclude(last_activity_at__gt=idle_since)
-    moved = sessions.transition(
-        key.session_id, SessionStatus.STOPPING, run_id=key.run_id, code=code, message=message
-    )
+    with transaction.atomic():
+        moved = sessions.transition(
+            key.session_id, SessionStatus.STOPPING, run_id=key.run_id, code=code, message=message
+        )
+        if moved:
+            _record("session.stopped", key, code)
     if moved:
         halt(key)
 

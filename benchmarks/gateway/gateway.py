@@ -7,13 +7,13 @@ It is the gateway's whole server, authorisation and sweep included; only where t
 import logging
 import socket
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from notebooks.gateway.app import run
 from notebooks.gateway.config import GatewayConfig
-from notebooks.gateway.contract import Grant, Route, Ticket
+from notebooks.gateway.contract import Grant, Probe, Probed, Route, Ticket
 from volumes.contract import VolumeSeen
 
 TICKET = "benchmark"
@@ -55,6 +55,12 @@ class OneSession:
         return {each: self._route for each in session_ids if each == self._route.session_id}
 
     async def record_activity(self, seen: Mapping[UUID, datetime]) -> None:
+        pass
+
+    async def due_probes(self) -> list[Probe]:
+        return []
+
+    async def record_probes(self, probed: Sequence[Probed]) -> None:
         pass
 
     async def record_oom_kills(self, seen: Mapping[UUID, int]) -> None:

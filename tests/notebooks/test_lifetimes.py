@@ -52,8 +52,9 @@ def text_of(page: Client, session: NotebookSession) -> str:
 
 
 def test_a_size_that_is_hidden_is_not_offered_and_can_still_be_started(
-    page: Client, api: APIClient, ada: User, stopped: NotebookSession, small, plain: Environment
+    page: Client, api: APIClient, stopped: NotebookSession, plain: Environment
 ) -> None:
+    ada = stopped.owner
     ResourceProfile.objects.update(hidden=True)
     ProfileFactory(name="shown")
     assert [each["name"] for each in api.get("/api/v2/profiles").json()] == ["shown"]
@@ -330,11 +331,11 @@ def test_a_run_of_which_it_is_not_known_runs_on_and_says_so_once(
         probed(running, failure="Jupyter answered api/kernels with 403.")
         tick()
     assert state_of(running) == S.RUNNING
-    noted = running.events.filter(message__startswith="Jupyter answered")
-    assert [event.message for event in noted] == [
+    noted = running.events.get(message__startswith="Jupyter answered")
+    assert noted.message == (
         "Jupyter answered api/kernels with 403. It is not stopped for being idle until that is "
         "known."
-    ]
+    )
     assert "Jupyter answered api/kernels with 403. It goes on until" in text_of(page, running)
     probed(running)
     assert run_of(running).probe_failure == ""

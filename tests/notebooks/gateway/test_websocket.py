@@ -178,8 +178,11 @@ def test_frames_are_followed_however_they_are_cut(
         position += len(piece)
         n += 1
         assert frames.between == (position in ends)
+    # What is sent is the mask over itself, zeros, where it is masked.
     assert openings == [
-        bytes(min(size, 100)) for first, size, _ in described if first & 0x0F in {1, 2}
+        ((b"mask" * 25) if masked else bytes(100))[: min(size, 100)]
+        for first, size, masked in described
+        if first & 0x0F in {1, 2}
     ]
     assert not frames.closed
 
