@@ -305,7 +305,7 @@ def test_those_alone_are_asked_that_are_near_their_limit(running: NotebookSessio
 
 @pytest.mark.parametrize("status", [S.STARTING, S.STOPPING, S.STOPPED, S.FAILED])
 def test_who_does_not_run_is_not_asked(status: S) -> None:
-    session = SessionFactory(status=status)
+    session = SessionFactory.create(status=status)
     give(session, ran=5 * HOUR, idle_limit_minutes=60, address="unix:/x")
     assert claim_probes() == []
 
