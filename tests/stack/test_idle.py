@@ -55,7 +55,9 @@ def test_a_session_is_stopped_when_nothing_happens_in_it(service: Service, demo:
         demo.websocket(session, f"api/kernels/{kernel}/channels") as channel,
         demo.websocket(session, f"terminals/websocket/{terminal}") as screen,
     ):
-        channel.send(message("execute_request", code="import time; time.sleep(40)", silent=False))
+        # Which a tab says when it connects.
+        screen.send(json.dumps(["set_size", 24, 80, 480, 640]))
+        channel.send(message("execute_request", code="import time; time.sleep(30)", silent=False))
         Event().wait(WRITTEN_SECONDS)
         limit_to_a_minute(service, session)
 
@@ -66,7 +68,6 @@ def test_a_session_is_stopped_when_nothing_happens_in_it(service: Service, demo:
                     while True:
                         socket.recv(timeout=0.1)
             channel.send(message("kernel_info_request"))
-            screen.send(json.dumps(["set_size", 24, 80, 480, 640]))
             for polled in ("api/kernels", "api/terminals", "api/sessions", "api/contents"):
                 demo.jupyter(session, "GET", polled)
             return demo.read(session)
