@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('notebooks', '0012_charged_to'),
+        ('notebooks', '0013_numbers'),
     ]
 
     operations = [
