@@ -16,7 +16,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from accounts import services
 from accounts.models import ApiToken, SignIn, User
 from audit.audited import Audited
-from submarine_site.core.admin_base import ReadOnly
+from submarine_site.core.admin_base import ReadOnly, SaysWhatProtects
 
 admin.site.unregister(Group)
 
@@ -38,7 +38,7 @@ def _below(request: HttpRequest, person: User | None) -> bool:
 
 
 @admin.register(User)
-class UserAdmin(Audited, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
+class UserAdmin(Audited, SaysWhatProtects, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
     audit_kind = "user"
     form = UserChangeForm
     add_form = UserCreationForm
@@ -46,7 +46,7 @@ class UserAdmin(Audited, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
     list_display = ("username", "email", "is_active", "is_staff", "active_sessions", "last_login")
     list_filter = ("is_active", "is_staff", "groups")
     search_fields = ("username", "first_name", "last_name", "email")
-    actions = ("sign_out",)
+    actions: tuple[str, ...] = ("sign_out",)
 
     def user_change_password(self, *args: Any, **kwargs: Any) -> HttpResponse:
         with transaction.atomic():

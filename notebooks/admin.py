@@ -3,17 +3,21 @@
 from collections.abc import Callable
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.template.defaultfilters import pluralize
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 from unfold.admin import ModelAdmin, TabularInline
-from unfold.decorators import display
+from unfold.decorators import action, display
 
 from accounts.requests import user_of
-from notebooks import services
+from notebooks import reports, services
 from notebooks.models import NotebookSession, Run, SessionEvent
 from notebooks.states import SessionStatus
+from notebooks.tasks import settle_ledger
 from submarine_site.core.admin_base import ReadOnly
 
 
@@ -65,10 +69,47 @@ class NotebookSessionAdmin(ReadOnly, ModelAdmin):
         "deleted_at",
     )
     list_select_related = ("owner", "profile", "environment_version__environment")
+    list_per_page = 50
     search_fields = ("name", "owner__username", "id")
     date_hierarchy = "created_at"
     inlines = (RunInline, EventInline)
     actions = ("stop", "delete_sessions")
+    actions_list = ("reports",)
+
+    def has_recompute_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("quotas.change_limit")
+
+    @action(  # type: ignore[untyped-decorator]
+        description="Reports", url_path="reports", icon="bar_chart", permissions=["view"]
+    )
+    def reports(self, request: HttpRequest) -> HttpResponse:
+        """Show who holds what; by POST have a worker put the ledger right."""
+        may_recompute = self.has_recompute_permission(request)
+        if request.method == "POST":
+            if not may_recompute:
+                raise PermissionDenied
+            try:
+                settle_ledger.delay()
+            except (OperationalError, RedisError, OSError):
+                messages.error(request, "The queue of tasks is away. Try again.")
+            else:
+                messages.success(request, "A worker looks at it. Here stands soon what it found.")
+            return redirect("admin:notebooks_notebooksession_reports")
+        try:
+            found = reports.last_found()
+        except (RedisError, OSError):
+            found = None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Reports",
+            "opts": self.opts,
+            "top": reports.top_users(),
+            "idle": reports.idle_gpu_holders(),
+            "unused": reports.unused_volumes(),
+            "found": found,
+            "may_recompute": may_recompute,
+        }
+        return render(request, "admin/notebooks/reports.html", context)
 
     @display(  # type: ignore[untyped-decorator]
         description="state",
@@ -139,5 +180,6 @@ class SessionEventAdmin(ReadOnly, ModelAdmin):
     list_display = ("created_at", "session", "from_status", "to_status", "code", "message", "actor")
     list_filter = ("to_status", "code", "created_at")
     list_select_related = ("session", "actor")
+    list_per_page = 50
     search_fields = ("session__name", "session__owner__username", "message", "session__id")
     date_hierarchy = "created_at"

@@ -427,6 +427,11 @@ def reconcile_all() -> list[RunKey] | None:
         return due
 
 
+def settle_ledger() -> holdings.Drift:
+    """Put the ledger right by every run and session. Raises `BackendError`."""
+    return holdings.settle({key.run_id for key in backend().observe_all()})
+
+
 def _plan_runs(seen: Mapping[RunKey, Observed | None], observed_at: datetime) -> list[Action]:
     sessions = NotebookSession.objects.active()
     return plan(

@@ -9,7 +9,7 @@ from celery import shared_task
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from notebooks import lifecycle, reconciler
+from notebooks import lifecycle, reconciler, reports
 from notebooks.backends.contract import RunKey
 from notebooks.ceiling import site_ceiling
 from notebooks.wiring import backend
@@ -83,6 +83,12 @@ def reconcile_session(session_id: str, run_id: str) -> None:
         reconciler.reconcile_session(_key(session_id, run_id))
     except BackendError as error:
         logger.warning("run %s could not be looked at: %s", run_id, error)
+
+
+@shared_task(autoretry_for=(BackendUnavailable,), max_retries=5, retry_backoff=1, retry_jitter=True)
+def settle_ledger() -> None:
+    """Put the ledger right by what there is, and keep what was found for whoever asked."""
+    reports.keep_found(reconciler.settle_ledger())
 
 
 @shared_task

@@ -85,6 +85,15 @@ def show(resource: str, amount: int | None) -> str:
     return f"{amount} {label(resource)}"
 
 
+def written(resource: str, amount: int | None) -> str:
+    """Return an amount as `parse` reads it."""
+    if resource == CPU and amount is not None:
+        return show(resource, amount).removesuffix(" CPU")
+    if amount is None or _kind(resource) == "size":
+        return show(resource, amount)
+    return str(amount)
+
+
 def ordered(resources: Iterable[str]) -> list[str]:
     """Return them in the order in which they are shown: GPUs stand behind memory."""
     ranks = {SESSIONS: 0, CPU: 1, MEMORY: 2, STORAGE: 4, VOLUMES: 5}

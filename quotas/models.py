@@ -284,6 +284,19 @@ class Limit(models.Model):
     def __str__(self) -> str:
         return f"{self.subject}: {self.shown}"
 
+    def clean(self) -> None:
+        """Check that it names whom its scope says it is for, and nobody else."""
+        wanted = {"user": self.scope == Scope.USER, "group": self.scope in _OF_A_GROUP}
+        given = {"user": self.user_id, "group": self.group_id}
+        faults = {}
+        for name, is_wanted in wanted.items():
+            if is_wanted and given[name] is None:
+                faults[name] = f"It is for {Scope(self.scope).label}: name the {name}."
+            elif given[name] is not None and not is_wanted:
+                faults[name] = f"It is for {Scope(self.scope).label}: leave this empty."
+        if faults:
+            raise ValidationError(faults)
+
     @property
     def subject(self) -> str:
         """Whom it is for, in words."""

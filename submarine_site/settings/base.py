@@ -389,6 +389,8 @@ UNFOLD = {
     "SITE_SYMBOL": "scuba_diving",
     "SITE_URL": "/",
     "SHOW_VIEW_ON_SITE": False,
+    "STYLES": [lambda _request: static("css/admin.css")],
+    "DASHBOARD_CALLBACK": "submarine_site.dashboard.add_dashboard",
     # The accent of the pages, as a scale.
     "COLORS": {
         "primary": {
@@ -437,6 +439,38 @@ UNFOLD = {
                         "title": "Task monitor",
                         "icon": "monitoring",
                         "link": reverse_lazy("monitor"),
+                    },
+                ],
+            },
+            {
+                "title": "Quotas",
+                "items": [
+                    {
+                        "title": "Limits",
+                        "icon": "speed",
+                        "link": reverse_lazy("admin:quotas_limit_changelist"),
+                    },
+                    {
+                        "title": "Requests",
+                        "icon": "front_hand",
+                        "link": reverse_lazy("admin:quotas_quotarequest_changelist"),
+                        "badge": "quotas.admin.requests.open_requests",
+                        "badge_variant": "warning",
+                    },
+                    {
+                        "title": "Why may they?",
+                        "icon": "search",
+                        "link": reverse_lazy("admin:quotas_limit_inspect"),
+                    },
+                    {
+                        "title": "Reports",
+                        "icon": "bar_chart",
+                        "link": reverse_lazy("admin:notebooks_notebooksession_reports"),
+                    },
+                    {
+                        "title": "Ledger",
+                        "icon": "receipt_long",
+                        "link": reverse_lazy("admin:quotas_reservation_changelist"),
                     },
                 ],
             },

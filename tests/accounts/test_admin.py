@@ -115,7 +115,7 @@ def test_the_cost_of_the_list_of_people_does_not_grow(
         browser.get(USERS)
 
 
-USER_QUERIES = 7
+USER_QUERIES = 10
 
 
 def test_staff_without_all_rights_cannot_give_rights(ada: User) -> None:

@@ -140,4 +140,4 @@ def test_the_cost_of_the_lists_does_not_grow(
         admin.get(address)
 
 
-QUERIES = {"environment": 7, "build": 10}
+QUERIES = {"environment": 8, "build": 11}

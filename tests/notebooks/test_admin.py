@@ -170,7 +170,7 @@ def test_the_cost_of_the_list_does_not_grow_with_its_rows(
         admin.get(LIST)
 
 
-LIST_QUERIES = 11
+LIST_QUERIES = 12
 
 
 def test_the_admins_of_people_show_sessions_and_catalogue(admin: Client, ada: User) -> None:
@@ -197,4 +197,4 @@ def test_the_cost_of_a_sessions_page_does_not_grow(
         admin.get(f"{LIST}{session.pk}/change/")
 
 
-PAGE_QUERIES = 11
+PAGE_QUERIES = 12

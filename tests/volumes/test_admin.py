@@ -230,4 +230,4 @@ def test_a_class_of_which_there_are_volumes_is_kept(admin: Client, hers: Volume)
 
 
 # Of the session, the user and their rights too.
-LIST_QUERIES = 12
+LIST_QUERIES = 13

@@ -1,4 +1,4 @@
-"""Resource profiles in the admin."""
+"""Resource profiles."""
 
 from django.contrib import admin
 
@@ -17,8 +17,11 @@ class ResourceProfileAdmin(Audited, CatalogueAdmin):
         "memory_mib",
         "gpus",
         "enabled",
+        "hidden",
+        "deprecated",
         "position",
     )
+    autocomplete_fields = ("successor",)
     fieldsets = (
         (
             None,
@@ -33,7 +36,24 @@ class ResourceProfileAdmin(Audited, CatalogueAdmin):
                 )
             },
         ),
-        ("Size", {"fields": (("cpu_milli", "memory_mib", "gpus"), "shared_memory_mib")}),
+        (
+            "Size",
+            {
+                "fields": (
+                    ("cpu_milli", "memory_mib"),
+                    ("gpus", "accelerator"),
+                    "shared_memory_mib",
+                )
+            },
+        ),
+        (
+            "How long sessions of it last",
+            {"fields": (("longest_life_minutes", "idle_limit_minutes"),)},
+        ),
+        (
+            "Taking it out of use",
+            {"fields": ("hidden", "deprecated", ("deprecation", "successor"))},
+        ),
         (
             "Placement on Kubernetes",
             {
