@@ -48,6 +48,7 @@ class DecideForm(forms.Form):
     def __init__(self, data: Any, *, asked: QuotaRequest) -> None:
         initial = {"amount": written(asked.resource, asked.amount), "until": asked.until}
         super().__init__(data, initial=initial)
+        self.fields["amount"].help_text = ""
         self.resource = asked.resource
 
     def clean_amount(self) -> int:
