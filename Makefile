@@ -83,8 +83,9 @@ clean: ## Remove the environments and caches; the data stay
 	@touch $@
 
 # Holds all of the other one, so that a later `make run` has nothing to do.
-.venv/.installed-dev: requirements-dev.lock requirements.lock | .venv/.uv
+.venv/.installed-dev: requirements-dev.lock requirements.lock client/pyproject.toml | .venv/.uv
 	@$(call install,.venv,requirements-dev.lock)
+	@$(bin)/uv pip install --quiet --python $(bin)/python --no-deps --no-build-isolation --editable client
 	@touch .venv/.installed $@
 
 .venv-notebook/.installed: docker/notebook/requirements.lock docker/notebook/default_setting_overrides.json | .venv/.uv
