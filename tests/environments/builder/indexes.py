@@ -13,6 +13,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from zipfile import ZipFile
 
+from packaging.utils import canonicalize_name
+
 
 def add_wheel(
     index: Path,
@@ -113,7 +115,7 @@ def _write_pages(index: Path) -> None:
     for path in index.glob("*-*.*"):
         digest = sha256(path.read_bytes()).hexdigest()
         link = f'<a href="../../{path.name}#sha256={digest}">{path.name}</a>'
-        pages[path.name.partition("-")[0]].append(link)
+        pages[canonicalize_name(path.name.partition("-")[0])].append(link)
     for name, links in pages.items():
         folder = index / "simple" / name
         folder.mkdir(parents=True, exist_ok=True)

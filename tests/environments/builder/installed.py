@@ -1,9 +1,13 @@
 """What is installed in an environment, to be made packages of."""
 
+import re
+from collections.abc import Iterable
 from importlib.metadata import Distribution, DistributionFinder, MetadataPathFinder
 from pathlib import Path
+from zipfile import ZipFile
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 NOTEBOOK = Path(__file__).parents[3] / ".venv-notebook/lib/python3.11/site-packages"
 
@@ -16,6 +20,17 @@ def files_of(name: str, site_packages: Path = NOTEBOOK) -> dict[str, bytes]:
         for each in _closure(name, site_packages)
         for path in _files(each, site_packages)
     }
+
+
+def wheels_of(names: Iterable[str], site_packages: Path, into: Path) -> None:
+    """Put each of these distributions, and all that they need, into a folder as a wheel."""
+    for name in names:
+        for each in _closure(name, site_packages):
+            stem = f"{canonicalize_name(each.name).replace('-', '_')}-{each.version}"
+            tags = re.findall(r"^Tag: (.+)$", each.read_text("WHEEL") or "", re.MULTILINE)
+            with ZipFile(into / f"{stem}-{tags[0]}.whl", "w") as wheel:
+                for path in _files(each, site_packages.resolve()):
+                    wheel.write(path, path.relative_to(site_packages.resolve()))
 
 
 def _closure(name: str, site_packages: Path) -> list[Distribution]:

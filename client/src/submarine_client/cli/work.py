@@ -37,7 +37,11 @@ def exec_command(
     source = code or ""
     if file is not None:
         given = [file.name, *([code] if code is not None else []), *arguments]
-        source = f"import sys\nsys.argv[:] = {given!r}\n{file.read()}"
+        # By its name, so that what it raises says where.
+        source = (
+            f"import sys; sys.argv[:] = {given!r}; "
+            f"exec(compile({file.read()!r}, {file.name!r}, 'exec'))"
+        )
     elif arguments:
         raise click.UsageError("Arguments are for a file: -f FILE.")
     found = client().sessions.get(session)
