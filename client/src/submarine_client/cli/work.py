@@ -34,20 +34,20 @@ def exec_command(
     """
     if file is None and code is None:
         raise click.UsageError("Say what to run: CODE, or -f FILE.")
-    source = code or ""
-    if file is not None:
-        given = [file.name, *([code] if code is not None else []), *arguments]
-        # By its name, so that what it raises says where.
-        source = (
-            f"import sys; sys.argv[:] = {given!r}; "
-            f"exec(compile({file.read()!r}, {file.name!r}, 'exec'))"
-        )
-    elif arguments:
+    if file is None and arguments:
         raise click.UsageError("Arguments are for a file: -f FILE.")
     found = client().sessions.get(session)
     with found.kernel(kernel) as running:
         try:
-            for output in running.stream(source, timeout=timeout):
+            if file is not None:
+                given = [file.name, *([code] if code is not None else []), *arguments]
+                # Apart, and by its name: so that what it raises says where, and no more.
+                running.run(
+                    f"import sys; sys.argv[:] = {given!r}; "
+                    f"_program = compile({file.read()!r}, {file.name!r}, 'exec')"
+                )
+                code = "exec(_program)"
+            for output in running.stream(code or "", timeout=timeout):
                 text = output.text if output.kind in {"stdout", "stderr"} else f"{output.text}\n"
                 click.echo(text, nl=False, err=output.kind == "stderr")
         except ExecutionFailed as error:
