@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 
 class SubmarineError(Exception):
@@ -36,7 +37,9 @@ class UnexpectedAnswer(SubmarineError):
 
 
 class Refused(SubmarineError):
-    """The service said no. `fields` has a message for each input at fault."""
+    """The service said no. `fields` has a message for each input at fault, `details` what else
+    there is to know, by code.
+    """
 
     code = "refused"
 
@@ -47,12 +50,14 @@ class Refused(SubmarineError):
         code: str = "",
         status: int = 0,
         fields: Mapping[str, str] | None = None,
+        details: Mapping[str, Any] | None = None,
         retry_after: float | None = None,
         advice: str = "",
     ) -> None:
         super().__init__(message, code=code, advice=advice)
         self.status = status
         self.fields = dict(fields or {})
+        self.details = dict(details or {})
         self.retry_after = retry_after
 
 

@@ -156,12 +156,13 @@ def read(reply: Reply, url: str, *, of_jupyter: bool = False) -> Any:
 def refusal(reply: Reply, said: Mapping[str, Any]) -> Refused:
     """What the service refused, as it said it."""
     kind = _REFUSALS.get(reply.status, Unavailable if reply.status >= 500 else Refused)
-    fields = said.get("fields")
+    fields, details = said.get("fields"), said.get("details")
     return kind(
         str(said["message"]),
         code=str(said["code"]),
         status=reply.status,
         fields=fields if isinstance(fields, dict) else None,
+        details=details if isinstance(details, dict) else None,
         retry_after=_retry_after(reply) or None,
         advice=_SIGN_IN if kind is NotSignedIn else "",
     )

@@ -44,7 +44,7 @@ def say(error: SubmarineError) -> None:
     click.echo(f"{click.style('Error:', fg='red')} {error.message} ({error.code})", err=True)
     if isinstance(error, Refused):
         for name, message in error.fields.items():
-            if message not in error.message:
+            if name not in error.message:
                 click.echo(f"  {name}: {message}", err=True)
     if error.advice:
         click.echo(error.advice, err=True)

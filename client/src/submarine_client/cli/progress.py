@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class Progress:
     """A line for each phase, with how long it took; on a terminal the present one stands below."""
 
-    def __init__(self) -> None:
+    def __init__(self, until: str) -> None:
+        self._is_start = until == "running"
         self._is_live = sys.stderr.isatty()
         self._told: set[tuple[str, str]] = set()
         self._is_open = False
@@ -30,7 +31,7 @@ class Progress:
     def change(self, info: SessionInfo) -> None:
         self._is_away = False
         run = f"{info.run.id}" if info.run else ""
-        phases = info.run.phases if info.run else []
+        phases = info.run.phases if info.run and self._is_start else []
         for phase in phases:
             if phase.finished_at and (run, phase.phase) not in self._told:
                 self._told.add((run, phase.phase))
@@ -39,7 +40,7 @@ class Progress:
         if info.status in {"running", "stopped", "failed"}:
             self.end()
         elif self._is_live:
-            doing = _words(present) if present and info.status != "stopping" else info.status
+            doing = _words(present) if present else info.status
             click.echo(f"\r\x1b[K  {doing} …", err=True, nl=False)
             self._is_open = True
 
@@ -71,7 +72,7 @@ def _seconds(phase: Phase) -> str:
 
 def wait(session: Session[Sync], until: str, timeout: float | None) -> None:
     """Wait, and show how far it is. Broken off, it says how to go on."""
-    progress = Progress()
+    progress = Progress(until)
     try:
         with going_on(session):
             session.wait(until, timeout=timeout, on_change=progress.change, on_away=progress.away)
