@@ -15,14 +15,14 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts import services
+from accounts import program_logins, services
 from accounts.forms import SignInForm
 from accounts.middleware import sign_in_id
 from accounts.models import ApiToken, GitCredential, SignIn, UserSecret
 from accounts.requests import user_of
 from submarine_site.core.errors import DomainError
 from submarine_site.core.http import safe_path
-from submarine_site.core.pages import question
+from submarine_site.core.pages import answered, question
 from submarine_site.core.responses import error_response, wants_api
 
 
@@ -123,6 +123,30 @@ def revoke_token(request: HttpRequest, pk: UUID) -> HttpResponse:
     services.revoke_token(token=token)
     messages.success(request, f"Revoked “{token.name}”.")
     return redirect("account")
+
+
+@question
+def allow_program(request: HttpRequest) -> HttpResponse:
+    """Ask whether a program may have a token, then show the code that it gets one for."""
+    challenge = request.GET.get("challenge", "")
+    name = request.GET.get("name", "")
+    code = ""
+    refusal: DomainError | None = None
+    try:
+        name = program_logins.checked(challenge=challenge, name=name)
+        if request.method == "POST":
+            code = program_logins.allow(user=user_of(request), challenge=challenge, name=name)
+    except DomainError as error:
+        refusal = error
+    context = {
+        "name": name,
+        "code": code,
+        "token_days": services.DEFAULT_LIFE.days,
+        "back": reverse("account"),
+    }
+    response = answered(request, "accounts/allow_program.html", context, refusal)
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def locked_out(

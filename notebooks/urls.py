@@ -38,6 +38,7 @@ router.register("audit", audit.AuditViewSet, basename="audit")
 
 v2: list[URLPattern | URLResolver] = [
     re_path("^me/?$", api.Me.as_view(), name="me"),
+    re_path("^login/?$", api.Login.as_view(), name="login"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="api:schema"), name="docs"),
     path("", include(router.urls)),

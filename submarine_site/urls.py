@@ -22,6 +22,7 @@ urlpatterns = [
     path("account", accounts.account, name="account"),
     path("account/tokens", accounts.create_token, name="token-create"),
     path("account/tokens/<uuid:pk>/revoke", accounts.revoke_token, name="token-revoke"),
+    path("account/allow-program", accounts.allow_program, name="program-allow"),
     path("account/sign-out-everywhere", accounts.sign_out_everywhere, name="sign-out-everywhere"),
     path("account/secrets/new", vault.new_secret, name="secret-new"),
     path("account/secrets/<uuid:pk>/replace", vault.replace_secret, name="secret-replace"),

@@ -341,6 +341,13 @@ class TokenCreateSerializer(StrictSerializer):
     )
 
 
+class LoginSerializer(StrictSerializer):
+    """What the user pasted, and the secret whose hash their page was asked for with."""
+
+    code = serializers.CharField()
+    verifier = serializers.CharField()
+
+
 class NewTokenSerializer(TokenSerializer):
     """A token just made: `token` is shown this once."""
 

@@ -19,17 +19,19 @@ from drf_spectacular.utils import (
 from rest_framework import mixins, status
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.decorators import action
-from rest_framework.generics import RetrieveAPIView
+from rest_framework.generics import GenericAPIView, RetrieveAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import APIRootView
 from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 
+from accounts import program_logins
 from accounts import services as accounts
 from accounts.middleware import sign_in_id
 from accounts.models import ApiToken, User
 from accounts.requests import user_of
+from accounts.services import NewToken
 from notebooks import bookmarks, selectors, services
 from notebooks.addresses import session_url
 from notebooks.api import serializers
@@ -59,6 +61,25 @@ class Me(RetrieveAPIView[User]):
 
     def get_object(self) -> User:
         return user_of(self.request)
+
+
+class Login(GenericAPIView[User]):
+    """How a program signs in that has sent its user to `/account/allow-program`."""
+
+    serializer_class = serializers.LoginSerializer
+    authentication_classes = ()
+    permission_classes = ()
+
+    @extend_schema(
+        summary="Change a code that a user pasted for an API token; it is shown this once",
+        request=serializers.LoginSerializer,
+        responses={201: serializers.NewTokenSerializer},
+        auth=[],
+    )
+    def post(self, request: Request) -> Response:
+        given = valid(serializers.LoginSerializer, request)
+        made = program_logins.redeem(code=given["code"], verifier=given["verifier"])
+        return _new_token(made)
 
 
 class CatalogueViewSet(ReadOnlyModelViewSet[E]):
@@ -345,8 +366,7 @@ class TokenViewSet(mixins.ListModelMixin, GenericViewSet[ApiToken]):
             name=chosen["name"],
             life=timedelta(days=chosen["expires_in_days"]),
         )
-        shown = {**serializers.TokenSerializer(made.record).data, "token": made.secret}
-        return Response(shown, status=status.HTTP_201_CREATED)
+        return _new_token(made)
 
     @extend_schema(
         summary="Revoke an API token",
@@ -356,6 +376,11 @@ class TokenViewSet(mixins.ListModelMixin, GenericViewSet[ApiToken]):
     def destroy(self, request: Request, **_: Any) -> Response:  # noqa: ARG002
         accounts.revoke_token(token=self.get_object())
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _new_token(made: NewToken) -> Response:
+    shown = {**serializers.TokenSerializer(made.record).data, "token": made.secret}
+    return Response(shown, status=status.HTTP_201_CREATED)
 
 
 def _session(session: NotebookSession, code: int) -> Response:

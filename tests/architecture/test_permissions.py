@@ -68,6 +68,8 @@ VOLUME = "/api/v2/volumes/{volume}"
 API = {
     "api:api-root": Address(path="/api/v2/", answers={"GET": MINE}),
     "api:me": Address(path="/api/v2/me", answers={"GET": MINE}),
+    # Who has a code and its verifier needs nothing else; these are none.
+    "api:login": Address(path="/api/v2/login", answers={"POST": (400, 400, 400, 400)}),
     "api:schema": Address(path="/api/v2/schema/", answers={"GET": PUBLIC}),
     "api:docs": Address(path="/api/v2/docs/", answers={"GET": PUBLIC}),
     "api:session-list": Address(
@@ -193,6 +195,10 @@ PAGES = {
     "sign-out-everywhere": Address(
         path="/account/sign-out-everywhere",
         answers={"GET": PAGE, "POST": (302, 302, 302, 302)},
+    ),
+    "program-allow": Address(
+        path=f"/account/allow-program?name=subnb&challenge={'a' * 43}",
+        answers={"GET": PAGE, "POST": PAGE},
     ),
     "token-create": Address(path="/account/tokens", answers=button(PAGE)),
     "token-revoke": Address(
@@ -359,6 +365,7 @@ TABLE = {**API, **V1, **PAGES, **PROBES, **ADMIN}
 BODIES: dict[str, dict[str, object]] = {
     "api:session-list": {"profile": "small", "environment": "notebook-env", "name": "new"},
     "api:session-detail": {"name": "renamed"},
+    "api:login": {"code": "none", "verifier": "none"},
     "api:bookmark-list": {"profile": "small", "environment": "notebook-env", "name": "new"},
     "api:token-list": {"name": "ci"},
     "api:environment-list": {"name": "new-one"},

@@ -121,9 +121,7 @@ def test_an_engineers_day(service: Service, subnb: Subnb, tmp_path: Path) -> Non
     assert not service.servers(session)
 
 
-def test_ten_lines_of_python(
-    service: Service, installed: Path, token: str, tmp_path: Path
-) -> None:
+def test_ten_lines_of_python(service: Service, installed: Path, token: str, tmp_path: Path) -> None:
     program = tmp_path / "day.py"
     program.write_text(
         "from submarine_client import Client\n"

@@ -242,11 +242,16 @@ def test_many_waits_share_connections(server: BadServer) -> None:
 
 
 def test_a_newer_service_is_understood(server: BadServer, client: Client) -> None:
-    newer = session("hibernating", colour="green", run={"id": "x", "number": 3, "created_at": "2026-01-01T00:00:00Z", "later": 1})
+    newer = session(
+        "hibernating",
+        colour="green",
+        run={"id": "x", "number": 3, "created_at": "2026-01-01T00:00:00Z", "later": 1},
+    )
     server.plays(said(newer))
 
     found = client.sessions.get(newer["id"])
 
+    assert found.info.run
     assert (found.status, found.info.run.number) == ("hibernating", 3)
     assert found.info.raw["colour"] == "green"
 
@@ -360,9 +365,7 @@ def test_a_wait_that_takes_too_long(server: BadServer, subnb: Subnb) -> None:
     assert "“thesis” is still starting. (timeout)" in done.stderr
 
 
-def test_a_wait_says_that_the_service_is_away_and_goes_on(
-    server: BadServer, subnb: Subnb
-) -> None:
+def test_a_wait_says_that_the_service_is_away_and_goes_on(server: BadServer, subnb: Subnb) -> None:
     server.plays(said(session("requested"), 201), *[page(502)] * 5, said(session("running")))
 
     done = subnb("launch", "--profile", "small", "--env", "notebook-env")

@@ -10,7 +10,7 @@ from submarine_client.account import Bookmarks, GitCredentials, Secrets, Tokens
 from submarine_client.config import settings
 from submarine_client.environments import Environments, Profiles
 from submarine_client.errors import ConfigurationError
-from submarine_client.models import Me
+from submarine_client.models import Me, NewToken
 from submarine_client.requests import Site, ask
 from submarine_client.sessions import Session, Sessions
 from submarine_client.steps import Async, Bound, Call, M, Runner, Steps, Sync
@@ -50,6 +50,14 @@ class Api(Bound[M]):
     def me(self) -> Steps[Me]:
         """Who you are to the service."""
         return Me.of((yield from ask(self._site, "GET", "me/")))
+
+    @Call
+    def redeem_login(self, code: str, verifier: str) -> Steps[NewToken]:
+        """Change a code of the page on which a user lets a program in for a token."""
+        body = {"code": code, "verifier": verifier}
+        return NewToken.of(
+            (yield from ask(self._site, "POST", "login/", body=body, anonymous=True))
+        )
 
     @Call
     def this_session(self) -> Steps[Session[M]]:

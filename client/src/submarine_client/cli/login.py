@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
+import platform
+import secrets
 import sys
+import webbrowser
+from urllib.parse import urlencode
 
 import click
 
@@ -15,12 +21,13 @@ from submarine_client.config import Kept, clean_url
 
 @click.command("login")
 @click.argument("url", required=False, metavar="[ADDRESS]")
+@click.option("--token", "has_token", is_flag=True, help="Ask for a token, or read it from stdin.")
 @click.pass_context
-def login_command(context: click.Context, url: str | None) -> None:
-    """Sign in to a service, and keep its address.
+def login_command(context: click.Context, url: str | None, has_token: bool) -> None:
+    """Sign in to a service in your browser, or by a token, and keep its address.
 
-    A token is made on your account's page; it is kept in the system's keyring if the package
-    `keyring` is installed, else in a file that you alone can read.
+    The token is kept in the system's keyring if the package `keyring` is installed, else in a
+    file that you alone can read.
     """
     kept = Kept.load()
     address = clean_url(
@@ -30,16 +37,30 @@ def login_command(context: click.Context, url: str | None) -> None:
         or kept.current
         or click.prompt("Address of the service", err=True)
     )
-    click.echo(f"Make a token at {address}/account and paste it here.", err=True)
-    if sys.stdin.isatty():
-        token = click.prompt("Token", hide_input=True, err=True)
+    if not has_token and sys.stdin.isatty():
+        token = _by_browser(address)
+    elif sys.stdin.isatty():
+        token = str(click.prompt("Token", hide_input=True, err=True)).strip()
     else:
-        token = sys.stdin.readline()
-    token = token.strip()
+        token = sys.stdin.readline().strip()
     with Client(address, token or "none", user_agent=USER_AGENT) as service:
         me = service.me()
     place = kept.keep(address, token)
     click.echo(f"Signed in to {address} as {safe(me.username)}. The token is in {place}.", err=True)
+
+
+def _by_browser(address: str) -> str:
+    """Ask for leave in the browser; the code that the user pastes is changed for a token."""
+    verifier = secrets.token_urlsafe(32)
+    hashed = hashlib.sha256(verifier.encode()).digest()
+    challenge = base64.urlsafe_b64encode(hashed).rstrip(b"=").decode()
+    asked = urlencode({"name": f"subnb on {platform.node()}"[:80], "challenge": challenge})
+    page = f"{address}/account/allow-program?{asked}"
+    click.echo(f"Allow it in your browser, and paste the code here:\n  {page}", err=True)
+    webbrowser.open(page)
+    code = str(click.prompt("Code", hide_input=True, err=True)).strip()
+    with Client(address, user_agent=USER_AGENT) as service:
+        return service.redeem_login(code, verifier).token
 
 
 @click.command("logout")

@@ -1,0 +1,129 @@
+"""A program gets a token by its user's leave: the page, the code, the exchange."""
+
+import base64
+import hashlib
+import re
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from redis.exceptions import ConnectionError as RedisConnectionError
+from rest_framework.test import APIClient
+
+from accounts import program_logins
+from accounts.models import ApiToken, User
+from accounts.services import MAX_TOKENS, create_token
+from submarine_site.core.errors import DomainError
+from submarine_site.core.redis import client
+
+PAGE = "/account/allow-program"
+LOGIN = "/api/v2/login/"
+VERIFIER = "v" * 43
+CHALLENGE = (
+    base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).decode().rstrip("=")
+)
+ASKED = {"challenge": CHALLENGE, "name": "subnb on laptop"}
+
+
+def shown_code(browser: Client) -> str:
+    page = browser.post(PAGE, query_params=ASKED)
+    assert page.status_code == 200
+    assert page["Cache-Control"] == "no-store"
+    found = re.search(r'id="code"\s+value="([^"]+)"', page.text)
+    assert found
+    return found[1]
+
+
+def exchange(code: str, verifier: str = VERIFIER) -> tuple[int, dict[str, str]]:
+    response = APIClient().post(LOGIN, {"code": code, "verifier": verifier})
+    return response.status_code, response.json()
+
+
+def test_a_user_allows_a_program_and_it_gets_a_token(browser: Client, ada: User) -> None:
+    page = browser.get(PAGE, query_params=ASKED)
+    assert "Let “subnb on laptop” act as you?" in page.text
+    assert "API token of ada" in page.text
+    code = shown_code(browser)
+    assert not ApiToken.objects.exists()
+
+    status, made = exchange(code)
+
+    assert status == 201
+    assert {*made} == {*("id", "name", "hint", "created_at", "expires_at", "last_used_at", "token")}
+    assert made["name"] == "subnb on laptop"
+    me = APIClient().get("/api/v2/me/", headers={"Authorization": f"Bearer {made['token']}"})
+    assert me.json()["username"] == "ada"
+    assert ApiToken.objects.get().user == ada
+
+
+def test_a_code_works_once(browser: Client) -> None:
+    code = shown_code(browser)
+    assert exchange(code)[0] == 201
+    status, said = exchange(code)
+    assert (status, said["code"]) == (400, "bad_code")
+    assert ApiToken.objects.count() == 1
+
+
+def test_a_code_is_worth_nothing_without_its_verifier_and_is_spent(browser: Client) -> None:
+    code = shown_code(browser)
+    assert exchange(code, "w" * 43)[1]["code"] == "bad_code"
+    assert exchange(code)[1]["code"] == "bad_code"
+    assert not ApiToken.objects.exists()
+
+
+@pytest.mark.parametrize("code", ["none", "x" * 10_000, "\0", "é"])
+def test_what_is_no_code_is_refused(db: None, code: str) -> None:
+    assert exchange(code)[0] == 400
+
+
+def test_a_user_who_may_not_sign_in_any_more_gets_no_token(browser: Client, ada: User) -> None:
+    code = shown_code(browser)
+    User.objects.filter(pk=ada.pk).update(is_active=False)
+    assert exchange(code)[1]["code"] == "bad_code"
+    assert not ApiToken.objects.exists()
+
+
+def test_a_user_with_too_many_tokens_is_told(browser: Client, ada: User) -> None:
+    for number in range(MAX_TOKENS):
+        create_token(user=ada, name=str(number), life=timedelta(days=1))
+    assert exchange(shown_code(browser))[1]["code"] == "too_many_tokens"
+
+
+@pytest.mark.parametrize(
+    ("challenge", "name"),
+    [("", "subnb"), ("short", "subnb"), (CHALLENGE + "=", "subnb"), (CHALLENGE, "")],
+)
+def test_an_address_that_no_program_made_is_refused(
+    browser: Client, challenge: str, name: str
+) -> None:
+    for ask in (browser.get, browser.post):
+        page = ask(PAGE, query_params={"challenge": challenge, "name": name})
+        assert page.status_code == 400
+        assert 'id="code"' not in page.text
+        assert ">Allow<" not in page.text
+
+
+def test_a_name_cannot_bring_markup(browser: Client) -> None:
+    page = browser.get(PAGE, query_params={**ASKED, "name": "<b>x</b>"})
+    assert "<b>x</b>" not in page.text
+    assert "&lt;b&gt;x" in page.text
+
+
+def test_another_site_cannot_press_the_button(ada: User) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(ada)
+    assert browser.post(PAGE, query_params=ASKED).status_code == 403
+
+
+def test_redis_away_is_said(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RedisConnectionError
+
+    monkeypatch.setattr(client(), "set", refuse)
+    monkeypatch.setattr(client(), "getdel", refuse)
+    with pytest.raises(DomainError) as raised:
+        program_logins.allow(user=ada, challenge=CHALLENGE, name="subnb")
+    assert (raised.value.code, raised.value.status) == ("login_unavailable", 503)
+    with pytest.raises(DomainError) as raised:
+        program_logins.redeem(code="x", verifier=VERIFIER)
+    assert raised.value.code == "login_unavailable"
