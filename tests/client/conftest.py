@@ -64,17 +64,15 @@ def command(config: Path, program: str = "", **environment: str) -> Subnb:
     found = program or str(Path(sys.executable).with_name("subnb"))
     env = {"PATH": os.environ["PATH"], "XDG_CONFIG_HOME": str(config), "HOME": str(config)}
 
-    def run(*words: str, **options: Any) -> "subprocess.CompletedProcess[str]":
+    def run(*words: str, typed: str = "") -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [found, *words],
-            **{
-                "env": {**env, **environment},
-                "capture_output": True,
-                "text": True,
-                "timeout": 60,
-                **({} if "input" in options else {"stdin": subprocess.DEVNULL}),
-                **options,
-            },
+            env={**env, **environment},
+            input=typed,
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
         )
 
     return run

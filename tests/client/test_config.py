@@ -1,7 +1,6 @@
 """Where address and token come from, and where they are kept."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -28,7 +27,7 @@ def test_a_login_is_kept_in_a_file_of_ones_own() -> None:
     assert (settings().url, settings().token) == (ONE, "subnb_one")
     assert file().stat().st_mode & 0o777 == 0o600
     assert file().parent.stat().st_mode & 0o777 == 0o700
-    assert os.listdir(file().parent) == ["logins.json"]
+    assert list(file().parent.iterdir()) == [file()]
     assert "subnb_one" not in repr(settings()) + repr(Kept.load())
 
 
@@ -99,11 +98,11 @@ def test_login_keeps_a_token_that_works_alone(server: BadServer, tmp_path: Path)
     subnb = command(tmp_path)
     server.plays(refused(401, "bad_token", "The API token is unknown."))
 
-    done = subnb("login", server.url, input="subnb_wrong\n")
+    done = subnb("login", server.url, typed="subnb_wrong\n")
     assert (done.returncode, file().exists()) == (3, False)
 
     server.plays(said(ME))
-    done = subnb("login", f"{server.url}/account", input="subnb_right\n")
+    done = subnb("login", f"{server.url}/account", typed="subnb_right\n")
     assert done.returncode == 0
     assert f"Signed in to {server.url} as demo." in done.stderr
     assert "subnb_right" not in done.stderr + done.stdout

@@ -70,7 +70,7 @@ def token(service: Service) -> str:
 def subnb(service: Service, installed: Path, token: str, tmp_path: Path) -> Subnb:
     """The command, signed in."""
     subnb = command(tmp_path / "config", str(installed / "subnb"))
-    done = subnb("login", service.url, input=f"{token}\n")
+    done = subnb("login", service.url, typed=f"{token}\n")
     assert done.returncode == 0, done.stderr
     return subnb
 

@@ -104,7 +104,7 @@ def _calls(api: Any, one: Any, file: Path) -> Iterator[Callable[[], Any]]:
         "mounts": [{"volume": ID, "path": "data"}],
     }
     chosen = {"profile": "small", "environment": "notebook-env", **setup}
-    yield lambda: api.me()
+    yield api.me
     yield lambda: api.redeem_login("code", "verifier")
     yield lambda: api.sessions.create(name="a", **chosen)
     yield lambda: api.sessions.list(status=["failed"], name="a", profile="b", environment="c")
@@ -122,7 +122,7 @@ def _calls(api: Any, one: Any, file: Path) -> Iterator[Callable[[], Any]]:
     yield one.events
     yield one.log
     yield lambda: one.kernel().run("1")
-    yield lambda: one.files.list()
+    yield one.files.list
     yield api.profiles.list
     yield lambda: api.profiles.get("small")
     yield lambda: api.environments.list("pandas")
