@@ -64,6 +64,7 @@ lock: .venv/.uv ## Choose the newest versions that fit, for every environment an
 	$(compile) --constraints $(notebook)/requirements.lock --output-file $(notebook)/kernel.lock $(notebook)/kernel.in
 	$(compile) --constraints requirements.lock --output-file $(notebook)/builder.lock $(notebook)/builder.in
 	$(compile) --output-file $(submarine)/requirements.lock $(submarine)/requirements.in
+	$(compile) --constraints $(notebook)/requirements.lock --output-file $(notebook)/client.lock $(notebook)/client.in
 
 notebook = docker/notebook
 submarine = tests/submarine
@@ -88,9 +89,11 @@ clean: ## Remove the environments and caches; the data stay
 	@$(bin)/uv pip install --quiet --python $(bin)/python --no-deps --no-build-isolation --editable client
 	@touch .venv/.installed $@
 
-.venv-notebook/.installed: docker/notebook/requirements.lock docker/notebook/default_setting_overrides.json | .venv/.uv
+.venv-notebook/.installed: docker/notebook/requirements.lock docker/notebook/client.lock docker/notebook/default_setting_overrides.json client/pyproject.toml $(wildcard client/src/submarine_client/*.py client/src/submarine_client/cli/*.py) | .venv/.uv
 	@$(call environment,.venv-notebook)
 	@$(call install,.venv-notebook,docker/notebook/requirements.lock,--no-deps)
+	@$(call install,.venv-notebook,docker/notebook/client.lock,--no-deps)
+	@$(bin)/uv pip install --quiet --compile-bytecode --python .venv-notebook/bin/python --no-deps --no-build-isolation --reinstall ./client
 	@mkdir -p .venv-notebook/etc/jupyter/labconfig
 	@cp docker/notebook/default_setting_overrides.json .venv-notebook/etc/jupyter/labconfig/
 	@touch $@
