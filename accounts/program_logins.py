@@ -12,6 +12,7 @@ import json
 import re
 import secrets
 from datetime import timedelta
+from typing import Any
 
 from redis.exceptions import RedisError
 
@@ -63,7 +64,9 @@ def redeem(*, code: str, verifier: str) -> NewToken:
         raw = client().getdel(_key(code))
     except (RedisError, OSError) as error:
         raise _unavailable() from error
-    kept = json.loads(raw) if raw else {"user": None, "challenge": ""}
+    if raw is None:
+        raise _bad_code()
+    kept: dict[str, Any] = json.loads(raw)
     user = User.objects.filter(pk=kept["user"], is_active=True).first()
     if user is None or not secrets.compare_digest(_challenge(verifier), kept["challenge"]):
         raise _bad_code()

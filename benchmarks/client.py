@@ -104,4 +104,5 @@ def main() -> None:
         )
 
 
-main()
+if __name__ == "__main__":
+    main()
