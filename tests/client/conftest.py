@@ -64,9 +64,11 @@ def command(config: Path, program: str = "", **environment: str) -> Subnb:
     found = program or str(Path(sys.executable).with_name("subnb"))
     env = {"PATH": os.environ["PATH"], "XDG_CONFIG_HOME": str(config), "HOME": str(config)}
 
-    def run(*words: str, typed: str = "") -> "subprocess.CompletedProcess[str]":
+    def run(
+        *words: str, typed: str = "", before: tuple[str, ...] = ()
+    ) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [found, *words],
+            [*before, found, *words],
             env={**env, **environment},
             input=typed,
             capture_output=True,

@@ -1,6 +1,7 @@
 """Where address and token come from, and where they are kept."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,53 @@ def test_a_login_is_kept_in_a_file_of_ones_own() -> None:
     assert file().parent.stat().st_mode & 0o777 == 0o700
     assert list(file().parent.iterdir()) == [file()]
     assert "subnb_one" not in repr(settings()) + repr(Kept.load())
+
+
+class Keyring:
+    """A keyring of a system; locked, it fails as those do."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], str] = {}
+        self.is_locked = False
+
+    def set_password(self, service: str, name: str, password: str) -> None:
+        self._open()[service, name] = password
+
+    def get_password(self, service: str, name: str) -> str | None:
+        return self._open().get((service, name))
+
+    def delete_password(self, service: str, name: str) -> None:
+        del self._open()[service, name]
+
+    def _open(self) -> dict[tuple[str, str], str]:
+        if self.is_locked:
+            raise RuntimeError
+        return self.kept
+
+
+def test_a_token_is_in_the_keyring_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    keyring = Keyring()
+    monkeypatch.setitem(sys.modules, "keyring", keyring)
+    assert Kept.load().keep(ONE, "subnb_one") == "the system's keyring"
+
+    assert "subnb_one" not in file().read_text()
+    assert settings().token == "subnb_one"
+    keyring.is_locked = True
+    with pytest.raises(ConfigurationError, match="keyring does not give the token"):
+        settings()
+    assert settings(token="subnb_two").token == "subnb_two"
+
+    keyring.is_locked = False
+    Kept.load().forget(ONE)
+    assert (keyring.kept, Kept.load().tokens) == ({}, {})
+
+
+def test_a_keyring_that_does_not_work_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    keyring = Keyring()
+    keyring.is_locked = True
+    monkeypatch.setitem(sys.modules, "keyring", keyring)
+    assert Kept.load().keep(ONE, "subnb_one") == str(file())
+    assert settings().token == "subnb_one"
 
 
 def test_a_file_that_others_can_read_is_refused() -> None:

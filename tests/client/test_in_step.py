@@ -34,6 +34,8 @@ MODELS = [
 
 # What the client leaves to pages and operators.
 LEFT = {
+    "audit_export_retrieve",
+    "audit_list",
     "bookmarks_retrieve",
     "volume_classes_retrieve",
     "volumes_adopt_create",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import click
@@ -10,16 +11,15 @@ from submarine_client.cli.app import client
 from submarine_client.cli.output import mib, output_option, safe, show_list, show_one
 from submarine_client.models import Volume
 
-_UNITS = {"": 1, "M": 1, "MI": 1, "MIB": 1, "G": 1024, "GI": 1024, "GIB": 1024, "TI": 1024**2}
+_UNITS = {"": 1, "m": 1, "g": 1024, "t": 1024**2}
 
 
 def size(text: str) -> int:
     """A size in MiB."""
-    digits = text.strip().rstrip("MGTIBmgtib ")
-    unit = text.strip()[len(digits) :].strip().upper()
-    if not digits.isdecimal() or unit not in _UNITS:
+    found = re.fullmatch(r"([0-9]+) *(?:([mgt])i?b?)?", text.strip().lower())
+    if not found:
         raise click.BadParameter(f"{text} is no size: say 500Mi or 20Gi.")
-    return int(digits) * _UNITS[unit]
+    return int(found[1]) * _UNITS[found[2] or ""]
 
 
 @click.group("volume")
