@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from submarine_client import __version__
 from tests.client.conftest import Subnb, command
 from tests.environments.builder.indexes import served
 from tests.environments.builder.installed import wheels_of
@@ -103,6 +104,9 @@ def test_an_engineers_day(service: Service, subnb: Subnb, tmp_path: Path) -> Non
     failed = subnb("exec", "thesis", "print('so far'); 1 / 0")
     assert (failed.returncode, failed.stdout) == (8, "so far\n")
     assert "ZeroDivisionError: division by zero" in failed.stderr
+
+    inside = subnb("exec", "thesis", "import submarine_client; submarine_client.__version__")
+    assert inside.stdout == f"'{__version__}'\n"
 
     listed = subnb("list").stdout.splitlines()
     assert listed[0].split() == ["NAME", "STATUS", "SIZE", "ENVIRONMENT", "CREATED", "ID"]

