@@ -138,6 +138,10 @@ class Run(Model):
     ended_at: Optional[datetime]
     exit_code: Optional[int]
     phases: list[Phase]
+    accelerator: str
+    longest_life_minutes: Optional[int]
+    idle_limit_minutes: Optional[int]
+    stops_at: Optional[datetime]
 
 
 @dataclass(frozen=True)
@@ -188,6 +192,9 @@ class SessionInfo(Model):
     created_at: datetime
     last_activity_at: Optional[datetime]
     run: Optional[Run]
+    last_activity_signal: str
+    idle_stop_at: Optional[datetime]
+    size_change: str
 
 
 @dataclass(frozen=True)
@@ -226,6 +233,12 @@ class Profile(Model):
     cpu_milli: int
     memory_mib: int
     gpus: int
+    accelerator: str
+    longest_life_minutes: Optional[int]
+    idle_limit_minutes: Optional[int]
+    deprecated: bool
+    deprecation: str
+    successor: Optional[str]
 
 
 @dataclass(frozen=True)

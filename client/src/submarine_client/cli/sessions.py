@@ -94,6 +94,8 @@ def show(session: Session[Sync], output: str) -> None:
         ],
         "Created": info.created_at,
         "Last used": info.last_activity_at,
+        "Stops": run and run.stops_at,
+        "Stops if idle": info.idle_stop_at,
     }
     show_one(info, output, facts, name=info.id)
 
