@@ -29,5 +29,6 @@ class NotebooksConfig(AppConfig):
         building.host.fill(builds.HOST)
         host.fill(volumes.HOST)
         holders.sessions.fill(holdings.described)
+        holders.default_pool.fill(holdings.default_pool)
         usage.answer.fill(selectors.usage_of)
         uses.answer.fill(selectors.uses_by)

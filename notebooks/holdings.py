@@ -12,9 +12,8 @@ from notebooks.models import NotebookSession, Run
 from notebooks.states import LAUNCHED
 from quotas import ledger
 from quotas.holders import Holder
-from quotas.limits import Bounds, bounds_of
+from quotas.limits import Bounds, bounds_of, named_pool
 from quotas.models import Reservation, session_amounts
-from submarine_site.core.errors import InvalidInput
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +34,7 @@ def hold(session: NotebookSession, run: Run, *, charge_to: str = "") -> Reservat
     `ledger.admit` does.
     """
     bounds = bounds_of(session.owner_id)
-    session.charged_to_id = _pool(session, bounds, charge_to)
+    session.charged_to_id = pool_of(session, bounds, charge_to)
     reservation = reservation_of(session, run)
     ledger.admit(reservation, bounds=bounds, field="profile")
     return reservation
@@ -90,7 +89,7 @@ def described(ids: Collection[UUID]) -> Mapping[UUID, Holder]:
     return {
         session.pk: Holder(
             name=session.name,
-            address=reverse("session", kwargs={"pk": session.pk}),
+            address="" if session.deleted_at else reverse("session", kwargs={"pk": session.pk}),
             can_stop=session.is_launched,
             is_ending=not session.is_launched,
         )
@@ -108,12 +107,10 @@ def default_pool(user_id: int, bounds: Bounds) -> int | None:
     return next(iter(bounds.pools), None)
 
 
-def _pool(session: NotebookSession, bounds: Bounds, charge_to: str) -> int | None:
+def pool_of(session: NotebookSession, bounds: Bounds, charge_to: str = "") -> int | None:
+    """Which pool the session's next run is charged to. Raises `InvalidInput` as `named_pool`."""
     if charge_to:
-        chosen = [pk for pk, name in bounds.pools.items() if name == charge_to]
-        if not chosen:
-            raise InvalidInput.field("charge_to", "There is no such pool that you may charge.")
-        return chosen[0]
+        return named_pool(bounds, charge_to)
     if session.charged_to_id in bounds.pools:
         return session.charged_to_id
     return default_pool(session.owner_id, bounds)

@@ -22,7 +22,7 @@ NAMED = 10
 def sessions_of(user: User) -> NotebookSessionQuerySet:
     """The sessions the user may see, with all that a row or page shows of them."""
     return NotebookSession.objects.visible_to(user).select_related(
-        "owner", "profile", "environment_version__environment__newest", "current_run"
+        "owner", "profile", "environment_version__environment__newest", "current_run", "charged_to"
     )
 
 

@@ -9,6 +9,7 @@ from audit import api as audit
 from environments import api as environments
 from notebooks import web
 from notebooks.api import views as api
+from quotas import api as quotas
 from volumes import api as volumes
 
 
@@ -30,6 +31,8 @@ router.register("environments", environments.EnvironmentViewSet, basename="envir
 router.register("builds", environments.BuildViewSet, basename="build")
 router.register("volumes", volumes.VolumeViewSet, basename="volume")
 router.register("volume-classes", volumes.VolumeClassViewSet, basename="volume-class")
+router.register("quota/requests", quotas.QuotaRequestViewSet, basename="quota-request")
+router.register("quota", quotas.QuotaViewSet, basename="quota")
 router.register("bookmarks", api.BookmarkViewSet, basename="bookmark")
 router.register("tokens", api.TokenViewSet, basename="token")
 router.register("secrets", accounts.SecretViewSet, basename="secret")
@@ -50,6 +53,7 @@ urlpatterns = [
     path("live", web.live, name="live"),
     path("sessions/rows", web.rows, name="session-rows"),
     path("sessions/new", web.new_session, name="session-new"),
+    path("sessions/new/sizes", web.sizes, name="session-sizes"),
     path("bookmarks/<uuid:pk>/delete", web.delete_bookmark, name="bookmark-delete"),
     path("sessions/<uuid:pk>", web.session_page, name="session"),
     path("sessions/<uuid:pk>/state", web.session_state, name="session-state"),

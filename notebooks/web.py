@@ -27,6 +27,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.text import slugify
 from django.views.decorators.http import require_GET, require_http_methods
+from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.middleware import sign_in_id
 from accounts.models import GitCredential, User, UserSecret
@@ -43,10 +44,13 @@ from notebooks.mounts import Mount
 from notebooks.picked_secrets import missing_of
 from notebooks.setup import NOTHING, Setup
 from notebooks.setup_form import SetupForm
+from notebooks.sizes import fit_of_start, sizes_for
 from notebooks.states import SessionStatus
 from notebooks.tickets import Credential
 from notebooks.volumes_view import choices_for, full_home_of, volumes_of
+from quotas.ledger import QuotaExceeded
 from quotas.models import ResourceProfile
+from quotas.standing import standing_of
 from submarine_site.core.errors import DomainError
 from submarine_site.core.live import changes
 from submarine_site.core.pages import question
@@ -60,6 +64,9 @@ EVENTS_SHOWN = 50
 RUNS_SHOWN = 10
 RESCUE_HELPS = frozenset({"server_exited", "home_full"})
 """The reasons that what is in the home may be at fault for."""
+STARTABLE = frozenset({SessionStatus.STOPPED, SessionStatus.FAILED})
+STOPS = frozenset({"stop", "stop-now"})
+"""What the buttons of the form are called that stop another session: to ask, and to do it."""
 _WHAT = {"profile": "size", "environment": "environment"}
 """What people call that which is chosen in a field."""
 
@@ -94,15 +101,29 @@ def _back(request: HttpRequest, pk: UUID) -> HttpResponse:
 def _back_url(request: HttpRequest, pk: UUID) -> str:
     """The page that the button or link stood on, as it says itself."""
     said = request.GET if "from" in request.GET else request.POST
-    if said.get("from") != "home":
-        return reverse("session", kwargs={"pk": pk})
-    page = said.get("page", "1")
+    match said.get("from"):
+        case "quota":
+            return reverse("quota")
+        case "home":
+            return _home_url(said.get("page", "1"))
+        case str() as other if _is_id(other):
+            # It stood on the page of another session, in whose way this one was.
+            return reverse("session", kwargs={"pk": UUID(other)})
+        case _:
+            return reverse("session", kwargs={"pk": pk})
+
+
+def _home_url(page: str) -> str:
     return reverse("home") if page == "1" else f"{reverse('home')}?{urlencode({'page': page})}"
 
 
 def _home_context(request: HttpRequest) -> dict[str, Any]:
-    sessions = Paginator(selectors.sessions_of(user_of(request)), PAGE_SIZE)
-    return {"page": sessions.get_page(request.GET.get("page"))}
+    user = user_of(request)
+    sessions = Paginator(selectors.sessions_of(user), PAGE_SIZE)
+    return {
+        "page": sessions.get_page(request.GET.get("page")),
+        "bars": standing_of(user.pk).of_sessions,
+    }
 
 
 @login_required
@@ -122,20 +143,24 @@ def rows(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_session(request: HttpRequest) -> HttpResponse:
-    """Choose a size and an environment, and launch. What was chosen survives an error."""
+    """Choose a size and an environment, and launch. What was chosen survives an error, and that
+    another session is stopped to make room.
+    """
     user = user_of(request)
-    profiles = list(ResourceProfile.objects.offered_to(user).select_related("successor"))
+    asks_to_stop = _asks_to_stop(request)
+    sizes = sizes_for(user, charge_to=request.POST.get("charge_to", ""))
+    profiles = [size.profile for size in sizes.choices]
     environments = list(shown(Environment.objects.offered_to(user)))
     chosen = {
         "name": request.POST.get("name", ""),
-        "profile": request.POST.get("profile", profiles[0].name if profiles else ""),
+        "profile": request.POST.get("profile", sizes.usual),
         "environment": request.POST.get(
             "environment", environments[0].name if environments else ""
         ),
     }
     form = SetupForm.of_post(request.POST)
     refusal: DomainError | None = None
-    if request.method == "POST":
+    if request.method == "POST" and not STOPS & request.POST.keys():
         try:
             setup = form.setup()
             if "bookmark" in request.POST:
@@ -146,6 +171,7 @@ def new_session(request: HttpRequest) -> HttpResponse:
                 owner=user,
                 idempotency_key=request.POST.get("key", ""),
                 setup=setup,
+                charge_to=request.POST.get("charge_to", ""),
                 **chosen,
             )
         except DomainError as error:
@@ -153,16 +179,18 @@ def new_session(request: HttpRequest) -> HttpResponse:
             form = form.refused(error.fields)
         else:
             return redirect(_launched_url(created.session.pk))
-    else:
+    elif request.method != "POST":
         filled = _filled_in(request)
         chosen |= filled.choices
         chosen["name"] = services.suggest_name(user)
         form = SetupForm.of_setup(filled.setup)
     context = {
         **_setup_context(user, form, refusal),
-        "profiles": profiles,
+        "sizes": sizes,
         "environments": environments,
         "chosen": chosen,
+        "fit": sizes.fit_of(chosen["profile"]),
+        "asks_to_stop": asks_to_stop,
         "bookmarks": Bookmark.objects.visible_to(user),
         # Who followed a link did not write what it fills in.
         "linked_hosts": launch_links.hosts(request.GET) if request.method == "GET" else (),
@@ -176,6 +204,28 @@ def new_session(request: HttpRequest) -> HttpResponse:
         "key": secrets.token_urlsafe(16),
     }
     return render(request, "notebooks/new.html", context, status=refusal.status if refusal else 200)
+
+
+def _asks_to_stop(request: HttpRequest) -> NotebookSession | None:
+    """Stop the session that is to make room, if that was confirmed; return it if it was not."""
+    confirmed = request.POST.get("stop-now")
+    if confirmed is not None:
+        session = _own(request, _id(confirmed))
+        services.stop_session(session=session, actor=user_of(request))
+        messages.success(request, f"“{session.name}” is stopping.")
+        return None
+    # Empty: it was let run.
+    asked = request.POST.get("stop")
+    return _own(request, _id(asked)) if asked else None
+
+
+@login_required
+@require_GET
+def sizes(request: HttpRequest) -> HttpResponse:
+    """The sizes of the form, as they are now."""
+    found = sizes_for(user_of(request), charge_to=request.GET.get("charge_to", ""))
+    chosen = {"profile": request.GET.get("profile", found.usual)}
+    return render(request, "notebooks/_sizes.html", {"sizes": found, "chosen": chosen})
 
 
 def _setup_context(
@@ -220,7 +270,17 @@ def _chosen(
 
 def _has_a_place(field: str) -> bool:
     """Whether the form says at this field itself what is wrong with it."""
-    places = {"name", "profile", "environment", "code", "opens", "mounts", "variables", "secrets"}
+    places = {
+        "name",
+        "profile",
+        "charge_to",
+        "environment",
+        "code",
+        "opens",
+        "mounts",
+        "variables",
+        "secrets",
+    }
     return field.partition(".")[0] in places
 
 
@@ -267,6 +327,14 @@ def _id(written: str) -> UUID:
         raise Http404 from None
 
 
+def _is_id(written: str) -> bool:
+    try:
+        UUID(written)
+    except ValueError:
+        return False
+    return True
+
+
 @login_required
 def delete_bookmark(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Delete it; what was started with it goes on."""
@@ -297,6 +365,7 @@ def _session_context(request: HttpRequest, session: NotebookSession) -> dict[str
         "missing_secrets": missing_of(session),
         "volumes": volumes_of(session),
         "full_home": full_home_of(session),
+        "start": fit_of_start(session) if session.status in STARTABLE else None,
         "offers_rescue": session.reason_code in RESCUE_HELPS,
         "code": code_of(session),
         "open_path": _open_path(session),
@@ -373,9 +442,17 @@ def open_session(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @verb
 def start_session(request: HttpRequest, pk: UUID) -> HttpResponse:
-    services.start_session(
-        session=_own(request, pk), actor=user_of(request), rescue="rescue" in request.POST
-    )
+    try:
+        services.start_session(
+            session=_own(request, pk), actor=user_of(request), rescue="rescue" in request.POST
+        )
+    except QuotaExceeded as refusal:
+        # Its page says what could stop first.
+        messages.error(request, refusal.message)
+        page = reverse("session", kwargs={"pk": pk})
+        return (
+            HttpResponseClientRedirect(page) if "HX-Request" in request.headers else redirect(page)
+        )
     if request.POST.get("from") == "home":
         return _back(request, pk)
     return redirect(_launched_url(pk))

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from submarine_site.core.catalogue import CATALOGUE_NAME
 from submarine_site.core.errors import InvalidInput
-from submarine_site.core.sizes import size
+from submarine_site.core.sizes import of_size, size
 
 SESSIONS = "sessions"
 CPU = "cpu_milli"
@@ -22,6 +22,9 @@ _GPU = "gpu:"
 
 OTHER_GPUS = "gpu:*"
 """In limits: of each class that is not named beside it."""
+
+SIZES = (MEMORY, STORAGE)
+"""Those whose amounts do not say of what they are."""
 
 FIXED = (SESSIONS, CPU, MEMORY, STORAGE, VOLUMES)
 
@@ -76,10 +79,10 @@ def show(resource: str, amount: int | None) -> str:
     """Return an amount as people read it: `4 CPU`, `16 GiB`, `1 session`; None is unlimited."""
     if amount is None:
         return "unlimited"
-    if resource in {MEMORY, STORAGE}:
+    if resource in SIZES:
         return size(amount)
     if resource == CPU:
-        return f"{(Decimal(amount) / 1000).normalize():f} CPU"
+        return f"{_number(resource, amount)} CPU"
     if resource in {SESSIONS, VOLUMES}:
         return f"{amount} {label(resource).removesuffix('s') if amount == 1 else label(resource)}"
     return f"{amount} {label(resource)}"
@@ -92,6 +95,19 @@ def written(resource: str, amount: int | None) -> str:
     if amount is None or _kind(resource) == "size":
         return show(resource, amount)
     return str(amount)
+
+
+def of(resource: str, used: int, limit: int | None) -> str:
+    """Return how much of a limit is in use: `6 of 8`, `24 of 64 GiB`; of none, `4 CPU`."""
+    if limit is None:
+        return show(resource, used)
+    if resource in SIZES:
+        return of_size(used, limit)
+    return f"{_number(resource, used)} of {_number(resource, limit)}"
+
+
+def _number(resource: str, amount: int) -> str:
+    return f"{(Decimal(amount) / 1000).normalize():f}" if resource == CPU else str(amount)
 
 
 def ordered(resources: Iterable[str]) -> list[str]:
@@ -130,7 +146,7 @@ def _read(resource: str, number: str, unit: str) -> Decimal | None:
 
 
 def _kind(resource: str) -> str:
-    if resource in {MEMORY, STORAGE}:
+    if resource in SIZES:
         return "size"
     return "cores" if resource == CPU else "pieces"
 

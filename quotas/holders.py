@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from typing import TypeAlias
 from uuid import UUID
 
+from quotas.limits import Bounds
 from quotas.models import Reservation
 from submarine_site.core.slots import Slot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """A session or volume. `address` is of its page. `can_stop`: its owner can stop it, which ends
-    what it holds. `is_ending`: it holds only until it is gone.
+    """A session or volume. `address` is of its page, if it has one still. `can_stop`: its owner can
+    stop it, which ends what it holds. `is_ending`: it holds only until it is gone.
     """
 
     name: str
@@ -23,8 +24,13 @@ class Holder:
 
 Describe: TypeAlias = Callable[[Collection[UUID]], Mapping[UUID, Holder]]
 
+DefaultPool: TypeAlias = Callable[[int, Bounds], int | None]
+
 sessions = Slot[Describe]()
 volumes = Slot[Describe]()
+
+default_pool = Slot[DefaultPool]()
+"""Which pool a user's new session is charged to where none is named."""
 
 
 def described(reservations: Collection[Reservation]) -> dict[UUID, Holder]:

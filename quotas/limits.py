@@ -18,6 +18,7 @@ from accounts.models import User
 from quotas.amounts import OTHER_GPUS, is_gpu
 from quotas.models import Limit, Scope
 from submarine_site.core.asked import Asked
+from submarine_site.core.errors import InvalidInput
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +100,16 @@ class Bounds:
 def bounds_of(user_id: int) -> Bounds:
     """Read what is in force for a user, with one question."""
     return Bounds(tuple(_limits(user_id=user_id)))
+
+
+def named_pool(bounds: Bounds, name: str) -> int:
+    """Return which pool this is. Raises `InvalidInput` (`charge_to`) for one that the user may not
+    charge.
+    """
+    for pk, each in bounds.pools.items():
+        if each == name:
+            return pk
+    raise InvalidInput.field("charge_to", "There is no such pool that you may charge.")
 
 
 def site_bounds() -> Bounds:

@@ -30,8 +30,7 @@ def ask(
 
     Raises `InvalidInput`, or `DomainError` with `request_open` while one for it is undecided.
     """
-    if not is_resource(resource) or resource == OTHER_GPUS:
-        raise InvalidInput.field("resource", "There is no such resource.")
+    refuse_resource(resource)
     if amount is None:
         raise InvalidInput.field("amount", "An amount is needed: nobody is given no limit at all.")
     _refuse_amount(resource, amount)
@@ -115,6 +114,12 @@ def refuse(*, request: QuotaRequest, by: User, word: str) -> QuotaRequest:
         _decide(request, QuotaRequest.State.REFUSED, by=by, word=clean)
     request.refresh_from_db()
     return request
+
+
+def refuse_resource(name: str) -> None:
+    """Raise `InvalidInput` for what no more can be asked of."""
+    if not is_resource(name) or name == OTHER_GPUS:
+        raise InvalidInput.field("resource", "There is no such resource.")
 
 
 def lasting(bounds: Bounds) -> Bounds:

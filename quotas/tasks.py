@@ -5,11 +5,9 @@ from celery import shared_task
 from quotas import mail
 from quotas.models import QuotaRequest
 
-_AGAIN = {"autoretry_for": (OSError,), "retry_backoff": 30, "max_retries": 6}
-"""Where the mail server is away, or will not take it now."""
 
-
-@shared_task(**_AGAIN)
+# Where the mail server is away, or will not take it now, it is tried again for half an hour.
+@shared_task(autoretry_for=(OSError,), retry_backoff=30, max_retries=6)
 def tell_operators(request_id: str) -> None:
     """Tell who can decide that there is a request; of one that is decided nothing is said."""
     for request in _requests(request_id):
@@ -17,7 +15,7 @@ def tell_operators(request_id: str) -> None:
             mail.tell_operators(request)
 
 
-@shared_task(**_AGAIN)
+@shared_task(autoretry_for=(OSError,), retry_backoff=30, max_retries=6)
 def tell_user(request_id: str) -> None:
     """Tell the user what was decided."""
     for request in _requests(request_id):

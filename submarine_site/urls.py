@@ -37,6 +37,7 @@ urlpatterns = [
     path("health", health, name="health"),
     path("metrics", metrics, name="metrics"),
     path("", include("environments.urls")),
+    path("", include("quotas.urls")),
     path("", include("volumes.urls")),
     path("", include("notebooks.urls")),
     path("", include("submarine_v1.urls")),

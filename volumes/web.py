@@ -13,6 +13,8 @@ from django.views.decorators.http import require_GET
 
 from accounts.models import User
 from accounts.requests import user_of
+from quotas.amounts import STORAGE, VOLUMES
+from quotas.standing import Bar, standing_of
 from submarine_site.core.errors import DomainError, InvalidInput
 from submarine_site.core.pages import View, answered, question
 from volumes import selectors, services
@@ -104,8 +106,13 @@ def new_volume(request: HttpRequest) -> HttpResponse:
             refusal = error
         else:
             return redirect("volume", pk=volume.pk)
-    context = {**asked, "classes": classes, "back": reverse("volumes")}
+    context = {**asked, "classes": classes, "bars": _bars(user), "back": reverse("volumes")}
     return answered(request, "volumes/new.html", context, refusal)
+
+
+def _bars(user: User) -> list[Bar]:
+    """How much of their limits the user's volumes use."""
+    return standing_of(user.pk).bars((STORAGE, VOLUMES))
 
 
 def _classes(user: User) -> list[VolumeClass]:
@@ -127,7 +134,13 @@ def grow_volume(request: HttpRequest, pk: UUID) -> HttpResponse:
         else:
             return redirect(_page_of(volume))
     shown = selectors.shown_now(volume)
-    context = {"shown": shown, "size_gib": size, "etag": etag, "back": _page_of(volume)}
+    context = {
+        "shown": shown,
+        "size_gib": size,
+        "etag": etag,
+        "bars": _bars(user_of(request)),
+        "back": _page_of(volume),
+    }
     return answered(request, "volumes/grow.html", context, refusal)
 
 

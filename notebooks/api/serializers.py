@@ -16,6 +16,11 @@ from quotas.models import ResourceProfile
 from submarine_site.core.api import StrictSerializer, answer
 from submarine_site.core.text import MAX_NAME
 
+_CHARGE_TO = (
+    "The group of yours whose pool is charged; without one, that of the last time, as `GET "
+    "/quota/` says."
+)
+
 
 class ProfileSerializer(serializers.ModelSerializer[ResourceProfile]):
     successor = serializers.CharField(
@@ -180,6 +185,12 @@ class SessionSerializer(serializers.Serializer[NotebookSession]):
         help_text="The volume that is its home; null: the one that the site keeps for you.",
     )
     mounts = MountSerializer(source="setup.mounts", many=True, default=list)
+    charged_to = serializers.CharField(
+        source="charged_to.name",
+        allow_null=True,
+        default=None,
+        help_text="The group whose pool it is charged to; null: none.",
+    )
     created_at = serializers.DateTimeField()
     last_activity_at = serializers.DateTimeField(allow_null=True)
     last_activity_signal = serializers.ChoiceField(
@@ -238,6 +249,7 @@ class SessionCreateSerializer(SetupSerializer):
     name = serializers.CharField(
         required=False, trim_whitespace=False, help_text=f"At most {MAX_NAME} characters."
     )
+    charge_to = serializers.CharField(required=False, allow_blank=True, help_text=_CHARGE_TO)
 
 
 class BookmarkSerializer(serializers.ModelSerializer[Bookmark]):
@@ -253,6 +265,8 @@ class BookmarkSerializer(serializers.ModelSerializer[Bookmark]):
 class BookmarkCreateSerializer(SessionCreateSerializer):
     """As for a session; a name is needed."""
 
+    # What is charged is chosen at the launch.
+    charge_to = None  # type: ignore[assignment]
     name = serializers.CharField(trim_whitespace=False, help_text=f"At most {MAX_NAME} characters.")
 
 
@@ -270,6 +284,9 @@ class StartSerializer(StrictSerializer):
         default=False,
         help_text="Keep the server's own files elsewhere than in the home, and fetch no code: for "
         "a home that is full, or has a setting that is in the way.",
+    )
+    charge_to = serializers.CharField(
+        required=False, allow_blank=True, default="", help_text=_CHARGE_TO
     )
 
 

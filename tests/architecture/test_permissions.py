@@ -25,11 +25,12 @@ from environments.models import Build, Environment, EnvironmentVersion
 from notebooks.bookmarks import keep_bookmark
 from notebooks.models import Bookmark, NotebookSession, Run, SessionEvent
 from notebooks.states import SessionStatus as S
-from quotas.models import ResourceProfile
+from quotas.models import QuotaRequest, ResourceProfile
 from tests.conftest import browser_of
 from tests.factories import (
     BuildFactory,
     EnvironmentFactory,
+    LimitFactory,
     SessionFactory,
     VolumeClassFactory,
     VolumeFactory,
@@ -131,6 +132,15 @@ API = {
     "api:volume-class-detail": Address(
         path="/api/v2/volume-classes/standard", answers={"GET": MINE}
     ),
+    "api:quota-list": Address(path="/api/v2/quota", answers={"GET": MINE}),
+    "api:quota-check": Address(path="/api/v2/quota/check", answers={"POST": MINE}),
+    "api:quota-request-list": Address(
+        path="/api/v2/quota/requests", answers={"GET": MINE, "POST": (401, 201, 201, 201)}
+    ),
+    "api:quota-request-detail": Address(
+        path="/api/v2/quota/requests/{quota_request}",
+        answers={"GET": HIS_ALONE, "DELETE": (401, 404, 204, 404)},
+    ),
     "api:bookmark-list": Address(
         path="/api/v2/bookmarks", answers={"GET": MINE, "POST": (401, 201, 201, 201)}
     ),
@@ -226,6 +236,14 @@ PAGES = {
     "session-rows": Address(path="/sessions/rows", answers={"GET": PAGE}),
     "session-new": Address(
         path="/sessions/new", answers={"GET": PAGE, "POST": (302, 302, 302, 302)}
+    ),
+    "session-sizes": Address(path="/sessions/new/sizes", answers={"GET": PAGE}),
+    "quota": Address(path="/quota", answers={"GET": PAGE}),
+    "quota-request-new": Address(
+        path="/quota/requests/new", answers={"GET": PAGE, "POST": (302, 302, 302, 302)}
+    ),
+    "quota-request-withdraw": Address(
+        path="/quota/requests/{quota_request}/withdraw", answers=button(HIS_BUTTON)
     ),
     "bookmark-delete": Address(path="/bookmarks/{bookmark}/delete", answers=button(HIS_BUTTON)),
     "session": Address(path="/sessions/{session}", answers={"GET": HIS_PAGE}),
@@ -390,6 +408,9 @@ BODIES: dict[str, dict[str, object]] = {
     "volume-grow": {"size": "3"},
     "volume-rename": {"name": "renamed"},
     "volume-delete": {"name": "hers"},
+    "api:quota-check": {"profile": "small"},
+    "api:quota-request-list": {"resource": "memory_mib", "amount": "64 GiB", "why": "Work."},
+    "quota-request-new": {"resource": "memory_mib", "amount": "64 GiB", "why": "Work."},
     "token-create": {"name": "ci"},
     "secret-new": {"name": "NEW", "kind": "variable", "value": "x"},
     "secret-replace": {"value": "x"},
@@ -428,7 +449,10 @@ def ids(ada: User, small: ResourceProfile, plain: Environment) -> dict[str, obje
     volume = VolumeFactory.create(owner=ada, name="hers", volume_class=standard)
     trashed = VolumeFactory.create(owner=ada, state="trashed", trashed_at=timezone.now())
     session.refresh_from_db()
+    LimitFactory.create(resource="memory_mib", amount=32 * 1024)
+    asked = QuotaRequest.objects.create(user=ada, resource="sessions", amount=9, why="Work.")
     return {
+        "quota_request": asked.pk,
         "session": session.pk,
         "notebook": session.notebook_id,
         "event": SessionEvent.objects.get().pk,
@@ -492,6 +516,7 @@ def hers() -> list[object]:
         list(EnvironmentVersion.objects.filter(environment__name="hers").values()),
         list(Build.objects.values()),
         list(Volume.objects.filter(owner__username="ada").order_by("pk").values()),
+        list(QuotaRequest.objects.filter(user__username="ada").order_by("pk").values()),
     ]
 
 
@@ -552,7 +577,7 @@ def test_who_is_no_operator_is_told_so_by_the_admin(role: str, browsers: dict[st
     assert len(response.redirect_chain) == 1
 
 
-UNGUESSABLE = ("session", "token", "secret", "git_credential", "sign_in", "volume")
+UNGUESSABLE = ("session", "token", "secret", "git_credential", "sign_in", "volume", "quota_request")
 
 
 def test_ids_are_not_to_be_guessed(ids: dict[str, object]) -> None:

@@ -104,7 +104,7 @@ def test_a_stranger_changes_nothing(mallory: User, running: NotebookSession, url
     assert state_of(running) == S.RUNNING
 
 
-@pytest.mark.parametrize(("url", "queries"), [("/", 5), ("/sessions/rows", 5), ("/sessions/{}", 7)])
+@pytest.mark.parametrize(("url", "queries"), [("/", 7), ("/sessions/rows", 7), ("/sessions/{}", 7)])
 def test_the_cost_of_a_page_does_not_grow(
     browser: Client, ada: User, url: str, queries: int, django_assert_num_queries
 ) -> None:

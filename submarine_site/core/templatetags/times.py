@@ -66,6 +66,17 @@ def ago(when: datetime) -> SafeString:
 
 
 @register.simple_tag
+def day(when: datetime) -> SafeString:
+    """Name the day of `when`, which is to come, with its time on hover."""
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        when.isoformat(),
+        _exact(when),
+        f"{when.day} {when:%b %Y}",
+    )
+
+
+@register.simple_tag
 def clock(since: datetime) -> SafeString:
     """Say how long it has been since `since`, running."""
     seconds = int((timezone.now() - since).total_seconds())

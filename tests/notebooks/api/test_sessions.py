@@ -58,6 +58,7 @@ def test_a_session_is_created(api: APIClient, ada: User) -> None:
         "secrets": [],
         "home": None,
         "mounts": [],
+        "charged_to": None,
         "created_at": time(session.created_at),
         "last_activity_at": None,
         "run": {
