@@ -25,7 +25,7 @@ from environments.models import Build, Environment, EnvironmentVersion
 from notebooks.bookmarks import keep_bookmark
 from notebooks.models import Bookmark, NotebookSession, Run, SessionEvent
 from notebooks.states import SessionStatus as S
-from quotas.models import QuotaRequest, ResourceProfile
+from quotas.models import QuotaRequest, Reservation, ResourceProfile
 from tests.conftest import browser_of
 from tests.factories import (
     BuildFactory,
@@ -374,6 +374,27 @@ ADMIN = {
     **of_model("environments_environment", "{environment}", **{**KEPT, "delete": 403}),
     **of_model("environments_build", "{build_row}", **WINDOW),
     **of_model("quotas_resourceprofile", "{profile}", **KEPT),
+    **of_model("quotas_limit", "{limit}", **KEPT),
+    "admin:quotas_limit_check": Address(
+        path="/admin/quotas/limit/check/", answers={"POST": staff(200)}
+    ),
+    "admin:quotas_limit_inspect": Address(
+        path="/admin/quotas/limit/inspect/", answers={"GET": staff(200)}
+    ),
+    "admin:quotas_limit_export": Address(
+        path="/admin/quotas/limit/export/", answers={"GET": staff(200)}
+    ),
+    "admin:quotas_limit_import_file": Address(
+        path="/admin/quotas/limit/import/", answers={"GET": staff(200), "POST": staff(200)}
+    ),
+    "admin:accounts_user_why": Address(
+        path="/admin/accounts/user/{user}/why/", answers={"GET": staff(302)}
+    ),
+    **of_model("quotas_quotarequest", "{quota_request}", **WINDOW),
+    **of_model("quotas_reservation", "{reservation}", **WINDOW),
+    "admin:notebooks_notebooksession_reports": Address(
+        path="/admin/notebooks/notebooksession/reports/", answers={"GET": staff(200)}
+    ),
     **of_model("volumes_volumeclass", "{volume_class}", **KEPT),
     **of_model("volumes_volume", "{volume}", **{**KEPT, "delete": 403}),
 }
@@ -449,10 +470,12 @@ def ids(ada: User, small: ResourceProfile, plain: Environment) -> dict[str, obje
     volume = VolumeFactory.create(owner=ada, name="hers", volume_class=standard)
     trashed = VolumeFactory.create(owner=ada, state="trashed", trashed_at=timezone.now())
     session.refresh_from_db()
-    LimitFactory.create(resource="memory_mib", amount=32 * 1024)
+    limit = LimitFactory.create(resource="memory_mib", amount=32 * 1024)
     asked = QuotaRequest.objects.create(user=ada, resource="sessions", amount=9, why="Work.")
     return {
         "quota_request": asked.pk,
+        "limit": limit.pk,
+        "reservation": Reservation.objects.latest("id").pk,
         "session": session.pk,
         "notebook": session.notebook_id,
         "event": SessionEvent.objects.get().pk,

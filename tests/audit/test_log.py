@@ -334,4 +334,4 @@ def test_what_an_operator_deletes_in_the_admin_is_in_the_log(operator: User) -> 
         "two",
         "three",
     }
-    assert not Group.objects.exists()
+    assert not Group.objects.filter(pk__in=[group.pk for group in groups]).exists()

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import transaction
@@ -148,7 +148,7 @@ class World:
         made = self.ask(
             lambda: volumes.create_volume(
                 owner=self.ada,
-                name=f"volume {Volume.objects.count()} {len(self.model.has)} {gib}",
+                name=f"volume {uuid4()}",
                 volume_class=self.classes.name,
                 size_mib=gib * 1024,
             ),

@@ -109,6 +109,7 @@ def form(profile: ResourceProfile, **changed: str) -> dict[str, str]:
         "cpu_milli": "1000",
         "memory_mib": "2048",
         "gpus": "0",
+        "accelerator": "gpu",
         "shared_memory_mib": "64",
         "cpu_overcommit": "1",
         "memory_overcommit": "1",

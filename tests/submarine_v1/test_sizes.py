@@ -117,7 +117,7 @@ class TestChoosing:
             "resources": "No size that you may use has 8 CPU. “Small” has 1 CPU · 2 GiB; "
             "“Large” has 4 CPU · 8 GiB; “Gpu” has 1 CPU · 1 GiB · 1 GPU"
         }
-        ada.groups.add(Group.objects.get())
+        ada.groups.add(Group.objects.get(name="physics"))
         assert choose(ada, version, Wanted(cpu_milli=8000)).name == "granted"
 
     def test_the_one_that_is_named_if_it_holds_it(self, ada, version) -> None:

@@ -24,7 +24,7 @@ def offered(browser: Client, address: str) -> list[str]:
             "sessions",
             [
                 *("code", "opens", "variables", "secrets", "mounts"),
-                *("profile", "environment", "name"),
+                *("profile", "environment", "name", "charge_to"),
             ],
         ),
         ("tokens", ["name", "expires_in_days"]),

@@ -59,6 +59,9 @@ def test_a_session_is_created(api: APIClient, ada: User) -> None:
         "home": None,
         "mounts": [],
         "charged_to": None,
+        "size_change": "",
+        "idle_stop_at": None,
+        "last_activity_signal": "",
         "created_at": time(session.created_at),
         "last_activity_at": None,
         "run": {
@@ -68,6 +71,9 @@ def test_a_session_is_created(api: APIClient, ada: User) -> None:
             "cpu_milli": 1000,
             "memory_mib": 2048,
             "gpus": 0,
+            "accelerator": "gpu",
+            "longest_life_minutes": None,
+            "idle_limit_minutes": None,
             "environment_name": "Notebook-Env",
             "environment_version": 1,
             "image": "example/notebook:1",
@@ -75,6 +81,7 @@ def test_a_session_is_created(api: APIClient, ada: User) -> None:
             "created_at": time(run.created_at),
             "ready_at": None,
             "ended_at": None,
+            "stops_at": None,
             "exit_code": None,
             "phases": [
                 {
