@@ -12,10 +12,12 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import User
+from audit.services import record
 from quotas import tasks
 from quotas.amounts import MAX_AMOUNT, OTHER_GPUS, is_resource, show
 from quotas.limits import Bound, Bounds, bounds_of
 from quotas.models import Limit, QuotaRequest, Scope
+from quotas.services import set_limits
 from submarine_site.core.errors import DomainError, InvalidInput
 from submarine_site.core.queue import enqueue_on_commit
 from submarine_site.core.responses import NOT_FOUND
@@ -48,6 +50,7 @@ def ask(
             request = QuotaRequest.objects.create(
                 user=user, resource=resource, amount=amount, until=until, why=clean
             )
+            record("quota_request.created", request, actor=user, after=_said(request))
             enqueue_on_commit(partial(tasks.tell_operators.delay, str(request.pk)))
     except IntegrityError:
         raise DomainError(
@@ -62,8 +65,11 @@ def withdraw(*, request: QuotaRequest, by: User) -> QuotaRequest:
 
     Raises `DomainError` with `request_decided` once an operator has decided.
     """
-    if not QuotaRequest.objects.decide(request.pk, QuotaRequest.State.WITHDRAWN, by=by):
-        _refuse_decided(request, but=QuotaRequest.State.WITHDRAWN)
+    with transaction.atomic():
+        if QuotaRequest.objects.decide(request.pk, QuotaRequest.State.WITHDRAWN, by=by):
+            record("quota_request.withdrawn", request, actor=by)
+        else:
+            _refuse_decided(request, but=QuotaRequest.State.WITHDRAWN)
     request.refresh_from_db()
     return request
 
@@ -85,21 +91,23 @@ def grant(
         raise InvalidInput.field("amount", f"Without this, the user has {without}.")
     with transaction.atomic():
         _decide(request, QuotaRequest.State.GRANTED, by=by, word=clean)
-        limit, _ = Limit.objects.update_or_create(
+        wanted = Limit(
             scope=Scope.USER,
-            user_id=request.user_id,
+            user=request.user,
             resource=request.resource,
-            expires_at__isnull=until is None,
-            defaults={
-                "amount": amount,
-                "expires_at": until,
-                "reason": (clean or request.why)[:200],
-                "set_by": by,
-                "set_at": timezone.now(),
-            },
+            amount=amount,
+            expires_at=until,
+            reason=(clean or request.why)[:200],
         )
+        set_limits([wanted], actor=by)
+        record("quota_request.granted", request, actor=by, after={"limit": wanted.shown})
     request.refresh_from_db()
-    return limit
+    return Limit.objects.get(
+        scope=Scope.USER,
+        user=request.user,
+        resource=request.resource,
+        expires_at__isnull=until is None,
+    )
 
 
 def refuse(*, request: QuotaRequest, by: User, word: str) -> QuotaRequest:
@@ -112,6 +120,7 @@ def refuse(*, request: QuotaRequest, by: User, word: str) -> QuotaRequest:
         raise InvalidInput.field("word", "Say why: the user is told.")
     with transaction.atomic():
         _decide(request, QuotaRequest.State.REFUSED, by=by, word=clean)
+        record("quota_request.refused", request, actor=by, after={"word": clean})
     request.refresh_from_db()
     return request
 
@@ -138,6 +147,14 @@ def _beside(bounds: Bounds, request: QuotaRequest, *, until: datetime | None) ->
         or (each.expires_at is None) != (until is None)
     )
     return Bounds(tuple(others), bounds.now).of_user(request.resource)
+
+
+def _said(request: QuotaRequest) -> dict[str, str]:
+    return {
+        "amount": show(request.resource, request.amount),
+        "until": request.until.isoformat() if request.until else "",
+        "why": request.why,
+    }
 
 
 def _decide(request: QuotaRequest, state: QuotaRequest.State, *, by: User, word: str) -> None:

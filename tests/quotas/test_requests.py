@@ -8,6 +8,7 @@ from django.core import mail
 from django.utils import timezone
 
 from accounts.models import User
+from audit.models import AuditEntry
 from quotas import requests, tasks
 from quotas.limits import bounds_of
 from quotas.models import Limit, QuotaRequest, Scope
@@ -212,3 +213,24 @@ def test_a_request_asks_workers_for_its_mail(
         request = asked(ada)
         requests.grant(request=request, by=operator, amount=8000, until=None)
     assert len(after) == 2
+
+
+def test_each_step_is_in_the_audit_log_with_the_limit_that_comes_of_it(
+    ada: User, operator: User
+) -> None:
+    requests.withdraw(request=asked(ada), by=ada)
+    requests.refuse(request=asked(ada), by=operator, word="Not now.")
+    requests.grant(request=asked(ada), by=operator, amount=8000, until=None, word="Fine.")
+    entries = AuditEntry.objects.filter(object_kind__in=["quota_request", "limit"]).order_by("id")
+    assert list(entries.values_list("action", "actor_name", "on_behalf_of_name")) == [
+        ("quota_request.created", "ada", ""),
+        ("quota_request.withdrawn", "ada", ""),
+        ("quota_request.created", "ada", ""),
+        ("quota_request.refused", "olga", "ada"),
+        ("quota_request.created", "ada", ""),
+        ("limit.created", "olga", "ada"),
+        ("quota_request.granted", "olga", "ada"),
+    ]
+    granted = entries.last()
+    assert granted is not None
+    assert granted.after == {"limit": "8 CPU"}
