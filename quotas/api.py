@@ -5,7 +5,12 @@ from typing import Any
 
 from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    extend_schema,
+    extend_schema_serializer,
+    extend_schema_view,
+)
 from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -82,6 +87,8 @@ class PoolSerializer(serializers.Serializer[Pool]):
     resources = BarSerializer(source="bars", many=True)
 
 
+# Else the schema would have a list of it, for the name of the view's method.
+@extend_schema_serializer(many=False)
 class QuotaSerializer(serializers.Serializer[Any]):
     """What you have and may have. `charge_to` is the pool that is charged where none is named."""
 
