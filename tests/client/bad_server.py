@@ -169,6 +169,7 @@ def session(status: str = "running", **more: Any) -> dict[str, Any]:
         "opens": "",
         "home": None,
         "mounts": [],
+        "charged_to": None,
         "created_at": now,
         "last_activity_at": None,
         "run": None,

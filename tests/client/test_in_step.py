@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -108,7 +109,7 @@ def _calls(api: Any, one: Any, file: Path) -> Iterator[Callable[[], Any]]:
     chosen = {"profile": "small", "environment": "notebook-env", **setup}
     yield api.me
     yield lambda: api.redeem_login("code", "verifier")
-    yield lambda: api.sessions.create(name="a", **chosen)
+    yield lambda: api.sessions.create(name="a", charge_to="research", **chosen)
     yield lambda: api.sessions.list(status=["failed"], name="a", profile="b", environment="c")
     yield lambda: api.sessions.get(ID)
     yield lambda: api.sessions.get("thesis")
@@ -116,7 +117,7 @@ def _calls(api: Any, one: Any, file: Path) -> Iterator[Callable[[], Any]]:
     yield one.follow
     yield one.wait
     yield one.stop
-    yield lambda: one.start(rescue=True)
+    yield lambda: one.start(rescue=True, charge_to="research")
     yield one.update_environment
     yield lambda: one.update(name="b", **setup)
     yield one.delete
@@ -149,6 +150,13 @@ def _calls(api: Any, one: Any, file: Path) -> Iterator[Callable[[], Any]]:
     yield lambda: api.volumes.restore(ID, name="b")
     yield lambda: api.volumes.remove(ID)
     yield lambda: api.volumes.retry(ID)
+    yield api.quota.get
+    yield lambda: api.quota.check("small", charge_to="research")
+    yield api.quota.requests.list
+    yield lambda: api.quota.requests.get(ID)
+    until = datetime(2026, 1, 2, tzinfo=UTC)
+    yield lambda: api.quota.requests.ask("cpu_milli", "16", why="A paper.", until=until)
+    yield lambda: api.quota.requests.withdraw(ID)
     yield api.secrets.list
     yield lambda: api.secrets.create("A", "b")
     yield lambda: api.secrets.replace(ID, "b")

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Iterator
 from typing import TYPE_CHECKING, assert_type
 
 from submarine_client import AsyncClient, Client, Kernel, Output, Result, Session
-from submarine_client.models import Event, Me, SessionInfo
+from submarine_client.models import Event, Me, Quota, QuotaRequest, SessionInfo
 from submarine_client.steps import Async, Sync
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         assert_type(client.sessions.list(), Iterator[Session[Sync]])
         assert_type(session.events(), Iterator[Event])
         assert_type(session.kernel(), Kernel[Sync])
+        assert_type(client.quota.get(), Quota)
         assert_type(session.kernel().run("1"), Result)
         client.sessions.create(profile="small")  # type: ignore[call-arg]
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         session = await client.sessions.create(profile="small", environment="notebook-env")
         assert_type(session, Session[Async])
         assert_type(client.sessions.list(), AsyncIterator[Session[Async]])
+        assert_type(client.quota.requests.list(), AsyncIterator[QuotaRequest])
         assert_type(session.kernel().stream("1"), AsyncIterator[Output])
         session.kernel().run(1)  # type: ignore[arg-type]
 

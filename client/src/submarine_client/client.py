@@ -11,6 +11,7 @@ from submarine_client.config import settings
 from submarine_client.environments import Environments, Profiles
 from submarine_client.errors import ConfigurationError
 from submarine_client.models import Me, NewToken
+from submarine_client.quota import Quotas
 from submarine_client.requests import Site, ask
 from submarine_client.sessions import Session, Sessions
 from submarine_client.steps import Async, Bound, Call, M, Runner, Steps, Sync
@@ -36,6 +37,7 @@ class Api(Bound[M]):
         self.profiles: Profiles[M] = Profiles(runner, site)
         self.environments: Environments[M] = Environments(runner, site)
         self.volumes: Volumes[M] = Volumes(runner, site)
+        self.quota: Quotas[M] = Quotas(runner, site)
         self.secrets: Secrets[M] = Secrets(runner, site)
         self.git_credentials: GitCredentials[M] = GitCredentials(runner, site)
         self.bookmarks: Bookmarks[M] = Bookmarks(runner, site)

@@ -195,6 +195,7 @@ class SessionInfo(Model):
     last_activity_signal: str
     idle_stop_at: Optional[datetime]
     size_change: str
+    charged_to: Optional[str]
 
 
 @dataclass(frozen=True)
@@ -428,3 +429,111 @@ class Bookmark(Model):
     environment: str
     setup: dict[str, Any]
     created_at: datetime
+
+
+@dataclass(frozen=True)
+class Rule(Model):
+    """A limit that has a word on it: for you, each of a `group`, or each user, by `scope`."""
+
+    scope: str
+    group: Optional[str]
+    limit: Optional[int]
+    set_by: Optional[str]
+    set_at: datetime
+    reason: str
+    until: Optional[datetime]
+
+
+@dataclass(frozen=True)
+class Holder(Model):
+    """What holds of a resource. `can_stop`: to stop it gives back what it holds; `is_ending`: it
+    holds only until it is gone.
+    """
+
+    kind: str
+    id: str
+    name: str
+    address: str
+    amount: int
+    pool: str
+    can_stop: bool
+    is_ending: bool
+
+
+@dataclass(frozen=True)
+class Bar(Model):
+    """Use of a limit, in the resource's unit: thousandths of a core, MiB, or pieces. `limit` null:
+    unlimited. `text` is the same for people.
+    """
+
+    resource: str
+    label: str
+    used: int
+    limit: Optional[int]
+    text: str
+
+
+@dataclass(frozen=True)
+class Had(Bar):
+    """A resource: what you hold of it, what you may, and why. `rule` decided, of those that were
+    `considered`.
+    """
+
+    rule: Optional[Rule]
+    considered: list[Rule]
+    holders: list[Holder]
+
+
+@dataclass(frozen=True)
+class Pool(Model):
+    """What all who charge a group's pool use of it."""
+
+    name: str
+    resources: list[Bar]
+
+
+@dataclass(frozen=True)
+class Quota(Model):
+    """What you have and may have. `charge_to` is the pool that is charged where none is named."""
+
+    resources: list[Had]
+    pools: list[Pool]
+    charge_to: str
+
+
+@dataclass(frozen=True)
+class Shortage(Model):
+    """A limit that leaves no room. `holders` are the sessions of yours that have of it."""
+
+    scope: str
+    resource: str
+    limit: int
+    used: int
+    asked: int
+    pool: str
+    message: str
+    holders: list[Holder]
+
+
+@dataclass(frozen=True)
+class Checked(Model):
+    """Whether a session of a size would be let in now. Only its start decides."""
+
+    fits: bool
+    shortages: list[Shortage]
+
+
+@dataclass(frozen=True)
+class QuotaRequest(Model):
+    """What you asked for. `word` is what operators said to it."""
+
+    id: str
+    resource: str
+    amount: int
+    text: str
+    until: Optional[datetime]
+    why: str
+    state: str
+    created_at: datetime
+    decided_at: Optional[datetime]
+    word: str

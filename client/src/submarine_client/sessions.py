@@ -131,9 +131,14 @@ class Session(Bound[M]):
         return (yield from self._verb("stop"))
 
     @Call
-    def start(self, *, rescue: bool = False) -> Steps[Session[M]]:
-        """Start it again. To the rescue: without code, the server's own files elsewhere."""
-        return (yield from self._verb("start", {"rescue": rescue}))
+    def start(self, *, rescue: bool = False, charge_to: str | None = None) -> Steps[Session[M]]:
+        """Start it again. To the rescue: without code, the server's own files elsewhere. Charged is
+        the group's pool that was charged last, unless another is said.
+        """
+        body: dict[str, Any] = {"rescue": rescue}
+        if charge_to is not None:
+            body["charge_to"] = charge_to
+        return (yield from self._verb("start", body))
 
     @Call
     def update_environment(self) -> Steps[Session[M]]:
@@ -278,6 +283,7 @@ class Sessions(Bound[M]):
         variables: Mapping[str, str] | None = None,
         secrets: Sequence[str] | None = None,
         mounts: Sequence[MountAt] | None = None,
+        charge_to: str | None = None,
         idempotency_key: str | None = None,
     ) -> Steps[Session[M]]:
         """Start a new session; `wait` waits until it runs.
@@ -294,6 +300,7 @@ class Sessions(Bound[M]):
             "variables": variables,
             "secrets": secrets,
             "mounts": mounts,
+            "charge_to": charge_to,
         }
         said = yield from ask(
             self._site,

@@ -32,6 +32,7 @@ _MODULES = {
     "env": "environments",
     "profile": "environments",
     "volume": "volumes",
+    "quota": "quota",
     "secret": "account",
     "token": "account",
     "completion": "completion",

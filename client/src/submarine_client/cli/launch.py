@@ -11,7 +11,7 @@ import click
 from submarine_client.cli.app import client
 from submarine_client.cli.output import cpus, mib, output_option, safe
 from submarine_client.cli.progress import wait
-from submarine_client.cli.sessions import browse, show, timeout_option
+from submarine_client.cli.sessions import browse, charge_option, show, timeout_option
 from submarine_client.client import Client
 
 FIELDS = (
@@ -23,6 +23,7 @@ FIELDS = (
     "variables",
     "secrets",
     "mounts",
+    "charge_to",
 )
 
 
@@ -36,6 +37,7 @@ FIELDS = (
 @click.option("--var", "variables", multiple=True, metavar="NAME=VALUE")
 @click.option("--secret", "secrets", multiple=True, metavar="NAME", help="One of your secrets.")
 @click.option("--volume", "volumes", multiple=True, metavar="VOLUME:PATH[:ro]")
+@charge_option
 @click.option("--wait/--no-wait", "waits", default=True, show_default=True)
 @click.option("--open", "is_opened", is_flag=True, help="Open it in a browser when it runs.")
 @timeout_option
@@ -99,7 +101,9 @@ def _text(value: object) -> str:
 
 def _of_flags(flags: Mapping[str, Any]) -> dict[str, Any]:
     chosen = {
-        name: flags[name] for name in ("name", "profile", "environment", "opens") if flags[name]
+        name: flags[name]
+        for name in ("name", "profile", "environment", "opens", "charge_to")
+        if flags[name]
     }
     if flags["code"]:
         chosen["code"] = [_code(each) for each in flags["code"]]

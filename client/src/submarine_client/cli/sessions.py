@@ -22,6 +22,9 @@ STATES = ("requested", "starting", "running", "stopping", "stopped", "failed")
 timeout_option = click.option(
     "--timeout", type=float, metavar="SECONDS", help="Wait no longer than this."
 )
+charge_option = click.option(
+    "--charge-to", metavar="GROUP", help="Whose pool is charged: see `subnb quota`."
+)
 
 
 @click.command("list")
@@ -92,6 +95,7 @@ def show(session: Session[Sync], output: str) -> None:
         "Volumes": [
             f"{each.path}{' (read only)' if each.read_only else ''}" for each in info.mounts
         ],
+        "Charged to": info.charged_to,
         "Created": info.created_at,
         "Last used": info.last_activity_at,
         "Stops": run and run.stops_at,
@@ -169,14 +173,20 @@ def stop_command(sessions: tuple[str, ...], waits: bool, timeout: float | None) 
 @click.command("start")
 @click.argument("session")
 @click.option("--rescue", is_flag=True, help="Without its code, the server's files elsewhere.")
+@charge_option
 @click.option("--wait/--no-wait", "waits", default=True, show_default=True)
 @click.option("--open", "opens", is_flag=True, help="Open it in a browser.")
 @timeout_option
 def start_command(
-    session: str, rescue: bool, waits: bool, opens: bool, timeout: float | None
+    session: str,
+    rescue: bool,
+    charge_to: str | None,
+    waits: bool,
+    opens: bool,
+    timeout: float | None,
 ) -> None:
     """Start a session again that has stopped or failed."""
-    found = client().sessions.get(session).start(rescue=rescue)
+    found = client().sessions.get(session).start(rescue=rescue, charge_to=charge_to)
     if waits or opens:
         wait(found, "running", timeout)
     click.echo(f"“{safe(found.name)}” is {found.status}.", err=True)
