@@ -96,11 +96,14 @@ class Service:
         return found
 
     def jupyters(self, session_id: str) -> list[psutil.Process]:
-        return [
-            process
-            for process in self.servers(session_id)
-            if any(word.endswith("jupyter-lab") for word in process.cmdline())
-        ]
+        return [process for process in self.servers(session_id) if _is_jupyter(process)]
+
+
+def _is_jupyter(process: psutil.Process) -> bool:
+    # It may end between one look and the next.
+    with suppress(psutil.Error):
+        return any(word.endswith("jupyter-lab") for word in process.cmdline())
+    return False
 
 
 def _is_zombie(pid: int) -> bool:
