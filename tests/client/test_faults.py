@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -390,6 +391,8 @@ def test_an_interrupted_wait_leaves_the_session_and_says_how_to_go_on(
         },
         stderr=subprocess.PIPE,
         text=True,
+        # What runs in the background has it ignored, and those that it starts do so too.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     while len(server.asked) < 3:
         time.sleep(0.05)  # noqa: TID251
