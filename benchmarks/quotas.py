@@ -3,9 +3,10 @@
     .venv/bin/python -m benchmarks.quotas
 
 Starts PostgreSQL and Redis of its own; makes 10,000 users, of whom 1,000 have a session that runs
-and holds what it needs, and limits for each user, for a group that all are in, and for the site's
-memory. Then: 20 at once, each time for another user; 50 at once for the same one; and the pages, by
-requests that go through everything but the server's socket.
+and holds what it needs, and limits for each user and for a group that all are in. Then: 20 at once,
+each time for another user, without and with a limit of the site's, at whose account all wait for
+each other; 50 at once for the same user; and the pages, by requests that go through everything but
+the server's socket.
 """
 
 import os
@@ -31,7 +32,7 @@ RUNNING = 1_000
 PROCESSES = 2
 """As many as there are cores; web processes do the same."""
 THREADS = 10
-EACH = 200
+EACH = 50
 """Admissions that one thread asks for, each for a user of its own."""
 
 
@@ -44,7 +45,9 @@ def main() -> None:
         }
         _set_up()
         _fill()
-        _admissions()
+        _admissions("without a limit of the site's", 0)
+        _limit_site()
+        _admissions("with one", 1)
         _same_user()
         _pages()
 
@@ -81,7 +84,6 @@ def _fill() -> None:
             Limit(resource=CPU, amount=8000),
             Limit(resource=MEMORY, amount=32 * 1024),
             Limit(scope=Scope.GROUP, group=everyone, resource=SESSIONS, amount=5),
-            Limit(scope=Scope.SITE, resource=MEMORY, amount=10**9),
         ]
     )
     sessions = [
@@ -147,6 +149,13 @@ def _ask(person: int) -> tuple[float, str]:
     return time.perf_counter() - began, "in"
 
 
+def _limit_site() -> None:
+    from quotas.amounts import MEMORY  # noqa: PLC0415
+    from quotas.models import Limit, Scope  # noqa: PLC0415
+
+    Limit.objects.create(scope=Scope.SITE, resource=MEMORY, amount=10**9)
+
+
 def _process(number: int) -> tuple[float, float, list[tuple[float, str]]]:
     """When the threads of one process began and ended, and what each of their requests met."""
     _set_up()
@@ -158,14 +167,15 @@ def _process(number: int) -> tuple[float, float, list[tuple[float, str]]]:
     return began, time.time(), asked
 
 
-def _admissions() -> None:
+def _admissions(which: str, turn: int) -> None:
     with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
-        done = list(pool.map(_process, range(PROCESSES)))
+        done = list(pool.map(_process, range(turn * PROCESSES, (turn + 1) * PROCESSES)))
     took = sorted(seconds for _, _, asked in done for seconds, _ in asked)
     span = max(ended for _, ended, _ in done) - min(began for began, _, _ in done)
     outcomes = Counter(outcome for _, _, asked in done for _, outcome in asked)
     print(
-        f"{PROCESSES * THREADS} at once, different users: {len(took) / span:.0f} admissions/s, "
+        f"{PROCESSES * THREADS} at once, different users, {which}: "
+        f"{len(took) / span:.0f} admissions/s, "
         f"p50 {1000 * statistics.median(took):.1f} ms, "
         f"p95 {1000 * took[int(len(took) * 0.95)]:.1f} ms, {dict(outcomes)}"
     )
