@@ -88,7 +88,7 @@ def test_sessions_that_share_a_home_run_beside_each_other(on: OnCluster, demo: P
 
 def test_a_volume_goes_through_the_trash(on: OnCluster, demo: Program) -> None:
     volume = create_volume(demo, "scratch")
-    session = demo.start(environment="server", mounts=[{"volume": volume, "path": "data"}])
+    session = demo.start(environment="server", mounts=[{"volume": volume, "path": "scratch"}])
     refused = demo.api("DELETE", f"volumes/{volume}/")
     assert (refused.status_code, refused.json()["code"]) == (409, "volume_in_use")
     demo.verb(session, "stop")
@@ -230,8 +230,8 @@ def test_how_full_a_volume_is_is_told(on: OnCluster, disk: str, demo: Program) -
         f"VolumeClass.objects.create(name={disk!r}, display_name='Small', storage_class={disk!r})",
     )
     volume = create_volume(demo, "measured", volume_class=disk, size_mib=4)
-    session = demo.start(mounts=[{"volume": volume, "path": "data"}])
-    demo.run_cell(session, "open('data/half', 'wb').write(bytes(2 * 2**20))")
+    session = demo.start(mounts=[{"volume": volume, "path": "measured"}])
+    demo.run_cell(session, "open('measured/half', 'wb').write(bytes(2 * 2**20))")
 
     def told() -> dict[str, Any] | None:
         # Whoever uses a session lets its server speak.
