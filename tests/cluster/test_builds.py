@@ -1,7 +1,9 @@
 """Kernels built by Jobs, and used by sessions, on a real cluster."""
 
+import subprocess
 from ast import literal_eval
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -17,7 +19,7 @@ from notebooks.backends.kubernetes.names import BUILD
 from submarine_site.core.outside import BackendRefused
 from tests.cluster.cluster import NOTEBOOK, Administrator
 from tests.cluster.service import OnCluster, on_cluster
-from tests.contracts.builder_suite import BuilderContract, BuilderSite, a_build, discarded
+from tests.contracts.builder_suite import BuilderContract, BuilderSite, a_build, begun, discarded
 from tests.contracts.eventually import eventually
 from tests.environments.builder.indexes import add_ipykernel, add_wheel, an_index, served
 from tests.environments.builder.installed import files_of
@@ -128,6 +130,31 @@ def test_a_build_that_takes_too_long_fails(
     assert seen.outcome is not None
     assert seen.outcome.code == "build_timed_out"
     discarded(site, spec)
+
+
+def test_a_store_that_is_full_fails_the_build_and_keeps_nothing_half_built(
+    site: ClusterSite,
+) -> None:
+    before, spec = a_build(), a_build("tiny==1.0")
+    site.builder.begin(before)
+    site.end(before)
+    store = site.store()
+    options = "size=128k,mode=2775,gid=100"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", store], check=True)
+    try:
+        site.builder.begin(spec)
+        seen = site.end(spec)
+        assert seen.outcome is not None
+        assert seen.outcome.code == "build_out_of_disk"
+        assert not (store / spec.digest / "complete.json").exists()
+    finally:
+        subprocess.run(["umount", "--lazy", store], check=True)
+    again = replace(spec, attempt=spec.attempt + 1)
+    begun(site, again)
+    assert site.end(again).progress is BuildProgress.BUILT
+    assert site.is_stored(spec.digest)
+    for each in (before, again):
+        discarded(site, each)
 
 
 # Sessions.
