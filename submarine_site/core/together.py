@@ -16,7 +16,7 @@ def insert_together(*records: Model) -> None:
     parts = [_insert(type(record)) for record in records]
     # One parameter for each: of statements with more than fifty psycopg keeps nothing, and reads
     # them anew each time.
-    values = [
+    values: list[Any] = [
         Jsonb(
             {
                 field.column: field.get_prep_value(field.pre_save(record, add=True))
