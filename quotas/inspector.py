@@ -10,7 +10,7 @@ from quotas import ledger
 from quotas.amounts import ordered, show
 from quotas.holders import described
 from quotas.ledger import Shortage
-from quotas.limits import Bound, bounds_of
+from quotas.limits import Bound, bounds_of, explained_bounds_of
 from quotas.models import Limit, Reservation, ResourceProfile, Scope
 from quotas.standings import Standing
 
@@ -73,7 +73,7 @@ class Verdict:
 
 def inspect(user: User, profile: ResourceProfile, pool_id: int | None = None) -> Verdict:
     """Ask what the gate would say, without going through it."""
-    bounds = bounds_of(user.pk)
+    bounds = explained_bounds_of(user.pk)
     usage = ledger.usage_beside(None, user_id=user.pk, pool_id=pool_id, site=True)
     asked = profile.amounts
     short = {

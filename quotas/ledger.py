@@ -24,24 +24,11 @@ FOUND = "found by the look at everything"
 WAIT = "5s"
 """How long one waits for others at the same account."""
 
-# Rows for those that are counted the first time. No other is held yet: two that make one for each
-# other would wait for each other.
-_OPEN = """
-INSERT INTO quotas_account (kind, subject)
-SELECT kind, subject
-FROM unnest(%s::smallint[], %s::bigint[]) AS wanted (kind, subject),
-    set_config('lock_timeout', %s, true)
-WHERE NOT EXISTS (
-    SELECT FROM quotas_account AS known
-    WHERE (known.kind, known.subject) = (wanted.kind, wanted.subject)
-)
-ORDER BY kind, subject ON CONFLICT DO NOTHING
-"""
-
+# The time to wait is set before the first row is held: they are sorted between the two.
 _HOLD = """
-SELECT FROM quotas_account WHERE (kind, subject) IN (
+SELECT FROM quotas_account, set_config('lock_timeout', %s, true) WHERE (kind, subject) IN (
     SELECT * FROM unnest(%s::smallint[], %s::bigint[])
-) ORDER BY kind, subject FOR NO KEY UPDATE
+) ORDER BY kind, subject FOR NO KEY UPDATE OF quotas_account
 """
 
 _SUM = """
@@ -181,14 +168,16 @@ def hold_accounts(user_id: int, pool_id: int | None = None, *, site: bool = Fals
     kinds, subjects = (list(column) for column in zip(*wanted, strict=True))
     try:
         with connection.cursor() as cursor:
-            cursor.execute(_OPEN, [kinds, subjects, WAIT])
-            cursor.execute(_HOLD, [kinds, subjects])
+            cursor.execute(_HOLD, [WAIT, kinds, subjects])
+            held = cursor.rowcount
     except OperationalError as error:
         if isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
             raise DomainError(
                 "Too much is asked for at once. Try again in a moment.", code="busy", status=503
             ) from error
         raise
+    if held != len(wanted):
+        raise LookupError(f"not all of these accounts are there: {wanted}")
 
 
 def usage_beside(

@@ -98,8 +98,13 @@ class Bounds:
 
 
 def bounds_of(user_id: int) -> Bounds:
-    """Read what is in force for a user, with one question."""
+    """Read what is in force for a user, with one question: enough to come through the gate."""
     return Bounds(tuple(_limits(user_id=user_id)))
+
+
+def explained_bounds_of(user_id: int) -> Bounds:
+    """The same with whom each limit is for and who set it, so that it can be said why."""
+    return Bounds(tuple(_explained_limits(user_id=user_id)))
 
 
 def named_pool(bounds: Bounds, name: str) -> int:
@@ -117,14 +122,21 @@ def site_bounds() -> Bounds:
     return Bounds(tuple(Limit.objects.filter(scope=Scope.SITE)))
 
 
-@Asked
-def _limits(*, user_id: int) -> QuerySet[Limit]:
+def _limits_for(*, user_id: int) -> QuerySet[Limit]:
     memberships = User.groups.through.objects.filter(user_id=user_id).values("group_id")
     return Limit.objects.filter(
         Q(scope__in=[Scope.DEFAULT.value, Scope.SITE.value])
         | Q(user_id=user_id)
         | Q(group_id__in=memberships)
-    ).select_related("group", "user", "set_by")
+    ).select_related("group")
+
+
+_limits = Asked(_limits_for)
+
+
+@Asked
+def _explained_limits(*, user_id: int) -> QuerySet[Limit]:
+    return _limits_for(user_id=user_id).select_related("group", "user", "set_by")
 
 
 def _size(limit: Limit) -> tuple[bool, int]:

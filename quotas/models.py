@@ -326,7 +326,8 @@ class Limit(models.Model):
 class Account(models.Model):
     """One row for each whose use is counted: whoever raises it holds the row, so that of all that
     do at once, each counts what those before it took. It has no sum to keep right: that is made of
-    reservations each time.
+    reservations each time. The database makes it together with the user, or with the first limit
+    of the pool or the site.
     """
 
     class Kind(models.IntegerChoices):

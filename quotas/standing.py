@@ -16,7 +16,7 @@ from quotas import holders, ledger
 from quotas.amounts import CPU, FIXED, MEMORY, SESSIONS, Amounts, gpu, is_gpu, label, of, ordered
 from quotas.holders import Holder
 from quotas.ledger import Shortage, Usage
-from quotas.limits import Bound, Bounds, bounds_of
+from quotas.limits import Bound, Bounds, explained_bounds_of
 from quotas.models import Reservation
 
 Wanted: TypeAlias = Mapping[str, Amounts]
@@ -188,7 +188,7 @@ class Fit:
 def standing_of(user_id: int) -> Standing:
     """Read it, with two questions."""
     held = Reservation.objects.held().filter(user_id=user_id).order_by("pk")
-    return Standing(user_id=user_id, bounds=bounds_of(user_id), reservations=tuple(held))
+    return Standing(user_id=user_id, bounds=explained_bounds_of(user_id), reservations=tuple(held))
 
 
 def fits(

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ import psutil
 import psycopg
 
 from benchmarks.cluster.common import LABELS, TOLERATION, Cluster, Load, flood, namespace
-from tests.stack.service import CHECKOUT, MARKS, Program, Service, running
+from tests.stack.service import CHECKOUT, MARKS, Service, running
 
 PROFILE = "fake"
 MAKE_PROFILE = f"""
@@ -32,6 +32,13 @@ ResourceProfile.objects.create(
     node_selector={LABELS},
     tolerations=[{TOLERATION}],
 )
+"""
+MAKE_PEOPLE = """
+from accounts.models import User
+from accounts.services import create_token
+for number in range({count}):
+    person = User.objects.create(username=f"person-{{number}}")
+    print(create_token(user=person, name="load").secret)
 """
 SESSIONS = """
 SELECT session.id::text, session.status, session.reason, run.id::text,
@@ -66,11 +73,14 @@ class Site:
     """What the settings of its processes are made from."""
     http: aiohttp.ClientSession
     database: psycopg.Connection
+    tokens: Iterator[str]
+    """One of each person's: no two sessions are of the same, as no two of JupyterHub's servers."""
 
     async def create(self) -> str:
-        """Ask for a session; its id."""
+        """Ask for the session of one more person; its id."""
         body = {"name": str(uuid4()), "profile": PROFILE, "environment": "notebook-env"}
-        async with self.http.post("sessions/", json=body) as answer:
+        headers = {"Authorization": f"Bearer {next(self.tokens)}"}
+        async with self.http.post("sessions/", json=body, headers=headers) as answer:
             assert answer.status == 201, await answer.text()
             return str((await answer.json())["id"])
 
@@ -139,7 +149,7 @@ async def running_site(cluster: Cluster, load: Load) -> AsyncIterator[Site]:
             running(Path(folder, "data"), **environment) as service,
         ):
             try:
-                async with _site(service, place) as site, asyncio.timeout(load.patience):
+                async with _site(service, place, load) as site, asyncio.timeout(load.patience):
                     yield site
             except Exception as error:
                 error.add_note(service.data.with_suffix(".log").read_text()[-3000:])
@@ -151,16 +161,13 @@ async def running_site(cluster: Cluster, load: Load) -> AsyncIterator[Site]:
 
 
 @asynccontextmanager
-async def _site(service: Service, place: str) -> AsyncIterator[Site]:
+async def _site(service: Service, place: str, load: Load) -> AsyncIterator[Site]:
     environment = {**os.environ, **psutil.Process(service.pid("web")).environ()}
-    command = (sys.executable, "manage.py", "shell", "-c", MAKE_PROFILE)
-    subprocess.run(  # noqa: ASYNC221 - nothing else is under way
-        command, cwd=CHECKOUT, env=environment, check=True, stdout=subprocess.DEVNULL
-    )
+    _shell(MAKE_PROFILE, environment)
+    secrets = _shell(MAKE_PEOPLE.format(count=load.after), environment).split()
     with psycopg.connect(environment["DATABASE_URL"], autocommit=True) as database:
         async with aiohttp.ClientSession(
             f"{service.url}/api/v2/",
-            headers={"Authorization": f"Bearer {Program(service).token}"},
             connector=aiohttp.TCPConnector(limit=0),
             timeout=aiohttp.ClientTimeout(total=60),
         ) as http:
@@ -170,4 +177,13 @@ async def _site(service: Service, place: str) -> AsyncIterator[Site]:
                 environment=environment,
                 http=http,
                 database=database,
+                tokens=iter(secrets),
             )
+
+
+def _shell(program: str, environment: Mapping[str, str]) -> str:
+    command = (sys.executable, "manage.py", "shell", "-v", "0", "-c", program)
+    done = subprocess.run(
+        command, cwd=CHECKOUT, env=environment, check=True, stdout=subprocess.PIPE, text=True
+    )
+    return done.stdout

@@ -18,7 +18,7 @@ from quotas.admin.fields import bars
 from quotas.admin.forms import UNTIL_HELP, amount_field
 from quotas.amounts import label, parse, show, written
 from quotas.inspector import holdings_of
-from quotas.limits import bounds_of
+from quotas.limits import explained_bounds_of
 from quotas.models import QuotaRequest
 from quotas.standings import Standing, standings
 from submarine_site.core.errors import DomainError, InvalidInput
@@ -112,7 +112,7 @@ class QuotaRequestAdmin(ModelAdmin):
             if decided := self._decide(request, asked, form):
                 messages.success(request, decided)
                 return redirect("admin:quotas_quotarequest_changelist")
-        bound = bounds_of(asked.user_id).of_user(asked.resource)
+        bound = explained_bounds_of(asked.user_id).of_user(asked.resource)
         used = standings([asked.user_id]).used.get(asked.user_id, {}).get(asked.resource, 0)
         context = {
             **self.admin_site.each_context(request),

@@ -17,7 +17,7 @@ from notebooks.states import SessionStatus as S
 from quotas import ledger
 from quotas.amounts import CPU, MEMORY, SESSIONS, STORAGE, VOLUMES, gpu
 from quotas.ledger import QuotaExceeded
-from quotas.models import Limit, Reservation, ResourceProfile, Scope
+from quotas.models import Account, Limit, Reservation, ResourceProfile, Scope
 from submarine_site.core.errors import InvalidInput
 from tests.factories import (
     LimitFactory,
@@ -418,3 +418,26 @@ def test_what_is_held_by_no_volume_is_given_back(ada: User) -> None:
     settle_volumes()
     assert held(ada) == {}
     assert Reservation.objects.get().note == ledger.FOUND
+
+
+def test_accounts_are_there_with_what_they_are_for(ada: User, physics: Group) -> None:
+    def subjects(kind: Account.Kind) -> set[int]:
+        return set(Account.objects.filter(kind=kind).values_list("subject", flat=True))
+
+    assert ada.pk in subjects(Account.Kind.USER)
+    assert subjects(Account.Kind.POOL) | subjects(Account.Kind.SITE) == set()
+    LimitFactory.create(scope=Scope.GROUP, group=physics)
+    limit = LimitFactory.create(resource=CPU, scope=Scope.GROUP, group=physics)
+    assert subjects(Account.Kind.POOL) == set()
+    Limit.objects.filter(pk=limit.pk).update(scope=Scope.POOL)
+    assert subjects(Account.Kind.POOL) == {physics.pk}
+    for resource in (CPU, MEMORY):
+        LimitFactory.create(scope=Scope.SITE, resource=resource)
+    assert subjects(Account.Kind.SITE) == {0}
+
+
+def test_nobody_comes_in_uncounted(create, ada: User) -> None:
+    Account.objects.filter(kind=Account.Kind.USER, subject=ada.pk).delete()
+    with pytest.raises(LookupError, match=f"{ada.pk}"):
+        create()
+    assert not NotebookSession.objects.exists()

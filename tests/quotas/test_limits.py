@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from quotas.amounts import CPU, SESSIONS, gpu
-from quotas.limits import Bound, bounds_of
+from quotas.limits import Bound, bounds_of, explained_bounds_of
 from quotas.models import Limit, Scope
 from tests.factories import LimitFactory
 
@@ -139,7 +139,9 @@ def test_one_question_is_asked(ada: User, physics: Group, django_assert_num_quer
     ]:
         LimitFactory.create(scope=scope, group=group, user=user)
     with django_assert_num_queries(1):
-        bounds = bounds_of(ada.pk)
+        assert bounds_of(ada.pk).pools == {physics.pk: "physics"}
+    with django_assert_num_queries(1):
+        bounds = explained_bounds_of(ada.pk)
         bound = bounds.of_user(SESSIONS)
         assert [each.subject for each in bound.considered] == [
             "ada",
