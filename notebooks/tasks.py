@@ -9,7 +9,7 @@ from celery import shared_task
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from notebooks import lifecycle, reconciler, reports
+from notebooks import capacity, lifecycle, reconciler, reports
 from notebooks.backends.contract import RunKey
 from notebooks.ceiling import site_ceiling
 from notebooks.wiring import backend
@@ -102,6 +102,7 @@ def reconcile_all() -> None:
     if due is None:
         return
     beat(Heartbeat.POLL)
+    capacity.look()
     if lifecycle.requested(limit=1):
         # A message may have been lost.
         ask_to_launch()

@@ -13,11 +13,13 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from notebooks import capacity
 from notebooks.failures import explain
 from notebooks.models import NotebookSession, Run, SessionEvent
 from notebooks.states import ACTIVE, SessionStatus
 from quotas import standings
 from quotas.admin.fields import bars
+from quotas.amounts import Amounts
 from quotas.models import QuotaRequest
 from submarine_site.health import tasks_waiting
 
@@ -54,10 +56,12 @@ def add_dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, An
     if not request.user.has_perms(["notebooks.view_notebooksession", "quotas.view_limit"]):
         return context
     now = timezone.now()
+    site = standings.site()
     return context | {
         "dashboard": {
             "sessions": _sessions(),
-            "site": bars(standings.site()),
+            "site": bars(site),
+            "capacity": _capacity({each.resource: each.used for each in site}),
             "failures": _failures(
                 since=timezone.localtime(now).replace(hour=0, minute=0, second=0)
             ),
@@ -84,6 +88,16 @@ def _failures(*, since: datetime) -> list[tuple[str, str, int]]:
     return [
         (code, explain(code, "").title, times) for code, times in counted.order_by("-n", "code")
     ]
+
+
+def _capacity(used: Amounts) -> str:
+    """Bars of what is held against what there is; empty where that is not known."""
+    try:
+        there = capacity.known()
+    except (RedisError, OSError) as error:
+        logger.warning("what there is cannot be looked up: %s", error)
+        return ""
+    return bars(capacity.against(there, used)) if there else ""
 
 
 def _waiting() -> int | None:

@@ -228,6 +228,15 @@ class Ceiling:
     gpus: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capacity:
+    """What there is for sessions in all, in use or not. GPUs by their resource's name."""
+
+    cpu_milli: int
+    memory_mib: int
+    gpus: Mapping[str, int] = field(default_factory=dict)
+
+
 BUILD_CPU_MILLI = 2000
 """What a build may have of the processor."""
 
@@ -271,6 +280,9 @@ class Backend(Keeper, Protocol):
 
     def forget(self, session_id: UUID) -> None:
         """Remove what is kept of the session's past runs, such as their logs."""
+
+    def capacity(self) -> Capacity | None:
+        """Return what there is for sessions; None where that is not to be seen."""
 
     def keep_below(self, ceiling: Ceiling) -> None:
         """Have what runs the sessions refuse by itself all that goes beyond this, where it can and

@@ -13,6 +13,7 @@ from threading import RLock
 from uuid import UUID
 
 from notebooks.backends.contract import (
+    Capacity,
     Ceiling,
     CodeOutcome,
     CodeStatus,
@@ -55,7 +56,8 @@ class _Run:
 
 class FakeBackend:
     """Thread-safe. `started` has the spec of every run that was ever begun, in order; `claims` are
-    what an operator can give to be a volume. Set `refuses_to_grow` to why no volume grows.
+    what an operator can give to be a volume. Set `refuses_to_grow` to why no volume grows, and
+    `has` to what there is in all.
     """
 
     def __init__(self) -> None:
@@ -63,6 +65,7 @@ class FakeBackend:
         self.claims: set[str] = set()
         self.refuses_to_grow = ""
         self.ceiling = Ceiling()
+        self.has: Capacity | None = Capacity(cpu_milli=64_000, memory_mib=256 * 1024)
         self._volumes: dict[UUID, _Volume] = {}
         self._adopted: dict[str, _Volume] = {}
         self._lock = RLock()
@@ -120,6 +123,9 @@ class FakeBackend:
         with self._lock:
             for key in [key for key in self._logs if key.session_id == session_id]:
                 del self._logs[key]
+
+    def capacity(self) -> Capacity | None:
+        return self.has
 
     def keep_below(self, ceiling: Ceiling) -> None:
         self.ceiling = ceiling

@@ -21,6 +21,8 @@ CHECKOUT = Path(__file__).parents[2]
 RIGHTS = CHECKOUT / "deploy" / "kubernetes"
 KUBECONFIG = os.environ.get("SUBMARINE_TEST_KUBECONFIG", "")
 
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
+
 NOTEBOOK = "submarine/notebook:1"
 """The reference image, from docker/notebook/Dockerfile."""
 
@@ -110,6 +112,35 @@ def a_namespace() -> Iterator[Administrator]:
         for pod in admin.api.get("pods")["items"]:
             admin.api.delete(f"pods/{pod['metadata']['name']}", grace_seconds=0)
         admin.api.delete(f"/api/v1/namespaces/{name}")
+
+
+@contextmanager
+def nodes_seen(admin: Administrator) -> Iterator[None]:
+    """Give the service the optional right to list nodes."""
+    role = yaml.safe_load((RIGHTS / "rbac-nodes.yaml").read_text())
+    name = f"{role['metadata']['name']}-{admin.namespace}"
+    role["metadata"]["name"] = name
+    service = {
+        "kind": "ServiceAccount",
+        "name": "submarine-notebooks",
+        "namespace": admin.namespace,
+    }
+    binding = {
+        "metadata": {"name": name},
+        "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": "ClusterRole",
+            "name": name,
+        },
+        "subjects": [service],
+    }
+    admin.api.create(f"{RBAC}/clusterroles", role)
+    admin.api.create(f"{RBAC}/clusterrolebindings", binding)
+    try:
+        yield
+    finally:
+        admin.api.delete(f"{RBAC}/clusterrolebindings/{name}")
+        admin.api.delete(f"{RBAC}/clusterroles/{name}")
 
 
 def limited_kubeconfig(admin: Administrator, folder: Path) -> Path:

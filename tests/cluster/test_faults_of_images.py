@@ -5,17 +5,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.cluster.admission import on_creation
-from tests.cluster.cluster import RIGHTS, Administrator
+from tests.cluster.cluster import Administrator, nodes_seen
 from tests.cluster.registry import Registry
 from tests.cluster.service import OnCluster
 from tests.stack.service import Program, wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.stack, pytest.mark.timeout(240)]
-
-RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
 
 @pytest.fixture(scope="module")
@@ -67,40 +64,11 @@ def test_what_no_machine_can_hold_waits_until_nodes_may_be_seen_and_then_fails(
     waits = "Waiting for 4000 CPU: no machine has it free now."
     wait_until(lambda: demo.read(session)["run"]["phases"][-1]["detail"] == waits)
 
-    with _nodes_seen(on.admin):
+    with nodes_seen(on.admin):
         failed = on.await_agreement(session, "failed")
 
     assert failed["reason"]["code"] == "unschedulable"
     assert failed["reason"]["message"].startswith("It needs 4000 CPU; the largest machine offers ")
-
-
-@contextmanager
-def _nodes_seen(admin: Administrator) -> Iterator[None]:
-    """Give the service the optional right to list nodes."""
-    role = yaml.safe_load((RIGHTS / "rbac-nodes.yaml").read_text())
-    name = f"{role['metadata']['name']}-{admin.namespace}"
-    role["metadata"]["name"] = name
-    service = {
-        "kind": "ServiceAccount",
-        "name": "submarine-notebooks",
-        "namespace": admin.namespace,
-    }
-    binding = {
-        "metadata": {"name": name},
-        "roleRef": {
-            "apiGroup": "rbac.authorization.k8s.io",
-            "kind": "ClusterRole",
-            "name": name,
-        },
-        "subjects": [service],
-    }
-    admin.api.create(f"{RBAC}/clusterroles", role)
-    admin.api.create(f"{RBAC}/clusterrolebindings", binding)
-    try:
-        yield
-    finally:
-        admin.api.delete(f"{RBAC}/clusterrolebindings/{name}")
-        admin.api.delete(f"{RBAC}/clusterroles/{name}")
 
 
 def test_a_full_namespace_refuses_at_once_until_there_is_room_again(

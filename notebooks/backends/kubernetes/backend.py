@@ -12,12 +12,13 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from uuid import UUID
 
-from notebooks.backends.contract import Ceiling, Observed, RunKey, RunState, SessionSpec
+from notebooks.backends.contract import Capacity, Ceiling, Observed, RunKey, RunState, SessionSpec
 from notebooks.backends.kubernetes import manifests, storage
 from notebooks.backends.kubernetes.api import Api, ApiError, Json
 from notebooks.backends.kubernetes.claims import Claims
 from notebooks.backends.kubernetes.config import SiteConfig
 from notebooks.backends.kubernetes.names import RUN, pod_key, run_name, selector
+from notebooks.backends.kubernetes.nodes import capacity_of
 from notebooks.backends.kubernetes.objects import Objects
 from notebooks.backends.kubernetes.observer import Observer
 from notebooks.backends.kubernetes.parts import EventParts, PodParts
@@ -123,6 +124,10 @@ class KubernetesBackend:
 
     def forget(self, session_id: UUID) -> None:
         """Nothing is kept: a log goes with its pod."""
+
+    def capacity(self) -> Capacity | None:
+        nodes = self._observer.nodes()
+        return None if nodes is None else capacity_of(nodes)
 
     def keep_below(self, ceiling: Ceiling) -> None:
         if self._site.quota_backstop:

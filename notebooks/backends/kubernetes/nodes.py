@@ -4,11 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from notebooks.backends.contract import Capacity
 from notebooks.backends.kubernetes.amounts import amount, list_in_words
 from notebooks.backends.kubernetes.api import Json
 
 _PASSING = ("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/")
 """Taints by which a cluster marks that a node is away, full, closed or new: they come and go."""
+
+_OF_CLUSTER = "node-role.kubernetes.io/"
+"""Taints of nodes for the control plane."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +22,8 @@ class NodeCapacity:
     offers: Mapping[str, Decimal]
     labels: Mapping[str, str]
     taints: tuple[Json, ...] = ()
+    is_open: bool = True
+    """Whether it takes pods now: it is there, and nobody has closed it."""
 
 
 def node_capacity(node: Json) -> NodeCapacity:
@@ -33,6 +39,27 @@ def node_capacity(node: Json) -> NodeCapacity:
             for taint in node["spec"].get("taints", [])
             if taint["effect"] != "PreferNoSchedule" and not taint["key"].startswith(_PASSING)
         ),
+        is_open=not node["spec"].get("unschedulable", False)
+        and any(
+            condition["type"] == "Ready" and condition["status"] == "True"
+            for condition in node["status"].get("conditions", [])
+        ),
+    )
+
+
+def capacity_of(nodes: Sequence[NodeCapacity]) -> Capacity:
+    """Sum what those that are open have, but for those that the cluster keeps for itself."""
+    total: dict[str, Decimal] = {}
+    for node in nodes:
+        if not node.is_open or any(each["key"].startswith(_OF_CLUSTER) for each in node.taints):
+            continue
+        for resource, offered in node.offers.items():
+            total[resource] = total.get(resource, Decimal()) + offered
+    return Capacity(
+        cpu_milli=int(total.pop("cpu", Decimal()) * 1000),
+        memory_mib=int(total.pop("memory", Decimal()) / 1024**2),
+        # Devices have names with a domain.
+        gpus={resource: int(offered) for resource, offered in total.items() if "/" in resource},
     )
 
 

@@ -26,22 +26,14 @@ class Observer:
 
     def look(self, pod: Json, events: Sequence[Json]) -> Observed:
         """Say what a pod of ours is now."""
-        nodes = self._capacities() if is_unschedulable(pod) else None
+        nodes = self.nodes() if is_unschedulable(pod) else None
         seen = observed(pod, events, nodes=nodes, now=self._api.now())
         if not self._api.offset:
             return seen
         return replace(seen, phases=tuple(self._localised(phase) for phase in seen.phases))
 
-    def _localised(self, phase: PhaseTime) -> PhaseTime:
-        finished_at = phase.finished_at
-        return replace(
-            phase,
-            started_at=phase.started_at - self._api.offset,
-            finished_at=None if finished_at is None else finished_at - self._api.offset,
-        )
-
-    def _capacities(self) -> Sequence[NodeCapacity] | None:
-        """What nodes could hold; None where we have no right to know."""
+    def nodes(self) -> Sequence[NodeCapacity] | None:
+        """What nodes could hold, half a minute ago at most; None where we have no right to know."""
         if time.monotonic() >= self._nodes_until:
             # Before the question: while there is no answer nobody else need wait for it.
             self._nodes_until = time.monotonic() + NODES_SECONDS
@@ -54,3 +46,11 @@ class Observer:
             except BackendUnavailable as error:
                 logger.info("nodes are not to be seen now: %s", error)
         return self._nodes
+
+    def _localised(self, phase: PhaseTime) -> PhaseTime:
+        finished_at = phase.finished_at
+        return replace(
+            phase,
+            started_at=phase.started_at - self._api.offset,
+            finished_at=None if finished_at is None else finished_at - self._api.offset,
+        )

@@ -15,8 +15,10 @@ from pathlib import Path
 from subprocess import SubprocessError
 from uuid import UUID
 
+import psutil
+
 from notebooks.backends.code import code_request, fetching_first
-from notebooks.backends.contract import Ceiling, Observed, RunKey, RunState, SessionSpec
+from notebooks.backends.contract import Capacity, Ceiling, Observed, RunKey, RunState, SessionSpec
 from notebooks.backends.fetcher.request import USUAL_RULES, Rules
 from notebooks.backends.local import before, jupyter, links, processes, shim
 from notebooks.backends.local.builds import store
@@ -124,6 +126,13 @@ class LocalBackend:
     def forget(self, session_id: UUID) -> None:
         with _errors():
             self._runs.forget(session_id)
+
+    def capacity(self) -> Capacity | None:
+        """That of the machine."""
+        return Capacity(
+            cpu_milli=(os.cpu_count() or 1) * 1000,
+            memory_mib=psutil.virtual_memory().total // 1024**2,
+        )
 
     def keep_below(self, ceiling: Ceiling) -> None:
         """There is nothing here that could refuse."""
