@@ -116,9 +116,11 @@ def ordered(resources: Iterable[str]) -> list[str]:
     return sorted(set(resources), key=lambda name: (ranks.get(name, 3), name))
 
 
-def parse(resource: str, text: str, *, field: str = "amount") -> int | None:
+def parse(
+    resource: str, text: str, *, field: str = "amount", offers_unlimited: bool = True
+) -> int | None:
     """Read an amount: cores such as `0.5`, memory and storage with their unit such as `10 GiB`,
-    whole numbers of all else; `unlimited` is None.
+    whole numbers of all else; `unlimited` is None, which not everybody is told.
 
     Raises `InvalidInput` naming `field`.
     """
@@ -128,7 +130,8 @@ def parse(resource: str, text: str, *, field: str = "amount") -> int | None:
     match = _WITH_UNIT.match(raw)
     amount = _read(resource, *match.groups()) if match else None
     if amount is None or amount != int(amount):
-        raise InvalidInput.field(field, _WANTED[_kind(resource)])
+        other = "; or “unlimited”." if offers_unlimited else "."
+        raise InvalidInput.field(field, _WANTED[_kind(resource)] + other)
     if amount > MAX_AMOUNT:
         raise InvalidInput.field(field, f"At most {show(resource, MAX_AMOUNT)}.")
     return int(amount)
@@ -152,7 +155,7 @@ def _kind(resource: str) -> str:
 
 
 _WANTED = {
-    "size": "A number with MiB, GiB or TiB is needed, such as “10 GiB”; or “unlimited”.",
-    "cores": "A number of cores is needed, such as “4” or “0.5”; or “unlimited”.",
-    "pieces": "A whole number is needed, 0 or more; or “unlimited”.",
+    "size": "A number with MiB, GiB or TiB is needed, such as “10 GiB”",
+    "cores": "A number of cores is needed, such as “4” or “0.5”",
+    "pieces": "A whole number is needed, 0 or more",
 }

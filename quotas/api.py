@@ -245,7 +245,7 @@ class QuotaRequestViewSet(ReadOnlyModelViewSet[QuotaRequest]):
     def create(self, request: Request) -> Response:
         given = valid(QuotaRequestCreateSerializer, request)
         requests.refuse_resource(given["resource"])
-        given["amount"] = parse(given["resource"], given["amount"])
+        given["amount"] = parse(given["resource"], given["amount"], offers_unlimited=False)
         asked = requests.ask(user=user_of(request), **given)
         return Response(QuotaRequestSerializer(asked).data, status=status.HTTP_201_CREATED)
 

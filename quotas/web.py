@@ -59,7 +59,7 @@ def new_request(request: HttpRequest) -> HttpResponse:
             requests.ask(
                 user=user,
                 resource=asked["resource"],
-                amount=parse(asked["resource"], asked["amount"]),
+                amount=parse(asked["resource"], asked["amount"], offers_unlimited=False),
                 until=_end_of(asked["until"]),
                 why=asked["why"],
             )

@@ -53,7 +53,7 @@ class DecideForm(forms.Form):
 
     def clean_amount(self) -> int:
         try:
-            amount = parse(self.resource, self.cleaned_data["amount"])
+            amount = parse(self.resource, self.cleaned_data["amount"], offers_unlimited=False)
         except InvalidInput as refusal:
             raise forms.ValidationError(refusal.fields["amount"]) from refusal
         if amount is None:

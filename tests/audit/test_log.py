@@ -121,7 +121,7 @@ def test_a_start_takes_no_statement_more(
 
     create("first")
     # As many as without the log: the entry goes with the session, in one statement.
-    with django_assert_num_queries(9) as asked:
+    with django_assert_num_queries(8) as asked:
         create("second")
     about = [each["sql"] for each in asked.captured_queries if "audit" in each["sql"]]
     assert len(about) == 1

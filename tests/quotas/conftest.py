@@ -12,6 +12,7 @@ from tests.conftest import browser_of
 from tests.factories import UserFactory
 
 operators = import_module("accounts.migrations.0003_operators")
+log = import_module("audit.migrations.0003_operators")
 
 
 @pytest.fixture
@@ -19,6 +20,7 @@ def olga(db: None) -> User:
     """Of the group that comes with the service, and no superuser."""
     # Tests that flush the database take it away.
     operators.make_operators(apps, None)
+    log.let_operators_look(apps, None)
     user = UserFactory.create(username="olga", is_staff=True)
     user.groups.add(Group.objects.get(name="Operators"))
     return user

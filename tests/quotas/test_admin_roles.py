@@ -35,6 +35,8 @@ pytestmark = pytest.mark.django_db
         "/admin/accounts/user/?limits=over",
         "/admin/auth/group/?limits=over",
         "/admin/accounts/user/{ada}/change/",
+        "/admin/audit/auditentry/",
+        "/admin/audit/auditentry/export/",
     ],
 )
 def test_operators_see_what_they_need(admin: Client, ada: User, page: str) -> None:

@@ -133,3 +133,9 @@ def test_they_stand_in_one_order() -> None:
         STORAGE,
         VOLUMES,
     ]
+
+
+def test_who_cannot_have_no_limit_is_not_offered_it() -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        parse(SESSIONS, "many", offers_unlimited=False)
+    assert refusal.value.fields == {"amount": "A whole number is needed, 0 or more."}
