@@ -137,5 +137,5 @@ def test_they_stand_in_one_order() -> None:
 
 def test_who_cannot_have_no_limit_is_not_offered_it() -> None:
     with pytest.raises(InvalidInput) as refusal:
-        parse(SESSIONS, "many", offers_unlimited=False)
+        amounts.parse(SESSIONS, "many", offers_unlimited=False)
     assert refusal.value.fields == {"amount": "A whole number is needed, 0 or more."}
