@@ -34,11 +34,14 @@ ResourceProfile.objects.create(
 )
 """
 MAKE_PEOPLE = """
-from accounts.models import User
+from django.utils import timezone
+from accounts.models import ApiToken, User
 from accounts.services import create_token
 for number in range({count}):
     person = User.objects.create(username=f"person-{{number}}")
     print(create_token(user=person, name="load").secret)
+# Else each start would also note the first use of a token, as none does in daily use.
+ApiToken.objects.update(last_used_at=timezone.now())
 """
 SESSIONS = """
 SELECT session.id::text, session.status, session.reason, run.id::text,

@@ -7,7 +7,6 @@ is never touched, whatever its name.
 import logging
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from uuid import UUID
@@ -93,8 +92,7 @@ class KubernetesBackend:
             for pod in self._api.get_list(PodParts, "pods", labelSelector=ours)["items"]
             if (key := pod_key(pod["metadata"]))
         }
-        # Without events a launch is known in part only: that is not to be kept.
-        seen = {key: replace(self._observer.look(pod, ()), phases=()) for key, pod in pods.items()}
+        seen = {key: self._observer.look(pod, None) for key, pod in pods.items()}
         unclear = {key: pod for key, pod in pods.items() if self._is_unclear(pod, seen[key])}
         if unclear:
             events: defaultdict[str, list[Json]] = defaultdict(list)

@@ -24,8 +24,8 @@ class Observer:
         self._nodes: Sequence[NodeCapacity] | None = None
         self._nodes_until = 0.0
 
-    def look(self, pod: Json, events: Sequence[Json]) -> Observed:
-        """Say what a pod of ours is now."""
+    def look(self, pod: Json, events: Sequence[Json] | None) -> Observed:
+        """Say what a pod of ours is now; without its events, no more than that."""
         nodes = self.nodes() if is_unschedulable(pod) else None
         seen = observed(pod, events, nodes=nodes, now=self._api.now())
         if not self._api.offset:

@@ -28,7 +28,11 @@ class _Mark:
 def phases(
     pod: Pod, *, ready_at: datetime | None, ended_at: datetime | None, detail: str
 ) -> tuple[PhaseTime, ...]:
-    """`detail` goes with the last phase, which is open unless the run has ended."""
+    """`detail` goes with the last phase, which is open unless the run has ended. None where events
+    are not at hand: without them a launch is known in part only, and that is not to be kept.
+    """
+    if not pod.has_events:
+        return ()
     shown: list[PhaseTime] = []
     for mark, following in _paired(_in_order(_marks(pod, ready_at))):
         if mark.phase is not None:

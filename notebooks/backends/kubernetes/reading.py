@@ -60,8 +60,8 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pod:
-    """A pod of ours. `events` are its own alone, the latest last; `init_containers` run one after
-    the other before `notebook` does.
+    """A pod of ours. `events` are its own alone, the latest last, if `has_events`: else nobody has
+    asked for them. `init_containers` run one after the other before `notebook` does.
     """
 
     key: RunKey
@@ -76,9 +76,10 @@ class Pod:
     init_containers: tuple[Container, ...]
     notebook: Container
     events: tuple[Event, ...]
+    has_events: bool
 
     @classmethod
-    def read(cls, pod: Json, events: Iterable[Json]) -> Self:
+    def read(cls, pod: Json, events: Iterable[Json] | None) -> Self:
         metadata, status = pod["metadata"], pod.get("status", {})
         key = run_key(metadata["labels"])
         assert key is not None, "a pod that is not ours"
@@ -107,7 +108,8 @@ class Pod:
                 for each in pod["spec"].get("initContainers", [])
             ),
             notebook=_container(NOTEBOOK_CONTAINER, mains.get(NOTEBOOK_CONTAINER)),
-            events=_events(events, uid=metadata["uid"]),
+            events=_events(events or (), uid=metadata["uid"]),
+            has_events=events is not None,
         )
 
     @property

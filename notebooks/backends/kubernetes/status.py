@@ -22,12 +22,14 @@ def is_unschedulable(pod: Json) -> bool:
 
 def observed(
     pod: Json,
-    events: Sequence[Json],
+    events: Sequence[Json] | None,
     *,
     nodes: Sequence[NodeCapacity] | None,
     now: datetime,
 ) -> Observed:
-    """Say what a pod of ours is now. `now` is in the cluster's clock; `nodes` None: not known."""
+    """Say what a pod of ours is now. `now` is in the cluster's clock; `events` or `nodes` None: not
+    known.
+    """
     seen = Pod.read(pod, events)
     if lost := taken_away(seen, now):
         return _ended(seen, lost, now)
