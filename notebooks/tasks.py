@@ -25,7 +25,7 @@ _REPLY_SECONDS = 30
 _ASKED = "launch:asked"
 _ASKED_SECONDS = 5
 """After which others are asked again, when who was asked is gone."""
-_BATCH = 16
+_BATCH = 32
 _PAUSE_SECONDS = 0.1
 _IDLE_SECONDS = 0.2
 """How long one stays for more: a message for each run would cost as much as the run itself."""
