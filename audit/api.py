@@ -15,6 +15,7 @@ from audit.export import as_csv
 from audit.filters import AuditFilter
 from audit.models import AuditEntry
 from audit.querysets import AuditQuerySet
+from submarine_site.core.errors import InvalidInput
 from submarine_site.core.pagination import Cursor
 
 if TYPE_CHECKING:
@@ -108,6 +109,15 @@ class AuditViewSet(mixins.ListModelMixin, GenericViewSet[AuditEntry]):
     serializer_class = AuditEntrySerializer
     filterset_class = AuditFilter
     pagination_class = _Newest
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        """Refuse an empty time: in a form it is none, here it is a mistake."""
+        for name in ("since", "until"):
+            if self.request.query_params.get(name) == "":
+                raise InvalidInput.field(
+                    name, "A date and time is needed, such as 2026-01-31T12:00Z."
+                )
+        return super().filter_queryset(queryset)
 
     def get_queryset(self) -> AuditQuerySet:
         return AuditEntry.objects.visible_to(_user_of(self.request))

@@ -5,14 +5,14 @@ where inputs are, and with `details` where programs can be told more.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, TypeVar, cast
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import OperationalError
-from django.http import Http404
+from django.http import Http404, QueryDict
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import exceptions, serializers
@@ -63,7 +63,9 @@ ErrorSerializer._declared_fields["fields"] = serializers.DictField(  # noqa: SLF
 
 
 class StrictSerializer(serializers.Serializer[Any]):
-    """Input: names the fields it does not know rather than ignore them."""
+    """Input: names the fields it does not know rather than ignore them, and takes from JSON no
+    other types than the schema names. Of a form all is text.
+    """
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
@@ -72,7 +74,42 @@ class StrictSerializer(serializers.Serializer[Any]):
                 raise serializers.ValidationError(
                     {name: ["There is no such field."] for name in unknown}
                 )
+            if not isinstance(data, QueryDict):
+                self._refuse_other_types(data)
         return super().to_internal_value(data)
+
+    def _refuse_other_types(self, data: Mapping[str, Any]) -> None:
+        wrong = {
+            name: said
+            for name, field in self.fields.items()
+            if (said := _other_type(field, data.get(name)))
+        }
+        if wrong:
+            raise serializers.ValidationError(wrong)
+
+
+def _other_type(field: serializers.Field[Any, Any, Any, Any], value: Any) -> Any:
+    """What is wrong with the types of a value that DRF would have made into those of the field, as
+    DRF says it; empty if nothing is.
+    """
+    match field:
+        case serializers.ListField() if isinstance(value, list):
+            return _others(field, enumerate(value))
+        case serializers.DictField() if isinstance(value, dict):
+            return _others(field, value.items())
+        case serializers.CharField():
+            is_other = isinstance(value, int | float)
+        case serializers.IntegerField():
+            is_other = isinstance(value, str | bool | float)
+        case serializers.BooleanField():
+            is_other = isinstance(value, str | int | float) and not isinstance(value, bool)
+        case _:
+            is_other = False
+    return [str(field.error_messages["invalid"])] if is_other else []
+
+
+def _others(field: Any, values: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
+    return {str(name): said for name, each in values if (said := _other_type(field.child, each))}
 
 
 class NothingSerializer(StrictSerializer):

@@ -17,6 +17,15 @@ class Cursor(CursorPagination):
     page_size_query_param = "page_size"
     max_page_size = 200
 
+    def get_page_size(self, request: Any) -> int:
+        """Return how many rows a page has: as many as are asked for, up to the most. Raises
+        `InvalidInput` for what is no such number, for which DRF would take the usual one.
+        """
+        for asked in request.query_params.getlist(self.page_size_query_param):
+            if not (asked.isascii() and asked.isdecimal() and asked.strip("0")):
+                raise InvalidInput.field("page_size", "A whole number is needed, 1 or more.")
+        return super().get_page_size(request) or self.page_size
+
     def paginate_queryset(self, queryset: Any, request: Any, view: Any = None) -> Any:
         """Return the page's rows. Raises `InvalidInput` for a cursor that no list gave.
 

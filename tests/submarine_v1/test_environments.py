@@ -186,7 +186,7 @@ def test_one_of_another_is_not_there(client: APIClient, mallory: User) -> None:
         ({"name": "new"}, "name: “new” cannot be a name."),
         ({"dockerImage": "else/where:1"}, "dockerImage: The images that you may build on: "),
         ({"kernelSpec": "pandas"}, "kernelSpec: "),
-        ({"kernelSpec": {"pipDependencies": [1, {}]}}, "kernelSpec.pipDependencies.1: "),
+        ({"kernelSpec": {"pipDependencies": [1, {}]}}, "kernelSpec.pipDependencies.0: "),
         ({"kernelSpec": {"channels": ["evil"], "condaDependencies": ["a"]}}, "kernelSpec: Kernel"),
         ({"owner": "mallory"}, "owner: There is no such field."),
     ],

@@ -34,6 +34,13 @@ def test_pages_do_not_shift_as_sessions_come(api: APIClient, ada: User) -> None:
     assert names(api.get(third.json()["previous"])) == ["s2", "s1"]
 
 
+@pytest.mark.parametrize("size", ["0", "-1", "null", "1.5", "\u0663", ""])
+def test_a_page_of_no_size_is_refused(api: APIClient, size: str) -> None:
+    refusal = api.get(SESSIONS, {"page_size": size})
+    assert refusal.status_code == 400
+    assert refusal.json()["fields"] == {"page_size": "A whole number is needed, 1 or more."}
+
+
 def test_a_page_has_an_upper_bound(api: APIClient, ada: User) -> None:
     SessionFactory.create_batch(51, owner=ada)
     assert len(names(api.get(SESSIONS))) == 50
