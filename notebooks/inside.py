@@ -1,4 +1,6 @@
-"""What a session is told of the service, by the names that Apache Submarine's clients look for."""
+"""What a session is told of the service, by the names that our own client and Apache Submarine's
+look for.
+"""
 
 from urllib.parse import urlsplit
 
@@ -12,24 +14,30 @@ HTTP_PORT = 80
 
 
 def variables_of(session: NotebookSession) -> dict[str, str]:
-    """What is no secret: its own id, and the path that it is reached at; nothing where sessions
-    cannot reach the service.
+    """What is no secret: its own ids, the path that it is reached at, and where the service is;
+    nothing where sessions cannot reach that.
     """
     if not settings.SESSIONS_API_URL:
         return {}
-    return {"JOB_ID": session.notebook_id, "NB_PREFIX": base_path(session.pk).rstrip("/")}
+    return {
+        "JOB_ID": session.notebook_id,
+        "NB_PREFIX": base_path(session.pk).rstrip("/"),
+        "SUBMARINE_SESSION_ID": str(session.pk),
+        "SUBMARINE_URL": settings.SESSIONS_API_URL,
+    }
 
 
 def secrets_of(run: Run) -> dict[str, str]:
-    """Where the service is, with the run's own credential as a part of the path; nothing where
-    sessions cannot reach it.
+    """The run's own credential: by itself, and as a part of the path at which Apache Submarine's
+    clients reach the service; nothing where sessions cannot reach it.
     """
     if not settings.SESSIONS_API_URL:
         return {}
     address = urlsplit(settings.SESSIONS_API_URL)
-    host = address.hostname or ""
+    host, credential = address.hostname or "", run_credential(run.pk)
     return {
+        "SUBMARINE_TOKEN": credential,
         "SUBMARINE_SERVER_DNS_NAME": f"[{host}]" if ":" in host else host,
         # Clients put host and port together, with nothing in between but a colon.
-        "SUBMARINE_SERVER_PORT": f"{address.port or HTTP_PORT}/s/{run_credential(run.pk)}",
+        "SUBMARINE_SERVER_PORT": f"{address.port or HTTP_PORT}/s/{credential}",
     }

@@ -6,18 +6,19 @@ from typing import Any, ClassVar
 from django.http import HttpRequest
 from rest_framework.exceptions import ParseError
 from rest_framework.negotiation import DefaultContentNegotiation
-from rest_framework.permissions import BasePermission, IsAuthenticated
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.authentication import BearerAuthentication
+from notebooks.api.runs import RunAuthentication
 from submarine_site.core.api import StrictSerializer, exception_handler
 from submarine_site.core.envelope import envelope
 from submarine_site.core.errors import DomainError
 from submarine_site.core.parsers import BoundedJSONParser
-from submarine_v1.authentication import NoAuthentication, RunAuthentication, RunPass
+from submarine_v1.authentication import NoAuthentication
 from submarine_v1.parsers import TextYamlParser, XYamlParser, YamlParser
 
 
@@ -39,21 +40,11 @@ class OneForm(DefaultContentNegotiation):
         return renderer, renderer.media_type
 
 
-class WithinItsRun(BasePermission):
-    """What runs in a session may do what its views list, and nothing else."""
-
-    message = "What runs in a session may read that session, and nothing else."
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        allowed: frozenset[str] = getattr(view, "allowed_to_runs", frozenset())
-        return not isinstance(request.auth, RunPass) or request.method in allowed
-
-
 class V1View(APIView):
     """`fields` says what clients call the inputs that services name."""
 
     authentication_classes = [RunAuthentication, BearerAuthentication, NoAuthentication]
-    permission_classes = [IsAuthenticated, WithinItsRun]
+    permission_classes = [IsAuthenticated]
     renderer_classes = [EnvelopeRenderer]
     parser_classes = [BoundedJSONParser, YamlParser, XYamlParser, TextYamlParser]
     content_negotiation_class = OneForm

@@ -14,6 +14,7 @@ from accounts.models import User
 from accounts.requests import user_of
 from environments.models import Environment
 from notebooks import services
+from notebooks.api.runs import sessions_for
 from notebooks.backends.contract import CodeSource
 from notebooks.models import NotebookSession
 from notebooks.mounts import Mount
@@ -22,7 +23,6 @@ from notebooks.selectors import sessions_of
 from notebooks.setup import Setup
 from submarine_site.core.numbers import number_in
 from submarine_v1 import shapes, sizes
-from submarine_v1.authentication import RunPass
 from submarine_v1.base import V1View, given, not_found, ok
 from submarine_v1.serializers import NotebookInput, PodInput
 
@@ -40,7 +40,7 @@ class Ping(V1View):
 class NotebookList(V1View):
     """Whose they are is the caller's identity: `?id=` is sent by clients that know no better."""
 
-    allowed_to_runs = frozenset({"GET"})
+    allowed_to_runs = frozenset({"get"})
     fields = {
         "name": "meta.name",
         "environment": "environment.name",
@@ -53,7 +53,7 @@ class NotebookList(V1View):
     }
 
     def get(self, request: Request) -> Response:
-        found = [shapes.notebook(session) for session in _theirs(request)]
+        found = [shapes.notebook(session) for session in sessions_for(request)]
         return ok(found, message="List all notebook instances")
 
     def post(self, request: Request) -> Response:
@@ -77,14 +77,14 @@ class NotebookList(V1View):
 
 
 class NotebookDetail(V1View):
-    allowed_to_runs = frozenset({"GET"})
+    allowed_to_runs = frozenset({"get"})
 
     def get(self, request: Request, notebook_id: str) -> Response:
-        session = _one(_theirs(request), notebook_id)
+        session = _one(sessions_for(request), notebook_id)
         return ok(shapes.notebook(session), message="Get the notebook instance")
 
     def delete(self, request: Request, notebook_id: str) -> Response:
-        session = _one(_theirs(request), notebook_id)
+        session = _one(sessions_for(request), notebook_id)
         services.delete_session(session=session, actor=user_of(request))
         deleted = shapes.notebook(session, deleted_at=timezone.now())
         return ok(deleted, message="Delete the notebook instance")
@@ -98,14 +98,6 @@ def lab(request: HttpRequest, notebook_id: str) -> HttpResponse:
         sessions_of(user_of(request)), number=number_in(notebook_id, "notebook")
     )
     return redirect("session-open", pk=session.pk)
-
-
-def _theirs(request: Request) -> NotebookSessionQuerySet:
-    """The sessions that this request may be told of."""
-    sessions = sessions_of(user_of(request))
-    if isinstance(request.auth, RunPass):
-        return sessions.filter(pk=request.auth.session_id)
-    return sessions
 
 
 def _one(sessions: NotebookSessionQuerySet, notebook_id: str) -> NotebookSession:

@@ -32,9 +32,10 @@ from accounts.middleware import sign_in_id
 from accounts.models import ApiToken, User
 from accounts.requests import user_of
 from accounts.services import NewToken
-from notebooks import bookmarks, selectors, services
+from notebooks import bookmarks, services
 from notebooks.addresses import session_url
 from notebooks.api import serializers
+from notebooks.api.runs import sessions_for
 from notebooks.backends.contract import CodeSource
 from notebooks.logs import log_of
 from notebooks.models import Bookmark, NotebookSession, SessionEvent
@@ -158,6 +159,7 @@ class SessionViewSet(mixins.ListModelMixin, GenericViewSet[NotebookSession]):
     """Your notebook sessions."""
 
     queryset = NotebookSession.objects.none()
+    allowed_to_runs = frozenset({"list", "retrieve", "events"})
     filterset_class = SessionFilter
     lookup_value_regex = UUID_PATTERN
 
@@ -166,7 +168,7 @@ class SessionViewSet(mixins.ListModelMixin, GenericViewSet[NotebookSession]):
         return _TAKEN.get(self.action or "", serializers.SessionSerializer)
 
     def get_queryset(self) -> QuerySet[NotebookSession]:
-        return selectors.sessions_of(user_of(self.request))
+        return sessions_for(self.request)
 
     def _answer(self, pk: UUID, code: int) -> Response:
         # A rival may have deleted it since.

@@ -15,6 +15,8 @@ from submarine_site.core.envelope import is_enveloped
 
 GetResponse: TypeAlias = Callable[[HttpRequest], HttpResponseBase]
 
+API_V2 = "/api/v2/"
+
 _CONTROL_OR_BACKSLASH = re.compile(r"[\x00-\x20\x7f\\]")
 
 
@@ -75,7 +77,8 @@ class OneHostMiddleware:
         if asked == self.host:
             return self.get_response(request)
         # Sessions know the service by a name that may be of the cluster alone.
-        if asked == self.sessions_host and is_enveloped(request.path):
+        is_api = is_enveloped(request.path) or request.path.startswith(API_V2)
+        if asked == self.sessions_host and is_api:
             return self.get_response(request)
         response = HttpResponseRedirect(settings.PAGES_URL + request.get_full_path())
         # The method and the body go along.

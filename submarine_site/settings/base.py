@@ -276,6 +276,7 @@ STORAGES = {
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
+        "notebooks.api.runs.RunAuthentication",
         "accounts.authentication.BearerAuthentication",
         "accounts.authentication.PasswordAuthentication",
         "rest_framework.authentication.SessionAuthentication",

@@ -23,6 +23,7 @@ from accounts.vault import keep_git_credential, keep_secret
 from audit.models import AuditEntry
 from environments.models import Build, Environment, EnvironmentVersion
 from notebooks.bookmarks import keep_bookmark
+from notebooks.credentials import run_credential
 from notebooks.models import Bookmark, NotebookSession, Run, SessionEvent
 from notebooks.states import SessionStatus as S
 from quotas.models import QuotaRequest, Reservation, ResourceProfile
@@ -590,6 +591,46 @@ def test_a_method_that_is_not_in_the_table_is_refused(
 ) -> None:
     before = hers()
     assert ask(browsers["owner"], method, key, ids) == 405
+    assert hers() == before
+
+
+# What runs in a session may do.
+OF_RUNS = {
+    ("api:session-list", "GET"): 200,
+    ("api:session-detail", "GET"): 200,
+    ("api:session-events", "GET"): 200,
+    ("v1-notebooks", "GET"): 200,
+    ("v1-notebook", "GET"): 200,
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "method"),
+    [
+        (key, method)
+        for key, row in {**API, **V1, **PROBES}.items()
+        for method, answers in row.answers.items()
+        # Else nobody is asked who they are.
+        if answers[0] == 401 and key not in {"v1-token", "v1-login"}
+    ],
+)
+def test_what_runs_in_a_session_reads_that_one_alone(
+    key: str, method: str, ids: dict[str, object], ada: User
+) -> None:
+    # Not even an operator's may do more.
+    User.objects.filter(pk=ada.pk).update(is_staff=True, is_superuser=True)
+    NotebookSession.objects.update(status=S.RUNNING)
+    run = Run.objects.get(session__owner=ada)
+    shown = {"Authorization": f"Bearer {run_credential(run.pk)}"}
+    before = hers()
+    answer = Client().generic(
+        method,
+        TABLE[key].path.format(**ids),
+        "" if method == "GET" else json.dumps(BODIES.get(key, {})),
+        content_type="application/json",
+        headers=shown,
+    )
+    assert answer.status_code == OF_RUNS.get((key, method), 403)
     assert hers() == before
 
 

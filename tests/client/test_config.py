@@ -163,3 +163,20 @@ def test_login_keeps_a_token_that_works_alone(server: BadServer, tmp_path: Path)
 
     assert subnb("logout").returncode == 0
     assert subnb("whoami").returncode == 3
+
+
+def test_in_a_session_its_own_token_serves_until_somebody_signs_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SUBMARINE_URL", TWO)
+    monkeypatch.setenv("SUBMARINE_TOKEN", "subrun_two")
+    assert (settings().url, settings().token) == (TWO, "subrun_two")
+    assert settings(url=ONE).token == ""
+
+    Kept.load().keep(ONE, "subnb_one")
+    assert (settings().url, settings().token) == (ONE, "subnb_one")
+    assert settings(url=TWO).token == "subrun_two"
+    Kept.load().keep(TWO, "subnb_two")
+    assert settings(url=TWO).token == "subnb_two"
+    monkeypatch.setenv("SUBMARINE_TOKEN", "subnb_three")
+    assert (settings().url, settings().token) == (TWO, "subnb_three")

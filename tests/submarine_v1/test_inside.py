@@ -48,11 +48,14 @@ def test_it_is_told_where_the_service_is_and_who_it_is(
     spec = begun()
     credential = run_credential(spec.key.run_id)
     assert spec.secrets == {
+        "SUBMARINE_TOKEN": credential,
         "SUBMARINE_SERVER_DNS_NAME": host,
         "SUBMARINE_SERVER_PORT": f"{port}/s/{credential}",
     }
     assert spec.variables["NB_PREFIX"] == f"/session/{spec.key.session_id}"
     assert spec.variables["JOB_ID"].startswith("notebook_")
+    assert spec.variables["SUBMARINE_URL"] == url
+    assert spec.variables["SUBMARINE_SESSION_ID"] == str(spec.key.session_id)
     assert credential not in repr(spec)
 
 
@@ -73,5 +76,6 @@ def test_in_a_cluster_the_credential_is_in_the_runs_secret_alone(begun, settings
     assert credential in json.dumps(secret(spec, site))
     assert credential not in json.dumps(pod(spec, site))
     variables = pod(spec, site)["spec"]["containers"][0]["env"]
-    [port] = [each for each in variables if each["name"] == "SUBMARINE_SERVER_PORT"]
-    assert list(port["valueFrom"]) == ["secretKeyRef"]
+    for name in ("SUBMARINE_SERVER_PORT", "SUBMARINE_TOKEN"):
+        [found] = [each for each in variables if each["name"] == name]
+        assert list(found["valueFrom"]) == ["secretKeyRef"]

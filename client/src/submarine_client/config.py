@@ -1,7 +1,8 @@
 """Where the client finds the service's address and a token when it is not told.
 
-In this order: arguments, the variables SUBMARINE_URL and SUBMARINE_TOKEN, which a session has of
-itself, and what `subnb login` has kept.
+In this order: arguments, the variables SUBMARINE_URL and SUBMARINE_TOKEN, and what `subnb login`
+has kept. A session has the variables of itself, with a token that reads that session alone: who has
+signed in there wants more than that, so that what is kept comes first.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from urllib.parse import urlsplit
 from submarine_client.errors import ConfigurationError
 
 KEYRING = "submarine-notebooks"
+OF_A_RUN = "subrun_"
+"""How the tokens begin that sessions have of themselves."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,10 @@ def settings(url: str | None = None, token: str | None = None) -> Settings:
     """
     kept = Kept.load()
     variable = os.environ.get("SUBMARINE_TOKEN", "")
-    address = url or os.environ.get("SUBMARINE_URL", "") or kept.current
+    home = os.environ.get("SUBMARINE_URL", "")
+    of_a_run = variable.startswith(OF_A_RUN)
+    first, second = (kept.current, home) if of_a_run else (home, kept.current)
+    address = url or first or second
     if not address:
         raise ConfigurationError(
             "The service's address is not known.",
@@ -46,8 +52,8 @@ def settings(url: str | None = None, token: str | None = None) -> Settings:
     if token:
         return Settings(address, token, "argument")
     # That of the environment belongs to the environment's address, if there is one.
-    home = os.environ.get("SUBMARINE_URL", "")
-    if variable and (not home or clean_url(home) == address):
+    at_home = not home or clean_url(home) == address
+    if variable and at_home and not (of_a_run and address in kept.tokens):
         return Settings(address, variable, "SUBMARINE_TOKEN")
     return Settings(address, kept.token(address), "login")
 

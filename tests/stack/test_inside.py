@@ -1,0 +1,91 @@
+"""What a session finds of the service, with nothing configured: our own client."""
+
+import time
+from ast import literal_eval
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from tests.stack.service import Program, Service, wait_until
+
+pytestmark = [pytest.mark.stack, pytest.mark.jupyter, pytest.mark.timeout(240)]
+
+
+@pytest.fixture
+def session(demo: Program) -> Iterator[str]:
+    session = demo.start(name="inside")
+    yield session
+    demo.delete(session)
+
+
+SDK = """
+import submarine_client
+client = submarine_client.Client()
+mine = client.this_session()
+refused = []
+for ask in (client.me, mine.stop, lambda: client.sessions.get(OTHER)):
+    try:
+        ask()
+    except submarine_client.SubmarineError as error:
+        refused.append((type(error).__name__, error.code))
+[mine.id, [each.id for each in client.sessions.list()], refused]
+"""
+
+
+def run_of(demo: Program, session: str, *words: str) -> tuple[int, str, str]:
+    """Run a command in a kernel of the session."""
+    code = (
+        "import subprocess\n"
+        f"done = subprocess.run({list(words)!r}, capture_output=True, text=True)\n"
+        "(done.returncode, done.stdout, done.stderr)"
+    )
+    told = literal_eval(demo.run_cell(session, code))
+    assert isinstance(told, tuple)
+    return told
+
+
+def test_our_client_reads_its_own_session(demo: Program, session: str) -> None:
+    other = demo.start(name="other")
+    told = literal_eval(demo.run_cell(session, SDK.replace("OTHER", repr(other))))
+    assert told == [
+        session,
+        [session],
+        [
+            ("Forbidden", "permission_denied"),
+            ("Forbidden", "permission_denied"),
+            ("NotFound", "not_found"),
+        ],
+    ]
+    code, said, _ = run_of(demo, session, "subnb", "list", "-o", "name")
+    assert (code, said) == (0, f"{session}\n")
+    code, said, _ = run_of(demo, session, "subnb", "show", "inside")
+    assert code == 0
+    assert session in said
+    code, said, told = run_of(demo, session, "subnb", "stop", "inside")
+    assert (code, said) == (1, "")
+    assert "may read that session, and nothing else" in told
+    demo.delete(other)
+
+
+def test_the_credential_ends_with_the_run_and_stands_nowhere(
+    service: Service, demo: Program, session: str
+) -> None:
+    token = demo.run_cell(session, "import os; os.environ['SUBMARINE_TOKEN']").strip("'")
+    assert token.startswith("subrun_")
+
+    def answered() -> int:
+        shown = {"Authorization": f"Bearer {token}"}
+        return requests.get(f"{service.url}/api/v2/sessions", headers=shown, timeout=30).status_code
+
+    assert answered() == 200
+    told = [demo.api("GET", f"sessions/{session}/{what}").text for what in ("", "events/", "logs/")]
+    demo.verb(session, "stop")
+    stopped_at = time.monotonic()
+    wait_until(lambda: answered() == 401, seconds=1)
+    assert time.monotonic() - stopped_at < 1
+    demo.wait_for(session, "stopped")
+    assert answered() == 401
+    files = (service.data.with_suffix(".log"), *service.data.glob("runs/*/*/*"))
+    told += [file.read_text(errors="replace") for file in files if file.is_file()]
+    assert not [text for text in told if "subrun_" in text]
