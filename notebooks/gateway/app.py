@@ -26,6 +26,7 @@ from notebooks.gateway.contract import Authority
 from notebooks.gateway.entrance import ENTER, Entrance
 from notebooks.gateway.headers import HeaderPolicy
 from notebooks.gateway.idleness import Idleness
+from notebooks.gateway.limits import LIMITS, limits
 from notebooks.gateway.memory import OomKills
 from notebooks.gateway.pages import answer, own_headers, wants_page
 from notebooks.gateway.proxy import Exchange, Proxy
@@ -50,6 +51,7 @@ class Gateway:
 
     def __init__(self, authority: Authority, config: GatewayConfig) -> None:
         policy = HeaderPolicy(config)
+        self._config = config
         self._addresses = Addresses(config)
         self._authorization = Authorization(authority)
         self._admission = Admission(config=config, authorization=self._authorization, policy=policy)
@@ -117,10 +119,18 @@ class Gateway:
             return self._health()
         place = self._addresses.locate(request.headers.get(hdrs.HOST, ""), target)
         if place.within.startswith(OWN_PREFIX):
-            if place.within.partition("?")[0] != ENTER:
-                raise not_found()
-            return await self._entrance.enter(request, place)
+            return await self._answer(request, place)
         return await self._carry(request, place)
+
+    async def _answer(self, request: web.BaseRequest, place: Place) -> web.StreamResponse:
+        """What the gateway has at a session's address by itself."""
+        path = place.within.partition("?")[0]
+        if path == ENTER:
+            return await self._entrance.enter(request, place)
+        if path == LIMITS and request.method == hdrs.METH_GET:
+            await self._admission.admit(request, place)
+            return limits(self._config, await self._proxy.route(place.session_id))
+        raise not_found()
 
     async def _carry(self, request: web.BaseRequest, place: Place) -> web.StreamResponse:
         held = await self._admission.admit(request, place)

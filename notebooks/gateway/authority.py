@@ -130,6 +130,8 @@ def _route(session: NotebookSession) -> Route:
         address=run.address if run and running else "",
         token=jupyter_token(run.pk) if run and running else "",
         message=session.reason,
+        stops_at=run.stops_at if run and running else None,
+        idle_stop_at=session.idle_stop_at,
     )
 
 

@@ -31,7 +31,8 @@ class Route:
     """Where a session is. `address` is `unix:/path` or `http://host:port`, empty unless it runs.
 
     `token` is the Jupyter token to add; `status` a `SessionStatus` value; `message` says in words
-    what it waits for or why it failed.
+    what it waits for or why it failed. `stops_at` is when it is stopped whatever it does,
+    `idle_stop_at` when it is stopped unless something happens in it; None: never.
     """
 
     session_id: UUID
@@ -41,6 +42,8 @@ class Route:
     address: str
     token: str = field(repr=False)
     message: str = ""
+    stops_at: datetime | None = None
+    idle_stop_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

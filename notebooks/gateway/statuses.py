@@ -17,7 +17,7 @@ def not_running(config: GatewayConfig, session_id: UUID, route: Route | None) ->
     """The refusal for a session that is starting, stopping, stopped, failed or gone."""
     if route is None:
         return not_found()
-    link = _session_page(config, session_id)
+    link = session_page(config, session_id)
     if route.status in _ON_ITS_WAY:
         return Refusal(
             status=HTTPStatus.SERVICE_UNAVAILABLE,
@@ -59,9 +59,9 @@ def no_answer(config: GatewayConfig, session_id: UUID) -> Refusal:
         code="no_answer",
         title="The server does not answer",
         message="The session should be running, but its Jupyter server does not answer.",
-        link=_session_page(config, session_id),
+        link=session_page(config, session_id),
     )
 
 
-def _session_page(config: GatewayConfig, session_id: UUID) -> Link:
+def session_page(config: GatewayConfig, session_id: UUID) -> Link:
     return Link(url=f"{config.pages_url}/sessions/{session_id}", text="Go to its page")

@@ -283,7 +283,8 @@ class Program:
             "kernel": {"name": told["metadata"]["kernelspec"]["name"]},
         }
         kernel = self.jupyter(session_id, "POST", "api/sessions", json=opened).json()["kernel"]
-        return self._run(session_id, kernel["id"], [cell["source"] for cell in told["cells"]])
+        cells = [cell["source"] for cell in told["cells"] if cell["cell_type"] == "code"]
+        return self._run(session_id, kernel["id"], cells)
 
     def _run(self, session_id: str, kernel_id: str, cells: list[str]) -> list[str]:
         with self.websocket(session_id, f"api/kernels/{kernel_id}/channels") as channel:

@@ -1,5 +1,8 @@
-"""What a session finds of the service, with nothing configured: our own client."""
+"""What a session finds of the service, with nothing configured: our own client, the released CLI of
+Apache Submarine, and an example.
+"""
 
+import subprocess
 import time
 from ast import literal_eval
 from collections.abc import Iterator
@@ -7,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from tests.stack.service import Program, Service, wait_until
+from tests.stack.service import CHECKOUT, Program, Service, wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.jupyter, pytest.mark.timeout(240)]
 
@@ -18,6 +21,12 @@ def session(demo: Program) -> Iterator[str]:
     yield session
     demo.delete(session)
 
+
+WRITTEN_SECONDS = 7
+"""After which the gateway has written what it saw."""
+
+SUBMARINE = str(CHECKOUT / ".venv-submarine" / "bin" / "submarine")
+EXAMPLE = "lab/extensions/submarine-session/static/example.ipynb"
 
 SDK = """
 import submarine_client
@@ -89,3 +98,40 @@ def test_the_credential_ends_with_the_run_and_stands_nowhere(
     files = (service.data.with_suffix(".log"), *service.data.glob("runs/*/*/*"))
     told += [file.read_text(errors="replace") for file in files if file.is_file()]
     assert not [text for text in told if "subrun_" in text]
+
+
+def test_the_released_cli_of_submarine_needs_no_configuration(demo: Program, session: str) -> None:
+    subprocess.run([SUBMARINE, "config", "init"], capture_output=True, check=True)
+    other = demo.start(name="beside")
+    # Whichever of their servers takes the connection.
+    for _ in range(3):
+        for each, name in ((session, "inside"), (other, "beside")):
+            code, said, told = run_of(demo, each, SUBMARINE, "list", "notebook")
+            assert (code, "Traceback" in told) == (0, False)
+            assert "List of Notebooks" in said
+            assert {"inside", "beside"} & set(said.split()) == {name}
+    refused = run_of(demo, session, SUBMARINE, "delete", "notebook", "notebook_1_0001")[1]
+    assert "[Api Error] What runs in a session may read that session" in " ".join(refused.split())
+
+    # Who is in no session has no credential to be led on by.
+    outside = subprocess.run([SUBMARINE, "list", "notebook"], capture_output=True, check=True)
+    assert b"This is for what runs in a session" in outside.stdout
+    demo.delete(other)
+
+
+def test_the_example_runs_from_top_to_bottom(demo: Program, session: str) -> None:
+    example = demo.jupyter(session, "GET", EXAMPLE).json()
+    body = {"type": "notebook", "format": "json", "content": example}
+    saved = demo.jupyter(session, "PUT", "api/contents/submarine-example.ipynb", json=body)
+    assert saved.status_code == 201
+    [shown, *_] = demo.run_notebook(session, "submarine-example.ipynb")
+    assert shown == f"<Session 'inside' running {session}>"
+
+
+def test_to_look_at_what_is_left_is_no_use(demo: Program, session: str) -> None:
+    time.sleep(WRITTEN_SECONDS)  # noqa: TID251
+    before = demo.read(session)["last_activity_at"]
+    told = demo.jupyter(session, "GET", "_submarine/limits").json()
+    assert told["page"] == f"{demo.service.url}/sessions/{session}"
+    time.sleep(WRITTEN_SECONDS)  # noqa: TID251
+    assert demo.read(session)["last_activity_at"] == before

@@ -346,7 +346,7 @@ def _volumes(spec: SessionSpec, site: SiteConfig) -> list[Json]:
             "name": CONFIG_VOLUME,
             "configMap": {
                 "name": programs,
-                "items": [{"key": name, "path": name} for name in inside.FILES],
+                "items": inside.ITEMS,
             },
         },
         *([code_step.volume(spec, programs)] if spec.code else []),

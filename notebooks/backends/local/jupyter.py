@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from notebooks.backends import rescue
+from notebooks.backends import inside, rescue
 from notebooks.backends.contract import SECRETS_FOLDER, SessionSpec
 from notebooks.backends.local.processes import MARK
 
@@ -78,6 +78,7 @@ def environment(
     own = {
         "HOME": str(home),
         "PATH": os.pathsep.join([str(jupyter.parent), *path]),
+        "JUPYTER_CONFIG_PATH": str(inside.FOLDER),
         "JUPYTER_RUNTIME_DIR": str(runtime),
         "JUPYTER_TOKEN": spec.token,
         MARK: str(spec.key.run_id),

@@ -1,9 +1,8 @@
-"""What a session's pod gets of ours: a folder with a Jupyter configuration and what it loads.
-
-The two files run in the pod, on the image's own Python (3.8 or later) and its standard library.
-"""
+"""What a session's pod gets of ours: what every session gets, and what looks at its container."""
 
 from importlib.resources import files
+
+from notebooks.backends import inside
 
 FOLDER = "/etc/submarine-notebooks"
 """Where it is in the pod: first in `JUPYTER_CONFIG_PATH`."""
@@ -11,7 +10,16 @@ FOLDER = "/etc/submarine-notebooks"
 VOLUMES = "SUBMARINE_VOLUMES"
 """The variable that says where which volume is."""
 
-FILES = {
-    name: files(__name__).joinpath(name).read_text()
-    for name in ("jupyter_server_config.py", "submarine_session.py")
-}
+_OF_PODS = "submarine_session.py"
+_FILES = {**inside.FILES, _OF_PODS: files(__name__).joinpath(_OF_PODS).read_text()}
+
+
+def _key(path: str) -> str:
+    return path.replace("/", ".")
+
+
+FILES = {_key(path): text for path, text in _FILES.items()}
+"""By the keys of the ConfigMap that all pods share."""
+
+ITEMS = [{"key": _key(path), "path": path} for path in _FILES]
+"""Which of its keys is where in the folder."""

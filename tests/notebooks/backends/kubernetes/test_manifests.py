@@ -150,8 +150,15 @@ def test_a_session_is_one_pod() -> None:
                     "configMap": {
                         "name": names.programs_name("default", manifests.PROGRAMS),
                         "items": [
-                            {"key": name, "path": name}
-                            for name in ("jupyter_server_config.py", "submarine_session.py")
+                            {"key": name.replace("/", "."), "path": name}
+                            for name in (
+                                "jupyter_server_config.py",
+                                "submarine_port.py",
+                                "labextensions/submarine-session/package.json",
+                                "labextensions/submarine-session/static/example.ipynb",
+                                "labextensions/submarine-session/static/remoteEntry.js",
+                                "submarine_session.py",
+                            )
                         ],
                     },
                 },

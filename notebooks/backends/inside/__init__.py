@@ -1,0 +1,24 @@
+"""What every session gets of ours: a folder that is first in `JUPYTER_CONFIG_PATH`, with a
+configuration that adds what lies beside it to what the image and the user configure.
+
+Its Python runs in the session, on the image's own (3.8 or later) and its standard library. Its
+JavaScript runs in JupyterLab as it is: nothing has to be built.
+"""
+
+from importlib.resources import files
+from pathlib import Path
+
+FOLDER = Path(str(files(__name__)))
+LAB = "labextensions/submarine-session"
+
+FILES = {
+    name: (FOLDER / name).read_text()
+    for name in (
+        "jupyter_server_config.py",
+        "submarine_port.py",
+        f"{LAB}/package.json",
+        f"{LAB}/static/example.ipynb",
+        f"{LAB}/static/remoteEntry.js",
+    )
+}
+"""By their paths below the folder."""
