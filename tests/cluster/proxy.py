@@ -1,4 +1,4 @@
-"""A way to the API server that a test can take away: refused, or hanging without a word."""
+"""A way to a server that a test can take away: refused, or hanging without a word."""
 
 import asyncio
 from asyncio import StreamReader, StreamWriter
@@ -14,10 +14,13 @@ SECONDS = 20
 
 
 class Proxy:
-    """Passes TCP on. Used from other threads than the one it runs in."""
+    """Passes TCP on, from an address of this machine. Used from other threads than the one it runs
+    in. `target` may be said later than it runs.
+    """
 
-    def __init__(self, host: str, port: int) -> None:
-        self._target = (host, port)
+    def __init__(self, host: str = "", port: int = 0, *, at: str = "127.0.0.1") -> None:
+        self.target = (host, port)
+        self._at = at
         self._loop = asyncio.new_event_loop()
         self._flows = asyncio.Event()
         self._flows.set()
@@ -60,7 +63,7 @@ class Proxy:
     async def _restore(self) -> None:
         self._flows.set()
         if self._server is None:
-            self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+            self._server = await asyncio.start_server(self._serve, self._at, self.port)
             self.port = self._server.sockets[0].getsockname()[1]
 
     async def _cancel(self) -> None:
@@ -70,7 +73,7 @@ class Proxy:
         await asyncio.gather(*others, return_exceptions=True)
 
     async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
-        there_reader, there_writer = await asyncio.open_connection(*self._target)
+        there_reader, there_writer = await asyncio.open_connection(*self.target)
         self._open |= {writer, there_writer}
         with suppress(OSError):
             await asyncio.gather(self._pump(reader, there_writer), self._pump(there_reader, writer))

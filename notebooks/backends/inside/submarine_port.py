@@ -35,8 +35,8 @@ def variables_at(client: tuple[str, int]) -> dict[str, str]:
     """
     inode = _socket_of(client)
     for process in Path("/proc").glob("[0-9]*") if inode else ():
-        with suppress(OSError):
-            if any(_leads_to(file, inode) for file in os.scandir(process / "fd")):
+        with suppress(OSError), os.scandir(process / "fd") as opened:
+            if any(_leads_to(file, inode) for file in opened):
                 pairs = (process / "environ").read_bytes().decode(errors="replace").split("\0")
                 return {name: value for name, _, value in (each.partition("=") for each in pairs)}
     return {}
