@@ -16,7 +16,7 @@ from notebooks import services
 from notebooks.credentials import jupyter_token
 from notebooks.gateway.authority import DatabaseAuthority
 from notebooks.gateway.contract import Grant, Route, Ticket
-from notebooks.models import NotebookSession
+from notebooks.models import NotebookSession, Run
 from notebooks.states import SessionStatus as S
 from notebooks.tickets import Credential, Leave, issue_code
 from tests.factories import SessionFactory, UserFactory
@@ -219,6 +219,25 @@ async def test_a_route_leads_to_what_runs_alone(session: NotebookSession, status
             message="because",
         )
     }
+
+
+async def test_a_route_says_how_long_what_runs_goes_on(session: NotebookSession) -> None:
+    ready, used = timezone.now() - timedelta(minutes=5), timezone.now()
+
+    def limit(status: S) -> None:
+        rows = NotebookSession.objects.filter(pk=session.pk)
+        rows.update(status=status, last_activity_at=used)
+        Run.objects.filter(session=session).update(
+            ready_at=ready, longest_life_minutes=60, idle_limit_minutes=10
+        )
+
+    await in_thread(limit, S.RUNNING)
+    route = (await authority.routes([session.pk]))[session.pk]
+    assert route.stops_at == ready + timedelta(minutes=60)
+    assert route.idle_stop_at == used + timedelta(minutes=10)
+    await in_thread(limit, S.STOPPING)
+    route = (await authority.routes([session.pk]))[session.pk]
+    assert (route.stops_at, route.idle_stop_at) == (None, None)
 
 
 async def test_there_is_no_route_to_what_was_deleted(session: NotebookSession) -> None:
