@@ -14,6 +14,7 @@ from rest_framework.viewsets import GenericViewSet
 from accounts import vault
 from accounts.models import GitCredential, GitCredentialKind, SecretKind, UserSecret
 from accounts.requests import user_of
+from accounts.scopes import Scope
 from accounts.uses import Uses, uses_by
 from submarine_site.core.api import UUID_PATTERN, StrictSerializer, valid
 from submarine_site.core.text import MAX_NAME
@@ -100,6 +101,7 @@ class SecretViewSet(mixins.ListModelMixin, GenericViewSet[UserSecret]):
     """
 
     queryset = UserSecret.objects.none()
+    needs = dict.fromkeys(("create", "update", "destroy"), Scope.MANAGE)
     lookup_value_regex = UUID_PATTERN
 
     def get_serializer_class(self) -> type[Serializer[Any]]:
@@ -156,6 +158,7 @@ class GitCredentialViewSet(mixins.ListModelMixin, GenericViewSet[GitCredential])
     """
 
     queryset = GitCredential.objects.none()
+    needs = dict.fromkeys(("create", "destroy"), Scope.MANAGE)
     lookup_value_regex = UUID_PATTERN
 
     def get_serializer_class(self) -> type[Serializer[Any]]:

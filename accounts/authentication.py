@@ -13,6 +13,8 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from accounts.models import MAX_USERNAME, ApiToken, User
+from accounts.permissions import needed
+from accounts.scopes import limited_to
 from accounts.services import find_token
 
 
@@ -28,8 +30,8 @@ class BearerAuthentication(BaseAuthentication):
             raise AuthenticationFailed(
                 "The API token is unknown, revoked or expired.", code="bad_token"
             )
-        ApiToken.objects.stamp(token)
-        return token.user, token
+        ApiToken.objects.stamp(token, address=request.META.get("REMOTE_ADDR", ""))
+        return limited_to(token.scopes, token.user), token
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002
         return 'Bearer realm="submarine"'
@@ -64,6 +66,11 @@ class _BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:  # noqa: ARG002
         return {"type": "http", "scheme": "bearer"}
+
+    def get_security_requirement(self, auto_schema: Any) -> dict[str, list[str]]:
+        """Say which scope the operation takes."""
+        scope = needed(auto_schema.view, auto_schema.method)
+        return {self.name: [str(scope)] if scope else []}
 
 
 class _PasswordScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -5,10 +5,12 @@ to the service for their sessions.
 import uuid
 
 from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
 from accounts.querysets import ApiTokenQuerySet, SignInQuerySet, VaultQuerySet
+from accounts.scopes import Scope
 from submarine_site.core.text import MAX_NAME
 
 MAX_USERNAME = 150
@@ -27,9 +29,11 @@ class ApiToken(models.Model):
     name = models.CharField(max_length=80)
     hint = models.CharField(max_length=16, help_text="How the token begins, to tell it by.")
     digest = models.CharField(max_length=64, unique=True, editable=False)
+    scopes = ArrayField(models.CharField(max_length=16, choices=Scope.choices), editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    last_used_from = models.GenericIPAddressField(null=True, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = ApiTokenQuerySet.as_manager()

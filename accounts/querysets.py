@@ -1,10 +1,13 @@
 """Which tokens, sign-ins and secrets are whose, and which still hold."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+from uuid import UUID
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 if TYPE_CHECKING:
@@ -25,15 +28,37 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         at = at or timezone.now()
         return self.filter(revoked_at=None, expires_at__gt=at, user__is_active=True)
 
-    def stamp(self, token: "ApiToken") -> None:
+    def stamp(self, token: "ApiToken", *, address: str) -> None:
         """Note the use of a token, at most once a minute: a read must not cost a write."""
         now = timezone.now()
         if token.last_used_at is None or token.last_used_at < now - STAMP_EVERY:
-            self.filter(pk=token.pk).update(last_used_at=now)
+            # Of many at the same time, one writes.
+            unchanged = self.filter(pk=token.pk, last_used_at=token.last_used_at)
+            unchanged.update(last_used_at=now, last_used_from=address or None)
+
+    def stamp_all(self, uses: Mapping[UUID, tuple[datetime, str]]) -> None:
+        """Note when and from which addresses tokens were used, where a minute has gone by since."""
+        at = _by_key({pk: at for pk, (at, _) in uses.items()}, models.DateTimeField())
+        address = _by_key(
+            {pk: address or None for pk, (_, address) in uses.items()},
+            models.GenericIPAddressField(null=True),
+        )
+        due = self.filter(pk__in=uses).filter(
+            Q(last_used_at=None) | Q(last_used_at__lt=at - STAMP_EVERY)
+        )
+        due.update(last_used_at=at, last_used_from=address)
 
     def revoke(self) -> int:
         """End these tokens; returns how many were not ended before."""
         return self.filter(revoked_at=None).update(revoked_at=timezone.now())
+
+
+def _by_key(values: Mapping[UUID, Any], field: "models.Field[Any, Any]") -> models.Case:
+    """Of each row, the value that stands under its key."""
+    return models.Case(
+        *(models.When(pk=pk, then=models.Value(value, field)) for pk, value in values.items()),
+        output_field=field,
+    )
 
 
 class SignInQuerySet(models.QuerySet["SignIn"]):

@@ -2,22 +2,24 @@
 
 import secrets
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import ApiToken, SignIn, User
+from accounts.scopes import DEFAULT_SCOPES, Scope, grantable, in_order
 from audit.services import entry, record, record_all
 from submarine_site.core.asked import Asked
 from submarine_site.core.digests import digest
 from submarine_site.core.errors import DomainError, InvalidInput
 from submarine_site.core.text import clean_name
 
-DEFAULT_LIFE = timedelta(days=90)
-LONGEST_LIFE = timedelta(days=365)
+USUAL_LIFE = timedelta(days=90)
 KEPT_AFTER_END = timedelta(days=90)
 MAX_TOKENS = 100
 TOKEN_PREFIX = "subnb_"  # noqa: S105
@@ -32,35 +34,94 @@ class NewToken:
     secret: str = field(repr=False)
 
 
-def create_token(*, user: User, name: str, life: timedelta = DEFAULT_LIFE) -> NewToken:
-    """Make a token that acts as `user` for `life`.
+def longest_life() -> timedelta:
+    """How long the site lets a token live."""
+    life: timedelta = settings.TOKENS_LONGEST_LIFE
+    return life
 
-    Raises `InvalidInput` for a bad name, or a life that is not above 0 and at most a year, and
-    `DomainError` with `too_many_tokens`.
+
+def default_life() -> timedelta:
+    """How long a token lives for which nobody chose."""
+    return min(USUAL_LIFE, longest_life())
+
+
+def create_token(
+    *,
+    user: User,
+    name: str,
+    scopes: Collection[str] | None = None,
+    life: timedelta | None = None,
+    by: ApiToken | None = None,
+) -> NewToken:
+    """Make a token that acts as `user` within `scopes` for `life`; None: what is usual.
+
+    Nobody grants more than they have: what is made `by` a token has none but its scopes, and ends
+    when it ends at the latest.
+
+    Raises `InvalidInput` for a bad name, scopes that are none, or a life that is not above 0 and
+    at most the longest; and `DomainError` with `beyond_your_scopes` or `too_many_tokens`.
     """
-    if not timedelta(0) < life <= LONGEST_LIFE:
-        raise InvalidInput.field("expires_in_days", f"A token lasts 1 to {LONGEST_LIFE.days} days.")
+    life = default_life() if life is None else life
+    if not timedelta(0) < life <= longest_life():
+        raise InvalidInput.field(
+            "expires_in_days", f"A token lasts 1 to {longest_life().days} days."
+        )
+    given = chosen_scopes(user, scopes, by=by)
     if ApiToken.objects.live().filter(user=user).count() >= MAX_TOKENS:
         raise DomainError(
             f"You have {MAX_TOKENS} API tokens. Revoke one that nobody uses.",
             code="too_many_tokens",
         )
     secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
+    expires_at = timezone.now() + life
     with transaction.atomic():
         token = ApiToken.objects.create(
             user=user,
             name=clean_name(name),
             hint=secret[:_HINT_LENGTH],
             digest=digest(secret),
-            expires_at=timezone.now() + life,
+            scopes=given,
+            expires_at=min(expires_at, by.expires_at) if by else expires_at,
         )
         record(
             "token.created",
             token,
             actor=user,
-            after={"expires_at": token.expires_at.isoformat()},
+            after={
+                "scopes": token.scopes,
+                "expires_at": token.expires_at.isoformat(),
+                **({"made_by": by.name} if by else {}),
+            },
         )
     return NewToken(record=token, secret=secret)
+
+
+def chosen_scopes(
+    user: User, scopes: Collection[str] | None, *, by: ApiToken | None = None
+) -> list[Scope]:
+    """The scopes that a token of the user gets; None: what is usual.
+
+    Raises what `create_token` raises about them.
+    """
+    own = grantable(user, by.scopes) if by else grantable(user)
+    if scopes is None:
+        return [each for each in DEFAULT_SCOPES if each in own]
+    try:
+        asked = in_order(scopes)
+    except ValueError as error:
+        raise InvalidInput.field("scopes", f"The scopes are {', '.join(Scope)}.") from error
+    if not asked:
+        raise InvalidInput.field("scopes", "Choose one at least.")
+    if beyond := [each for each in asked if each not in own]:
+        raise _beyond(beyond, by)
+    return asked
+
+
+def _beyond(scopes: list[Scope], by: ApiToken | None) -> DomainError:
+    named = ", ".join(f"“{each}”" for each in scopes)
+    why = "The token that makes it has not got it" if by else "Operators alone give it"
+    message = f"This token cannot get {named}: nobody grants more than they have. {why}."
+    return DomainError(message, code="beyond_your_scopes", status=403, fields={"scopes": message})
 
 
 @Asked

@@ -76,7 +76,7 @@ def _account_context(request: HttpRequest) -> dict[str, Any]:
         "tokens": ApiToken.objects.visible_to(user),
         "sign_ins": SignIn.objects.live().filter(user=user)[:20],
         "this_sign_in": sign_in_id(request),
-        "token_days": services.DEFAULT_LIFE.days,
+        "token_days": services.default_life().days,
         "secrets": UserSecret.objects.visible_to(user).defer("sealed"),
         "git_credentials": GitCredential.objects.visible_to(user).defer("sealed"),
     }
@@ -141,7 +141,7 @@ def allow_program(request: HttpRequest) -> HttpResponse:
     context = {
         "name": name,
         "code": code,
-        "token_days": services.DEFAULT_LIFE.days,
+        "token_days": services.default_life().days,
         "back": reverse("account"),
     }
     response = answered(request, "accounts/allow_program.html", context, refusal)

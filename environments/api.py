@@ -14,6 +14,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet
 
 from accounts.requests import user_of
+from accounts.scopes import Scope
 from environments import selectors, services
 from environments.files import read_file
 from environments.kernels import Kernel
@@ -211,6 +212,7 @@ class EnvironmentViewSet(
     """What sessions run: the environments of the site, and your own."""
 
     queryset = Environment.objects.none()
+    needs = dict.fromkeys(("create", "partial_update", "destroy", "add_version"), Scope.MANAGE)
     lookup_field = "name"
     lookup_value_regex = "[-a-z0-9]+"
     pagination_class = None
@@ -335,6 +337,7 @@ class BuildViewSet(mixins.RetrieveModelMixin, GenericViewSet[Build]):
     """What is built of the kernels of environments."""
 
     queryset = Build.objects.none()
+    needs = {"retry": Scope.MANAGE}
     serializer_class = BuildSerializer
     lookup_field = "digest"
     lookup_value_regex = "[0-9a-f]{64}"

@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 
+from accounts import scopes
 from accounts.requests import user_of
 from quotas import requests
 from quotas.amounts import parse, show
@@ -170,6 +171,7 @@ class QuotaViewSet(GenericViewSet[Limit]):
     """What you have, what you may have, and why."""
 
     queryset = Limit.objects.none()
+    needs = {"check": scopes.Scope.READ}
     pagination_class = None
     filter_backends = ()
 
@@ -227,6 +229,7 @@ class QuotaRequestViewSet(ReadOnlyModelViewSet[QuotaRequest]):
     """Your requests for more."""
 
     queryset = QuotaRequest.objects.none()
+    needs = dict.fromkeys(("create", "destroy"), scopes.Scope.MANAGE)
     lookup_value_regex = UUID_PATTERN
     pagination_class = None
 

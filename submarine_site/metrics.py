@@ -19,6 +19,8 @@ from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from accounts.permissions import HasScope
+from accounts.scopes import Scope
 from notebooks.models import NotebookSession, SessionEvent
 from notebooks.states import ACTIVE, SessionStatus
 from quotas import ledger
@@ -34,7 +36,8 @@ RECENT = timedelta(hours=1)
 class _Metrics(APIView):
     """For staff, by sign-in or API token."""
 
-    permission_classes = [IsAdminUser]
+    permission_classes = [HasScope, IsAdminUser]
+    needs = {"get": Scope.ADMIN}
     renderer_classes = [JSONRenderer]  # Of refusals.
     schema = None
 

@@ -13,12 +13,15 @@ from accounts import services
 from accounts.authentication import BearerAuthentication
 from accounts.models import MAX_USERNAME, User
 from accounts.requests import user_of
+from accounts.scopes import Scope
 from submarine_site.core.errors import DomainError
 from submarine_v1 import shapes
 from submarine_v1.base import V1View, given, ok
 from submarine_v1.serializers import SignInInput
 
 TOKEN_LIFE = timedelta(days=1)
+TOKEN_SCOPES = (Scope.READ, Scope.LAUNCH, Scope.MANAGE)
+"""What this API has. Its clients open no session, and know nothing of operators."""
 UNKNOWN = "User Not Found. Please try again!"
 _MD5 = re.compile("[0-9a-fA-F]{32}")
 
@@ -53,6 +56,8 @@ class Logout(SignInView):
 
 
 class UserInfo(V1View):
+    needs = {"get": None}
+
     def get(self, request: Request) -> Response:
         return ok(shapes.user_info(user_of(request)))
 
@@ -71,5 +76,7 @@ def _sign_in(request: Request) -> tuple[User, str]:
             else ""
         )
         raise DomainError(UNKNOWN + hint, code="bad_credentials", status=401)
-    made = services.create_token(user=user, name="Submarine client", life=TOKEN_LIFE)
+    made = services.create_token(
+        user=user, name="Submarine client", scopes=TOKEN_SCOPES, life=TOKEN_LIFE
+    )
     return user, made.secret

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.authentication import BearerAuthentication
+from accounts.permissions import HasScope
 from notebooks.api.runs import RunAuthentication
 from submarine_site.core.api import StrictSerializer, exception_handler
 from submarine_site.core.envelope import envelope
@@ -44,7 +45,7 @@ class V1View(APIView):
     """`fields` says what clients call the inputs that services name."""
 
     authentication_classes = [RunAuthentication, BearerAuthentication, NoAuthentication]
-    permission_classes = [IsAuthenticated]
+    permission_classes = [IsAuthenticated, HasScope]
     renderer_classes = [EnvelopeRenderer]
     parser_classes = [BoundedJSONParser, YamlParser, XYamlParser, TextYamlParser]
     content_negotiation_class = OneForm

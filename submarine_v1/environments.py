@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.requests import user_of
+from accounts.scopes import Scope
 from environments import selectors, services
 from environments.kernels import Kernel
 from environments.models import Environment
@@ -24,6 +25,7 @@ DEFAULTS = "defaults"
 
 class _EnvironmentView(V1View):
     fields = {"image": "dockerImage", "kernels": "kernelSpec"}
+    needs = dict.fromkeys(("post", "patch", "delete"), Scope.MANAGE)
 
 
 class EnvironmentList(_EnvironmentView):

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from accounts.models import User
 from accounts.requests import user_of
+from accounts.scopes import Scope
 from environments.models import Environment
 from notebooks import services
 from notebooks.api.runs import sessions_for
@@ -41,6 +42,7 @@ class NotebookList(V1View):
     """Whose they are is the caller's identity: `?id=` is sent by clients that know no better."""
 
     allowed_to_runs = frozenset({"get"})
+    needs = {"post": Scope.LAUNCH}
     fields = {
         "name": "meta.name",
         "environment": "environment.name",
@@ -78,6 +80,7 @@ class NotebookList(V1View):
 
 class NotebookDetail(V1View):
     allowed_to_runs = frozenset({"get"})
+    needs = {"delete": Scope.LAUNCH}
 
     def get(self, request: Request, notebook_id: str) -> Response:
         session = _one(sessions_for(request), notebook_id)

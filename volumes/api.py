@@ -16,6 +16,7 @@ from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 
 from accounts.models import User
 from accounts.requests import user_of
+from accounts.scopes import Scope
 from submarine_site.core.api import (
     IF_MATCH,
     UUID_PATTERN,
@@ -182,6 +183,12 @@ class VolumeViewSet(GenericViewSet[Volume]):
     """Your volumes: those you have, and those in your trash."""
 
     queryset = Volume.objects.none()
+    needs = {
+        **dict.fromkeys(
+            ("create", "partial_update", "destroy", "restore", "remove", "retry"), Scope.MANAGE
+        ),
+        "adopt": Scope.ADMIN,
+    }
     filterset_class = VolumeFilter
     lookup_value_regex = UUID_PATTERN
     pagination_class = None

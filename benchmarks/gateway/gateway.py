@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 
 from notebooks.gateway.app import run
 from notebooks.gateway.config import GatewayConfig
-from notebooks.gateway.contract import Grant, Probe, Probed, Route, Ticket
+from notebooks.gateway.contract import Grant, Probe, Probed, Route, Ticket, TokenUse
 from volumes.contract import VolumeSeen
 
 TICKET = "benchmark"
@@ -55,6 +55,9 @@ class OneSession:
         return {each: self._route for each in session_ids if each == self._route.session_id}
 
     async def record_activity(self, seen: Mapping[UUID, datetime]) -> None:
+        pass
+
+    async def record_token_uses(self, seen: Mapping[str, TokenUse]) -> None:
         pass
 
     async def due_probes(self) -> list[Probe]:

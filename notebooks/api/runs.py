@@ -14,6 +14,7 @@ from rest_framework.request import Request
 
 from accounts.models import User
 from accounts.requests import user_of
+from accounts.scopes import Scope, limited_to
 from notebooks.credentials import RUN_PREFIX, run_of
 from notebooks.querysets import NotebookSessionQuerySet
 from notebooks.selectors import session_in, sessions_of
@@ -24,6 +25,7 @@ class RunPass:
     """What a request shows that comes from within a session: it is let in to that alone."""
 
     session_id: UUID
+    scopes: frozenset[Scope] = frozenset({Scope.READ})
 
 
 class RunAuthentication(BaseAuthentication):
@@ -48,7 +50,8 @@ class RunAuthentication(BaseAuthentication):
             raise PermissionDenied(
                 "What runs in a session may read that session, and nothing else."
             )
-        return session.owner, RunPass(session_id=session.pk)
+        shown = RunPass(session_id=session.pk)
+        return limited_to(shown.scopes, session.owner), shown
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002
         return 'Bearer realm="submarine"'

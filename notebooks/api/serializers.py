@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.models import ApiToken, User
-from accounts.services import DEFAULT_LIFE, LONGEST_LIFE
+from accounts.scopes import DEFAULT_SCOPES, Scope, grantable, scopes_of
 from notebooks.backends.contract import SECRETS_FOLDER, CodeStatus, Phase, PhaseTime
 from notebooks.code_view import WAITING, code_of
 from notebooks.lifetimes import Signal
@@ -335,26 +335,51 @@ class EventSerializer(serializers.ModelSerializer[SessionEvent]):
 
 
 class MeSerializer(serializers.ModelSerializer[User]):
-    is_operator = serializers.BooleanField(source="is_staff", read_only=True)
+    is_operator = serializers.BooleanField(
+        source="is_staff",
+        read_only=True,
+        help_text="By a token, whether you are one by it: that takes the scope `admin`.",
+    )
+    scopes = serializers.SerializerMethodField(help_text="What this request may do.")
 
     class Meta:
         model = User
-        fields = ["username", "first_name", "last_name", "email", "is_operator"]
+        fields = ["username", "first_name", "last_name", "email", "is_operator", "scopes"]
+
+    @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(Scope.choices)))
+    def get_scopes(self, user: User) -> list[str]:
+        return [*grantable(user, scopes_of(self.context["request"]))]
 
 
 class TokenSerializer(serializers.ModelSerializer[ApiToken]):
     class Meta:
         model = ApiToken
-        fields = ["id", "name", "hint", "created_at", "expires_at", "last_used_at"]
+        fields = [
+            "id",
+            "name",
+            "hint",
+            "scopes",
+            "created_at",
+            "expires_at",
+            "last_used_at",
+            "last_used_from",
+        ]
 
 
 class TokenCreateSerializer(StrictSerializer):
     name = serializers.CharField(trim_whitespace=False)
+    scopes = serializers.ListField(
+        child=serializers.CharField(),
+        required=False,
+        help_text=f"Some of {', '.join(f'`{each}`' for each in Scope)}: none that whoever asks "
+        f"has not got. Without, {', '.join(f'`{each}`' for each in DEFAULT_SCOPES)}, as far as "
+        "they have them.",
+    )
     expires_in_days = serializers.IntegerField(
         required=False,
-        default=DEFAULT_LIFE.days,
         min_value=1,
-        max_value=LONGEST_LIFE.days,
+        help_text="At most what the site allows; and what a token makes ends with it at the "
+        "latest. Without, 90, or what the site allows if that is less.",
     )
 
 
@@ -363,6 +388,10 @@ class LoginSerializer(StrictSerializer):
 
     code = serializers.CharField()
     verifier = serializers.CharField()
+
+
+class RevokedSerializer(serializers.Serializer[Any]):
+    revoked = serializers.IntegerField(help_text="How many there were.")
 
 
 class NewTokenSerializer(TokenSerializer):

@@ -31,6 +31,7 @@ from accounts import services as accounts
 from accounts.middleware import sign_in_id
 from accounts.models import ApiToken, User
 from accounts.requests import user_of
+from accounts.scopes import Scope
 from accounts.services import NewToken
 from notebooks import bookmarks, services
 from notebooks.addresses import session_url
@@ -59,6 +60,7 @@ class Me(RetrieveAPIView[User]):
     """Who you are to this service."""
 
     serializer_class = serializers.MeSerializer
+    needs = {"get": None}
 
     def get_object(self) -> User:
         return user_of(self.request)
@@ -160,6 +162,13 @@ class SessionViewSet(mixins.ListModelMixin, GenericViewSet[NotebookSession]):
 
     queryset = NotebookSession.objects.none()
     allowed_to_runs = frozenset({"list", "retrieve", "events"})
+    needs = {
+        **dict.fromkeys(
+            ("create", "partial_update", "destroy", "start", "stop", "update_environment"),
+            Scope.LAUNCH,
+        ),
+        **dict.fromkeys(("open", "logs"), Scope.ACCESS),
+    }
     filterset_class = SessionFilter
     lookup_value_regex = UUID_PATTERN
 
@@ -316,6 +325,7 @@ class BookmarkViewSet(mixins.DestroyModelMixin, ReadOnlyModelViewSet[Bookmark]):
     """What you start sessions with time and again."""
 
     queryset = Bookmark.objects.none()
+    needs = dict.fromkeys(("create", "destroy"), Scope.LAUNCH)
     lookup_value_regex = UUID_PATTERN
     pagination_class = None
 
@@ -345,12 +355,15 @@ class TokenViewSet(mixins.ListModelMixin, GenericViewSet[ApiToken]):
     """Your API tokens."""
 
     queryset = ApiToken.objects.none()
+    needs = dict.fromkeys(("create", "destroy", "revoke_all"), Scope.MANAGE)
     lookup_value_regex = UUID_PATTERN
 
     def get_serializer_class(self) -> type[Serializer[Any]]:
-        """What is taken, for the form of the browsable API."""
+        """What is taken, for the forms of the browsable API."""
         if self.action == "create":
             return serializers.TokenCreateSerializer
+        if self.action == "revoke_all":
+            return NothingSerializer
         return serializers.TokenSerializer
 
     def get_queryset(self) -> QuerySet[ApiToken]:
@@ -363,10 +376,14 @@ class TokenViewSet(mixins.ListModelMixin, GenericViewSet[ApiToken]):
     )
     def create(self, request: Request) -> Response:
         chosen = valid(serializers.TokenCreateSerializer, request)
+        days = chosen.get("expires_in_days")
         made = accounts.create_token(
             user=user_of(request),
             name=chosen["name"],
-            life=timedelta(days=chosen["expires_in_days"]),
+            scopes=chosen.get("scopes"),
+            # What is longer than can be said is longer than anything allowed.
+            life=None if days is None else timedelta(days=min(days, timedelta.max.days)),
+            by=_by(request),
         )
         return _new_token(made)
 
@@ -378,6 +395,23 @@ class TokenViewSet(mixins.ListModelMixin, GenericViewSet[ApiToken]):
     def destroy(self, request: Request, **_: Any) -> Response:  # noqa: ARG002
         accounts.revoke_token(token=self.get_object())
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(
+        summary="Revoke all of your API tokens, that of the request too",
+        request=None,
+        responses=serializers.RevokedSerializer,
+    )
+    @action(detail=False, methods=["post"], url_path="revoke-all")
+    def revoke_all(self, request: Request) -> Response:
+        valid(NothingSerializer, request)
+        return Response({"revoked": accounts.revoke_tokens(self.get_queryset())})
+
+
+def _by(request: Request) -> ApiToken | None:
+    """The token that another is made by; None where its user signed in themselves."""
+    if request.auth is None or isinstance(request.auth, ApiToken):
+        return request.auth
+    raise _token_needed("Making an API token")
 
 
 def _new_token(made: NewToken) -> Response:
@@ -401,8 +435,10 @@ def _credential(request: Request) -> tuple[Credential, UUID]:
         return Credential.TOKEN, request.auth.pk
     if isinstance(request.successful_authenticator, SessionAuthentication):
         return Credential.SIGN_IN, sign_in_id(request._request)  # noqa: SLF001
-    raise DomainError(
-        "Opening a session takes an API token or a browser's sign-in.",
-        code="token_needed",
-        status=403,
+    raise _token_needed("Opening a session")
+
+
+def _token_needed(what: str) -> DomainError:
+    return DomainError(
+        f"{what} takes an API token or a browser's sign-in.", code="token_needed", status=403
     )

@@ -11,6 +11,7 @@ from notebooks.gateway.config import GatewayConfig
 from notebooks.gateway.headers import HeaderPolicy
 from notebooks.gateway.pages import wants_page
 from notebooks.gateway.refusals import Refusal
+from notebooks.gateway.token_uses import TokenUses
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _MAX_TICKETS = 4
@@ -20,11 +21,17 @@ class Admission:
     """Finds the pass of a request, or refuses it."""
 
     def __init__(
-        self, *, config: GatewayConfig, authorization: Authorization, policy: HeaderPolicy
+        self,
+        *,
+        config: GatewayConfig,
+        authorization: Authorization,
+        policy: HeaderPolicy,
+        token_uses: TokenUses,
     ) -> None:
         self._pages_url = config.pages_url
         self._authorization = authorization
         self._policy = policy
+        self._token_uses = token_uses
 
     async def admit(self, request: web.BaseRequest, place: Place) -> Pass:
         """The pass of this request.
@@ -52,7 +59,12 @@ class Admission:
         scheme, _, token = header.partition(" ")
         if scheme.lower() not in {"bearer", "token"}:
             return None
-        return await self._authorization.find(place.session_id, Kind.TOKEN, token.strip())
+        found = await self._authorization.find(place.session_id, Kind.TOKEN, token.strip())
+        if found is not None:
+            self._token_uses.stamp(found.grant, request.remote or "")
+            if found.grant.lacks:
+                raise _insufficient(found.grant.lacks)
+        return found
 
     def _unknown(self, request: web.BaseRequest, place: Place) -> Refusal:
         """The same for a stranger as for a session that does not exist."""
@@ -87,6 +99,15 @@ def _is_own(request: web.BaseRequest, place: Place) -> bool:
             and headers.get("Sec-Fetch-Dest") == "document"
         )
     return site == "same-origin" or (site is None and origin is not None)
+
+
+def _insufficient(scope: str) -> Refusal:
+    return Refusal(
+        status=HTTPStatus.FORBIDDEN,
+        code="insufficient_scope",
+        title="This token does not open sessions",
+        message=f"This takes a token with the scope “{scope}”.",
+    )
 
 
 def _foreign() -> Refusal:

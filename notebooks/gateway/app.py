@@ -31,6 +31,7 @@ from notebooks.gateway.memory import OomKills
 from notebooks.gateway.pages import answer, own_headers, wants_page
 from notebooks.gateway.proxy import Exchange, Proxy
 from notebooks.gateway.refusals import Refusal, bad_request, not_found
+from notebooks.gateway.token_uses import TokenUses
 from notebooks.gateway.usage import Usage
 
 KEEP_ALIVE_SECONDS = 75.0
@@ -54,7 +55,13 @@ class Gateway:
         self._config = config
         self._addresses = Addresses(config)
         self._authorization = Authorization(authority)
-        self._admission = Admission(config=config, authorization=self._authorization, policy=policy)
+        self._token_uses = TokenUses(authority)
+        self._admission = Admission(
+            config=config,
+            authorization=self._authorization,
+            policy=policy,
+            token_uses=self._token_uses,
+        )
         self._entrance = Entrance(config=config, authority=authority)
         self._activity = Activity(authority)
         self._oom_kills = OomKills(authority)
@@ -92,6 +99,7 @@ class Gateway:
         tasks = [
             asyncio.create_task(self._authorization.run()),
             asyncio.create_task(self._activity.run()),
+            asyncio.create_task(self._token_uses.run()),
             asyncio.create_task(self._oom_kills.run()),
             asyncio.create_task(self._usage.run()),
             asyncio.create_task(self._idleness.run()),
@@ -104,6 +112,7 @@ class Gateway:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._activity.flush()
+            await self._token_uses.flush()
             await self._oom_kills.flush()
             await self._usage.flush()
             self._proxy.pool.close()

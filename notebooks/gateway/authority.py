@@ -11,11 +11,12 @@ from asgiref.sync import sync_to_async
 from django.db import connection
 
 from accounts.models import ApiToken
+from accounts.scopes import Scope
 from accounts.services import find_token
 from notebooks import idleness, memory, selectors, volume_usage
 from notebooks.addresses import base_path
 from notebooks.credentials import jupyter_token
-from notebooks.gateway.contract import Grant, Probe, Probed, Route, Ticket
+from notebooks.gateway.contract import Grant, Probe, Probed, Route, Ticket, TokenUse
 from notebooks.models import NotebookSession
 from notebooks.states import SessionStatus
 from notebooks.tickets import Credential, IssuedTicket, read_ticket, redeem_code
@@ -56,7 +57,11 @@ def _grant(issued: IssuedTicket, value: str) -> Grant:
 
 
 def _credential(grant: Grant) -> tuple[Credential, UUID]:
-    kind, pk, _ = grant.id.split(":", 2)
+    return _named(grant.id)
+
+
+def _named(grant_id: str) -> tuple[Credential, UUID]:
+    kind, pk, _ = grant_id.split(":", 2)
     return Credential(kind), UUID(pk)
 
 
@@ -85,11 +90,15 @@ def _by_token(session_id: UUID, secret: str) -> Grant | None:
         session_id=session_id,
         user_id=token.user_id,
         expires_at=token.expires_at,
+        lacks="" if Scope.ACCESS in token.scopes else Scope.ACCESS.value,
     )
-    if not _still_valid([grant]):
-        return None
-    ApiToken.objects.stamp(token)
-    return grant
+    return grant if _still_valid([grant]) else None
+
+
+def _record_token_uses(seen: Mapping[str, TokenUse]) -> None:
+    ApiToken.objects.stamp_all(
+        {_named(grant_id)[1]: (use.at, use.address) for grant_id, use in seen.items()}
+    )
 
 
 def _still_valid(grants: Collection[Grant]) -> frozenset[str]:
@@ -168,6 +177,9 @@ class DatabaseAuthority:
 
     async def record_activity(self, seen: Mapping[UUID, datetime]) -> None:
         await _in_thread(NotebookSession.objects.stamp_activity)(seen)
+
+    async def record_token_uses(self, seen: Mapping[str, TokenUse]) -> None:
+        await _in_thread(_record_token_uses)(seen)
 
     async def due_probes(self) -> Sequence[Probe]:
         return await _in_thread(_due_probes)()

@@ -17,13 +17,15 @@ from volumes.contract import VolumeSeen
 class Grant:
     """Leave for one credential to use one session. Valid until `expires_at`, or until revoked.
 
-    `id` names the credential (a hash of it, never the credential itself).
+    `id` names the credential (a hash of it, never the credential itself). With a scope that it
+    `lacks`, it lets nobody in: its bearer is told so.
     """
 
     id: str
     session_id: UUID
     user_id: int
     expires_at: datetime
+    lacks: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,14 @@ class Probed:
     failure: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenUse:
+    """When an API token was used, and from which address."""
+
+    at: datetime
+    address: str
+
+
 class Authority(Protocol):
     """The answers. Every method is a coroutine; none raises for a bad credential."""
 
@@ -102,6 +112,9 @@ class Authority(Protocol):
 
     async def record_activity(self, seen: Mapping[UUID, datetime]) -> None:
         """Stamp sessions as used at these times. Never moves a stamp back."""
+
+    async def record_token_uses(self, seen: Mapping[str, TokenUse]) -> None:
+        """Note when API tokens were last used, by their grants' ids; each once a minute at most."""
 
     async def due_probes(self) -> Sequence[Probe]:
         """The servers to ask now, some at a time, each given to one that asks."""

@@ -183,7 +183,8 @@ def exception_handler(error: Exception, _context: Any) -> Response | None:
                 message = f"{name}: {reason}"
             body, status = error_body("invalid", message, fields), 400
         case exceptions.APIException():
-            body = error_body(str(error.get_codes()), str(error.detail))
+            details = getattr(error, "details", None)
+            body = error_body(str(error.get_codes()), str(error.detail), details=details)
             status = error.status_code
             if isinstance(error, exceptions.AuthenticationFailed | exceptions.NotAuthenticated):
                 headers["WWW-Authenticate"] = 'Bearer realm="submarine"'

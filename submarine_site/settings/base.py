@@ -116,6 +116,9 @@ BUILDS: dict[str, Any] = {
 # How long a build is kept that no session uses and that is not of the newest version.
 BUILDS_KEPT = timedelta(days=env.int("SUBMARINE_BUILDS_KEPT_DAYS", default=30))
 
+# How long an API token may live.
+TOKENS_LONGEST_LIFE = timedelta(days=env.int("SUBMARINE_TOKENS_LONGEST_DAYS", default=365))
+
 # How long a deleted volume can be brought back.
 VOLUMES_TRASH = timedelta(days=env.int("SUBMARINE_VOLUMES_TRASH_DAYS", default=7))
 
@@ -281,7 +284,10 @@ REST_FRAMEWORK = {
         "accounts.authentication.PasswordAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "rest_framework.permissions.IsAuthenticated",
+        "accounts.permissions.HasScope",
+    ],
     "DEFAULT_RENDERER_CLASSES": [
         "rest_framework.renderers.JSONRenderer",
         "rest_framework.renderers.BrowsableAPIRenderer",

@@ -18,6 +18,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 from accounts.models import ApiToken, GitCredential, SignIn, User, UserSecret
+from accounts.scopes import Scope, grantable
 from accounts.services import create_token
 from accounts.vault import keep_git_credential, keep_secret
 from audit.models import AuditEntry
@@ -152,6 +153,7 @@ API = {
     "api:token-list": Address(
         path="/api/v2/tokens", answers={"GET": MINE, "POST": (401, 201, 201, 201)}
     ),
+    "api:token-revoke-all": Address(path="/api/v2/tokens/revoke-all", answers={"POST": MINE}),
     "api:token-detail": Address(
         path="/api/v2/tokens/{token}", answers={"DELETE": (401, 404, 204, 404)}
     ),
@@ -520,7 +522,8 @@ def bearer_of(browser: Client) -> dict[str, str]:
     user = get_user(browser)
     if not isinstance(user, User):
         return {}
-    return {"Authorization": f"Bearer {create_token(user=user, name='program').secret}"}
+    made = create_token(user=user, name="program", scopes=grantable(user))
+    return {"Authorization": f"Bearer {made.secret}"}
 
 
 def hers() -> list[object]:
@@ -639,6 +642,126 @@ def test_who_is_no_operator_is_told_so_by_the_admin(role: str, browsers: dict[st
     response = browsers[role].get("/admin/", follow=True)
     assert response.status_code == 403
     assert len(response.redirect_chain) == 1
+
+
+# What it takes to do each of these; what is in no table takes `read`, and only GET may be in none.
+NEEDS: dict[str, dict[str, Scope | None]] = {
+    "api:me": {"GET": None},
+    "api:session-list": {"POST": Scope.LAUNCH},
+    "api:session-detail": {"PATCH": Scope.LAUNCH, "DELETE": Scope.LAUNCH},
+    "api:session-start": {"POST": Scope.LAUNCH},
+    "api:session-stop": {"POST": Scope.LAUNCH},
+    "api:session-update-environment": {"POST": Scope.LAUNCH},
+    "api:session-open": {"POST": Scope.ACCESS},
+    "api:session-logs": {"GET": Scope.ACCESS},
+    "api:bookmark-list": {"POST": Scope.LAUNCH},
+    "api:bookmark-detail": {"DELETE": Scope.LAUNCH},
+    "api:environment-list": {"POST": Scope.MANAGE},
+    "api:environment-detail": {"PATCH": Scope.MANAGE, "DELETE": Scope.MANAGE},
+    "api:environment-versions": {"POST": Scope.MANAGE},
+    "api:build-retry": {"POST": Scope.MANAGE},
+    "api:volume-list": {"POST": Scope.MANAGE},
+    "api:volume-detail": {"PATCH": Scope.MANAGE, "DELETE": Scope.MANAGE},
+    "api:volume-restore": {"POST": Scope.MANAGE},
+    "api:volume-remove": {"POST": Scope.MANAGE},
+    "api:volume-retry": {"POST": Scope.MANAGE},
+    "api:volume-adopt": {"POST": Scope.ADMIN},
+    "api:quota-check": {"POST": Scope.READ},
+    "api:quota-request-list": {"POST": Scope.MANAGE},
+    "api:quota-request-detail": {"DELETE": Scope.MANAGE},
+    "api:token-list": {"POST": Scope.MANAGE},
+    "api:token-revoke-all": {"POST": Scope.MANAGE},
+    "api:token-detail": {"DELETE": Scope.MANAGE},
+    "api:secret-list": {"POST": Scope.MANAGE},
+    "api:secret-detail": {"PUT": Scope.MANAGE, "DELETE": Scope.MANAGE},
+    "api:git-credential-list": {"POST": Scope.MANAGE},
+    "api:git-credential-detail": {"DELETE": Scope.MANAGE},
+    "v1-notebooks": {"POST": Scope.LAUNCH},
+    "v1-notebook": {"DELETE": Scope.LAUNCH},
+    "v1-environments": {"POST": Scope.MANAGE},
+    "v1-environment": {"PATCH": Scope.MANAGE, "DELETE": Scope.MANAGE},
+    "v1-user-info": {"GET": None},
+    "metrics": {"GET": Scope.ADMIN},
+}
+# Who has no token yet, and what is no secret: what is shown of a token does not count.
+TOKENLESS = {
+    "api:login",
+    "api:schema",
+    "api:docs",
+    "v1-ping",
+    "v1-token",
+    "v1-login",
+    "v1-logout",
+    "health",
+}
+BY_TOKEN = [
+    (key, method)
+    for key, row in {**API, **V1, **PROBES}.items()
+    for method in row.answers
+    if key not in TOKENLESS
+]
+
+
+def by_token(
+    user: User, scopes: list[Scope], method: str, key: str, ids: dict[str, object]
+) -> tuple[int, str, str]:
+    """The status of the answer, its code and the scope it names, where it has these."""
+    secret = create_token(user=user, name="program", scopes=scopes).secret
+    answer = Client().generic(
+        method,
+        TABLE[key].path.format(**ids),
+        "" if method == "GET" else json.dumps(BODIES.get(key, {})),
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {secret}"},
+    )
+    said = answer.json() if answer.get("Content-Type") == "application/json" else {}
+    if not isinstance(said, dict):
+        said = {}
+    if key in V1:
+        return answer.status_code, "", said["message"] or ""
+    return (
+        answer.status_code,
+        said.get("code", ""),
+        (said.get("details") or {}).get("scope", ""),
+    )
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("key", "method"), BY_TOKEN)
+def test_each_takes_its_scope_and_no_other(
+    key: str, method: str, ids: dict[str, object], ada: User, operator: User
+) -> None:
+    if key in {"session-open", "api:session-open", "api:session-stop"}:
+        NotebookSession.objects.update(status=S.RUNNING)
+    scope = NEEDS.get(key, {}).get(method, Scope.READ)
+    user, role = (operator, "operator") if scope == Scope.ADMIN else (ada, "owner")
+    answers = TABLE[key].answers[method]
+    expected = answers[ROLES.index(role)]
+    if expected == 409:
+        # Here nobody has asked before.
+        expected = answers[ROLES.index("stranger")]
+    if scope is None:
+        for each in Scope:
+            person = operator if each == Scope.ADMIN else ada
+            assert by_token(person, [each], method, key, ids)[0] == expected
+        return
+    others = [each for each in grantable(user) if each != scope]
+    tokens = ApiToken.objects.count()
+    before = hers()
+    refusal = f"This takes a token with the scope “{scope}”."
+    told = (403, "", refusal) if key in V1 else (403, "insufficient_scope", scope)
+    assert by_token(user, others, method, key, ids) == told
+    # But for the token that asked.
+    ApiToken.objects.filter(name="program").delete()
+    assert (hers(), ApiToken.objects.count()) == (before, tokens)
+    assert by_token(user, [scope], method, key, ids)[0] == expected
+
+
+def test_every_change_by_token_is_in_the_table_of_scopes() -> None:
+    changes = {(key, method) for key, method in BY_TOKEN if method != "GET"}
+    stated = {(key, method) for key, row in NEEDS.items() for method in row}
+    assert changes - stated == set(), "decide which scope they take, and put them into the table"
+    assert stated - set(BY_TOKEN) == set(), "they are gone: take them out of the table"
 
 
 UNGUESSABLE = ("session", "token", "secret", "git_credential", "sign_in", "volume", "quota_request")

@@ -60,7 +60,7 @@ def token(service: Service) -> str:
     user = service.users["user"]
     made = requests.post(
         f"{service.url}/api/v2/tokens/",
-        json={"name": "laptop"},
+        json={"name": "laptop", "scopes": ["read", "launch", "access", "manage"]},
         auth=(user["name"], user["password"]),
         timeout=30,
     )

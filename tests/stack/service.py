@@ -184,7 +184,10 @@ class Program:
         user = service.users[role]
         answer = requests.post(
             f"{service.url}/api/v2/tokens/",
-            json={"name": f"test {uuid4()}"},
+            json={
+                "name": f"test {uuid4()}",
+                "scopes": ["read", "launch", "access", "manage"],
+            },
             auth=(user["name"], user["password"]),
             timeout=30,
         )

@@ -107,7 +107,7 @@ def test_without_redis_the_database_is_still_told_of(operator: User, settings) -
 
 
 def test_prometheus_comes_with_a_token_of_an_operator(operator: User, client: Client) -> None:
-    secret = create_token(user=operator, name="prometheus").secret
+    secret = create_token(user=operator, name="prometheus", scopes=["admin"]).secret
     response = client.get(
         "/metrics",
         headers={"Authorization": f"Bearer {secret}", "Accept": "application/openmetrics-text"},

@@ -8,6 +8,7 @@ from accounts.services import create_token
 from environments.models import Environment
 from notebooks.models import NotebookSession
 from quotas.models import ResourceProfile
+from submarine_v1.accounts import TOKEN_SCOPES
 from tests.factories import SessionFactory
 
 NOTEBOOK = "/api/v1/notebook"
@@ -17,7 +18,7 @@ ENVELOPE = ["status", "code", "success", "message", "result", "attributes"]
 
 def client_of(user: User) -> APIClient:
     """The user's program, which sends what the released client sends."""
-    token = create_token(user=user, name="test").secret
+    token = create_token(user=user, name="test", scopes=TOKEN_SCOPES).secret
     return APIClient(
         headers={
             "Authorization": f"Bearer {token}",

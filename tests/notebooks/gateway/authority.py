@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from notebooks.gateway.contract import Grant, Probe, Probed, Route, Ticket
+from notebooks.gateway.contract import Grant, Probe, Probed, Route, Ticket, TokenUse
 from volumes.contract import VolumeSeen
 
 ADA, GRACE, MALLORY = 1, 2, 3
@@ -25,6 +25,7 @@ class MemoryAuthority:
         self.tokens: dict[tuple[UUID, str], Grant] = {}
         self.where: dict[UUID, Route] = {}
         self.activity: list[dict[UUID, datetime]] = []
+        self.token_uses: dict[str, TokenUse] = {}
         self.oom_kills: list[dict[UUID, int]] = []
         self.usage: list[dict[UUID, Mapping[UUID, VolumeSeen]]] = []
         self.to_probe: list[Probe] = []
@@ -63,8 +64,8 @@ class MemoryAuthority:
     def add_ticket(self, session_id: UUID, ticket: str, **grant: float) -> None:
         self.tickets[session_id, ticket] = self.grant(session_id, **grant)  # type: ignore[arg-type]
 
-    def add_token(self, session_id: UUID, token: str) -> None:
-        self.tokens[session_id, token] = self.grant(session_id)
+    def add_token(self, session_id: UUID, token: str, *, lacks: str = "") -> None:
+        self.tokens[session_id, token] = replace(self.grant(session_id), lacks=lacks)
 
     async def redeem(self, session_id: UUID, code: str) -> Ticket | None:
         self._ask("redeem")
@@ -93,6 +94,10 @@ class MemoryAuthority:
     async def record_activity(self, seen: Mapping[UUID, datetime]) -> None:
         self._ask("record_activity")
         self.activity.append(dict(seen))
+
+    async def record_token_uses(self, seen: Mapping[str, TokenUse]) -> None:
+        self._ask("record_token_uses")
+        self.token_uses.update(seen)
 
     async def due_probes(self) -> list[Probe]:
         self._ask("due_probes")
