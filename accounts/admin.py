@@ -46,7 +46,7 @@ class UserAdmin(Audited, SaysWhatProtects, DjangoUserAdmin, ModelAdmin):  # type
     list_display = ("username", "email", "is_active", "is_staff", "active_sessions", "last_login")
     list_filter = ("is_active", "is_staff", "groups")
     search_fields = ("username", "first_name", "last_name", "email")
-    actions: tuple[str, ...] = ("sign_out",)
+    actions: tuple[str, ...] = ("sign_out", "revoke_tokens")
 
     def user_change_password(self, *args: Any, **kwargs: Any) -> HttpResponse:
         with transaction.atomic():
@@ -90,6 +90,12 @@ class UserAdmin(Audited, SaysWhatProtects, DjangoUserAdmin, ModelAdmin):  # type
         ended = services.end_sign_ins(SignIn.objects.filter(user__in=below))
         messages.success(request, f"Ended {ended} sign-ins.")
 
+    @admin.action(description="Revoke all API tokens", permissions=["change"])
+    def revoke_tokens(self, request: HttpRequest, users: QuerySet[User]) -> None:
+        below = [person for person in users if _below(request, person)]
+        ended = services.revoke_tokens(ApiToken.objects.filter(user__in=below))
+        messages.success(request, f"Revoked {ended} tokens.")
+
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(ReadOnly, ModelAdmin):
@@ -97,16 +103,22 @@ class ApiTokenAdmin(ReadOnly, ModelAdmin):
         "name",
         "user",
         "hint",
+        "may",
         "created_at",
         "expires_at",
         "last_used_at",
+        "last_used_from",
         "revoked_at",
     )
     list_filter = ("created_at", "expires_at", "revoked_at")
     list_select_related = ("user",)
-    search_fields = ("name", "user__username", "hint")
+    search_fields = ("name", "user__username", "hint", "last_used_from")
     date_hierarchy = "created_at"
     actions = ("revoke",)
+
+    @admin.display(description="may")
+    def may(self, token: ApiToken) -> str:
+        return ", ".join(token.scopes)
 
     @admin.action(description="Revoke", permissions=["act"])
     def revoke(self, request: HttpRequest, tokens: QuerySet[ApiToken]) -> None:

@@ -1,7 +1,7 @@
 from django.apps import AppConfig
 from django.core.checks import register
 
-from accounts.checks import vault_has_its_own_key, vault_keys_are_long
+from accounts.checks import tokens_can_be_made, vault_has_its_own_key, vault_keys_are_long
 
 
 class AccountsConfig(AppConfig):
@@ -10,4 +10,5 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         """Have the settings checked with everything else that is."""
         register(vault_keys_are_long)
+        register(tokens_can_be_made)
         register(vault_has_its_own_key, deploy=True)

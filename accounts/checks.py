@@ -1,5 +1,8 @@
-"""What must not be overlooked about the keys of the vault, as system checks with stable ids."""
+"""What must not be overlooked about the vault's keys and the life of tokens, as system checks with
+stable ids.
+"""
 
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -8,6 +11,7 @@ from django.core.checks import Warning as CheckWarning
 
 WEAK_KEY = "accounts.E001"
 NO_KEY = "accounts.W001"
+NO_LIFE = "accounts.E002"
 LEAST_CHARACTERS = 32
 
 
@@ -33,5 +37,19 @@ def vault_has_its_own_key(**_: Any) -> list[CheckMessage]:
             "Users' secrets are encrypted under SECRET_KEY: when that changes, they are lost.",
             hint="Set SUBMARINE_VAULT_KEYS, such as by: openssl rand -base64 32",
             id=NO_KEY,
+        )
+    ]
+
+
+def tokens_can_be_made(**_: Any) -> list[CheckMessage]:
+    """Refuse a longest life in which no token lives a day."""
+    if timedelta(days=1) <= settings.TOKENS_LONGEST_LIFE:
+        return []
+    return [
+        Error(
+            "SUBMARINE_TOKENS_LONGEST_DAYS is less than 1: no API token could be made, and no "
+            "program could sign in.",
+            hint="Give the number of days that an API token may live, such as 90.",
+            id=NO_LIFE,
         )
     ]

@@ -11,19 +11,23 @@ import hashlib
 import json
 import re
 import secrets
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
 from redis.exceptions import RedisError
 
 from accounts.models import User
-from accounts.services import NewToken, create_token
+from accounts.scopes import ALL_SCOPES, Scope
+from accounts.services import NewToken, chosen_scopes, create_token
 from submarine_site.core.digests import digest
 from submarine_site.core.errors import DomainError, InvalidInput
 from submarine_site.core.redis import client
 from submarine_site.core.text import clean_name
 
 CODE_LIFE = timedelta(minutes=5)
+USUAL_SCOPES = ALL_SCOPES - {Scope.ADMIN}
+"""What is proposed to the user where the program does not say what it needs."""
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _MAX_GIVEN = 200
 
@@ -35,15 +39,18 @@ def checked(*, challenge: str, name: str) -> str:
     return clean_name(name)
 
 
-def allow(*, user: User, challenge: str, name: str) -> str:
-    """Return the code that lets the program of this challenge have a token of `user`.
+def allow(*, user: User, challenge: str, name: str, scopes: Collection[str]) -> str:
+    """Return the code that lets the program of this challenge have a token of `user`, within
+    `scopes`.
 
-    Raises `InvalidInput`, and `DomainError` with `login_unavailable` while Redis is away.
+    Raises what `accounts.services.chosen_scopes` does and, while Redis is away, `DomainError` with
+    `login_unavailable`.
     """
     kept = {
         "user": user.pk,
         "challenge": challenge,
         "name": checked(challenge=challenge, name=name),
+        "scopes": chosen_scopes(user, scopes),
     }
     code = secrets.token_urlsafe(24)
     try:
@@ -56,7 +63,8 @@ def allow(*, user: User, challenge: str, name: str) -> str:
 def redeem(*, code: str, verifier: str) -> NewToken:
     """Spend a code for a token.
 
-    Raises `DomainError` with `bad_code`, `too_many_tokens` or `login_unavailable`.
+    Raises `DomainError` with `bad_code`, `too_many_tokens`, `login_unavailable`, or with
+    `beyond_your_scopes` where the user has ceased to be an operator since.
     """
     if max(len(code), len(verifier)) > _MAX_GIVEN:
         raise _bad_code()
@@ -70,7 +78,7 @@ def redeem(*, code: str, verifier: str) -> NewToken:
     user = User.objects.filter(pk=kept["user"], is_active=True).first()
     if user is None or not secrets.compare_digest(_challenge(verifier), kept["challenge"]):
         raise _bad_code()
-    return create_token(user=user, name=kept["name"])
+    return create_token(user=user, name=kept["name"], scopes=kept["scopes"])
 
 
 def _challenge(verifier: str) -> str:

@@ -1,5 +1,6 @@
 """Signing in and out, one's own account, and what a throttled sign-in is told."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -20,6 +21,7 @@ from accounts.forms import SignInForm
 from accounts.middleware import sign_in_id
 from accounts.models import ApiToken, GitCredential, SignIn, UserSecret
 from accounts.requests import user_of
+from accounts.scopes import DEFAULT_SCOPES, grantable
 from submarine_site.core.errors import DomainError
 from submarine_site.core.http import safe_path
 from submarine_site.core.pages import answered, question
@@ -76,7 +78,6 @@ def _account_context(request: HttpRequest) -> dict[str, Any]:
         "tokens": ApiToken.objects.visible_to(user),
         "sign_ins": SignIn.objects.live().filter(user=user)[:20],
         "this_sign_in": sign_in_id(request),
-        "token_days": services.default_life().days,
         "secrets": UserSecret.objects.visible_to(user).defer("sealed"),
         "git_credentials": GitCredential.objects.visible_to(user).defer("sealed"),
     }
@@ -89,29 +90,60 @@ def account(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/account.html", _account_context(request))
 
 
-@login_required
+@question
 def create_token(request: HttpRequest) -> HttpResponse:
-    """Make an API token, and show it this once."""
-    if request.method != "POST":
-        # Whoever had to sign in first is led here by GET.
-        return redirect("account")
+    """Ask what an API token is for, then make it and show it this once."""
+    user = user_of(request)
     refusal: DomainError | None = None
     made = None
-    try:
-        made = services.create_token(user=user_of(request), name=request.POST.get("name", ""))
-    except DomainError as error:
-        refusal = error
+    days = services.default_life().days
+    scopes: Collection[str] = DEFAULT_SCOPES
+    if request.method == "POST":
+        days = _days(request.POST.get("days", ""))
+        scopes = request.POST.getlist("scopes")
+        try:
+            made = services.create_token(
+                user=user,
+                name=request.POST.get("name", ""),
+                scopes=scopes,
+                life=timedelta(days=days),
+            )
+        except DomainError as error:
+            refusal = error
     context = {
-        **_account_context(request),
-        "name": request.POST.get("name", "") if refusal else "",
+        "name": request.POST.get("name", ""),
+        "offered": grantable(user),
+        "chosen": scopes,
+        "lives": _lives(),
+        "days": days,
         "made": made,
-        "refusal": refusal,
+        "back": reverse("account"),
     }
-    response = render(
-        request, "accounts/account.html", context, status=refusal.status if refusal else 200
-    )
+    response = answered(request, "accounts/new_token.html", context, refusal)
     response["Cache-Control"] = "no-store"
     return response
+
+
+def _days(typed: str) -> int:
+    """The days chosen; none where these are none that were offered."""
+    return next((days for days in _lives() if str(days) == typed), 0)
+
+
+def _lives() -> list[int]:
+    """How many days a token may be chosen to last."""
+    longest = services.longest_life().days
+    return sorted({longest, *(days for days in (1, 7, 30, 90, 180, 365) if days < longest)})
+
+
+@question
+def revoke_all_tokens(request: HttpRequest) -> HttpResponse:
+    """Ask, then end all API tokens of one's own."""
+    if request.method != "POST":
+        context = {"back": reverse("account")}
+        return render(request, "accounts/revoke_all_tokens.html", context)
+    ended = services.revoke_tokens(ApiToken.objects.visible_to(user_of(request)))
+    messages.success(request, f"Revoked {ended} token{'' if ended == 1 else 's'}.")
+    return redirect("account")
 
 
 @question
@@ -128,19 +160,29 @@ def revoke_token(request: HttpRequest, pk: UUID) -> HttpResponse:
 @question
 def allow_program(request: HttpRequest) -> HttpResponse:
     """Ask whether a program may have a token, then show the code that it gets one for."""
+    user = user_of(request)
     challenge = request.GET.get("challenge", "")
     name = request.GET.get("name", "")
+    scopes: Collection[str] = request.GET.getlist("scopes") or program_logins.USUAL_SCOPES
     code = ""
+    misled = False
     refusal: DomainError | None = None
     try:
         name = program_logins.checked(challenge=challenge, name=name)
-        if request.method == "POST":
-            code = program_logins.allow(user=user_of(request), challenge=challenge, name=name)
     except DomainError as error:
-        refusal = error
+        misled, refusal = True, error
+    if request.method == "POST" and not misled:
+        scopes = request.POST.getlist("scopes")
+        try:
+            code = program_logins.allow(user=user, challenge=challenge, name=name, scopes=scopes)
+        except DomainError as error:
+            refusal = error
     context = {
         "name": name,
         "code": code,
+        "misled": misled,
+        "offered": grantable(user),
+        "chosen": scopes,
         "token_days": services.default_life().days,
         "back": reverse("account"),
     }

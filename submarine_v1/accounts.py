@@ -13,15 +13,13 @@ from accounts import services
 from accounts.authentication import BearerAuthentication
 from accounts.models import MAX_USERNAME, User
 from accounts.requests import user_of
-from accounts.scopes import Scope
+from accounts.scopes import Scope, grantable
 from submarine_site.core.errors import DomainError
 from submarine_v1 import shapes
 from submarine_v1.base import V1View, given, ok
 from submarine_v1.serializers import SignInInput
 
 TOKEN_LIFE = timedelta(days=1)
-TOKEN_SCOPES = (Scope.READ, Scope.LAUNCH, Scope.MANAGE)
-"""What this API has. Its clients open no session, and know nothing of operators."""
 UNKNOWN = "User Not Found. Please try again!"
 _MD5 = re.compile("[0-9a-fA-F]{32}")
 
@@ -62,6 +60,11 @@ class UserInfo(V1View):
         return ok(shapes.user_info(user_of(request)))
 
 
+def token_scopes(user: User) -> list[Scope]:
+    """What this API has: sessions are opened elsewhere."""
+    return [each for each in grantable(user) if each != Scope.ACCESS]
+
+
 def _sign_in(request: Request) -> tuple[User, str]:
     """Whom name and password let in, throttled as on the page, and a token just made."""
     asked = given(SignInInput, request, nothing=UNKNOWN)
@@ -77,6 +80,6 @@ def _sign_in(request: Request) -> tuple[User, str]:
         )
         raise DomainError(UNKNOWN + hint, code="bad_credentials", status=401)
     made = services.create_token(
-        user=user, name="Submarine client", scopes=TOKEN_SCOPES, life=TOKEN_LIFE
+        user=user, name="Submarine client", scopes=token_scopes(user), life=TOKEN_LIFE
     )
     return user, made.secret

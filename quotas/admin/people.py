@@ -137,7 +137,7 @@ class UserWithLimitsAdmin(_WithLimits, UserAdmin):
     list_per_page = 50
     inlines = (OfUser,)
     list_display = ("username", "use", "is_active", "is_staff", "active_sessions", "last_login")
-    actions: tuple[str, ...] = ("sign_out", "set_limit", "boost")
+    actions: tuple[str, ...] = ("sign_out", "revoke_tokens", "set_limit", "boost")
     actions_detail = ("why",)
 
     def get_list_filter(self, request: HttpRequest) -> Any:

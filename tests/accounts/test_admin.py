@@ -48,6 +48,22 @@ def test_an_operator_ends_a_sign_in(operator: User, sign_in: SignIn) -> None:
     assert sign_in.ended_at is not None
 
 
+def test_an_operator_revokes_all_tokens_of_someone(
+    operator: User, ada: User, mallory: User, token: ApiToken
+) -> None:
+    other = create_token(user=mallory, name="his").record
+    act(browser_of(operator), USERS, "revoke_tokens", ada.pk)
+    token.refresh_from_db()
+    other.refresh_from_db()
+    assert token.revoked_at is not None
+    assert other.revoked_at is None
+
+
+def test_the_list_of_tokens_says_what_they_may(operator: User, token: ApiToken) -> None:
+    page = browser_of(operator).get(TOKENS).text
+    assert "read, launch, access" in page
+
+
 def test_an_operator_signs_someone_out_everywhere(
     operator: User, ada: User, sign_in: SignIn
 ) -> None:

@@ -15,6 +15,7 @@ from accounts.models import ApiToken, User
 from accounts.services import MAX_TOKENS, create_token
 from submarine_site.core.errors import DomainError
 from submarine_site.core.redis import client
+from tests.conftest import browser_of
 
 PAGE = "/account/allow-program"
 LOGIN = "/api/v2/login/"
@@ -26,7 +27,7 @@ ASKED = {"challenge": CHALLENGE, "name": "subnb on laptop"}
 
 
 def shown_code(browser: Client) -> str:
-    page = browser.post(PAGE, query_params=ASKED)
+    page = browser.post(PAGE, {"scopes": ["read", "launch"]}, query_params=ASKED)
     assert page.status_code == 200
     assert page["Cache-Control"] == "no-store"
     found = re.search(r'id="code"\s+value="([^"]+)"', page.text)
@@ -49,11 +50,38 @@ def test_a_user_allows_a_program_and_it_gets_a_token(browser: Client, ada: User)
     status, made = exchange(code)
 
     assert status == 201
-    assert {*made} == {*("id", "name", "hint", "created_at", "expires_at", "last_used_at", "token")}
+    assert {"id", "hint", "expires_at", "token"} <= made.keys()
+    assert made["scopes"] == ["read", "launch"]
     assert made["name"] == "subnb on laptop"
     me = APIClient().get("/api/v2/me/", headers={"Authorization": f"Bearer {made['token']}"})
     assert me.json()["username"] == "ada"
     assert ApiToken.objects.get().user == ada
+
+
+def test_the_page_proposes_what_the_program_asks_for_and_the_user_decides(
+    browser: Client, operator: User
+) -> None:
+    asked = ASKED | {"scopes": ["read", "admin", "x"]}
+    assert proposed(browser, ASKED) == {"read", "launch", "access", "manage"}
+    assert proposed(browser, asked) == {"read"}
+    assert proposed(browser_of(operator), asked) == {"read", "admin"}
+    for given in ([], ["admin"], ["x"]):
+        page = browser.post(PAGE, {"scopes": given}, query_params=ASKED)
+        assert page.status_code in {400, 403}
+        assert 'id="code"' not in page.text
+
+
+def proposed(browser: Client, asked: dict[str, object]) -> set[str]:
+    page = browser.get(PAGE, query_params=asked).text
+    return set(re.findall(r'name="scopes"\s+value="(\w+)"\s+autocomplete="off"\s+checked', page))
+
+
+def test_who_ceased_to_be_an_operator_meanwhile_gives_no_scope_of_theirs(operator: User) -> None:
+    code = program_logins.allow(user=operator, challenge=CHALLENGE, name="x", scopes=["admin"])
+    User.objects.filter(pk=operator.pk).update(is_staff=False)
+    status, said = exchange(code)
+    assert (status, said["code"]) == (403, "beyond_your_scopes")
+    assert not ApiToken.objects.exists()
 
 
 def test_a_code_works_once(browser: Client) -> None:
@@ -122,7 +150,7 @@ def test_redis_away_is_said(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client(), "set", refuse)
     monkeypatch.setattr(client(), "getdel", refuse)
     with pytest.raises(DomainError) as raised:
-        program_logins.allow(user=ada, challenge=CHALLENGE, name="subnb")
+        program_logins.allow(user=ada, challenge=CHALLENGE, name="subnb", scopes=["read"])
     assert (raised.value.code, raised.value.status) == ("login_unavailable", 503)
     with pytest.raises(DomainError) as raised:
         program_logins.redeem(code="x", verifier=VERIFIER)

@@ -86,15 +86,16 @@ def test_the_use_of_a_token_is_noted_at_most_once_a_minute(
     ada: User, django_assert_num_queries
 ) -> None:
     token = make(ada).record
-    ApiToken.objects.stamp(token)
+    ApiToken.objects.stamp(token, address="192.0.2.7")
     token.refresh_from_db()
+    assert token.last_used_from == "192.0.2.7"
     first = token.last_used_at
     assert first is not None
     with django_assert_num_queries(0):
-        ApiToken.objects.stamp(token)
+        ApiToken.objects.stamp(token, address="192.0.2.8")
     ApiToken.objects.update(last_used_at=first - timedelta(seconds=61))
     token.refresh_from_db()
-    ApiToken.objects.stamp(token)
+    ApiToken.objects.stamp(token, address="192.0.2.9")
     token.refresh_from_db()
     assert token.last_used_at is not None
     assert token.last_used_at > first - timedelta(seconds=1)

@@ -1,5 +1,6 @@
 """Signing in and out on the pages: records, redirects, throttling."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import ApiToken, SignIn, User
+from accounts.services import create_token, find_token
 from notebooks import selectors
 from tests.conftest import browser_of
 from tests.factories import PASSWORD
@@ -180,7 +182,7 @@ def test_nobody_is_sent_to_sign_in_and_back(url: str) -> None:
 
 def test_a_token_made_on_the_page_is_shown_once(ada: User) -> None:
     browser = browser_of(ada)
-    response = browser.post("/account/tokens", {"name": "ci"})
+    response = browser.post("/account/tokens/new", {"name": "ci", "scopes": ["read"], "days": "7"})
     token = ApiToken.objects.get()
     assert response.status_code == 200
     assert response["Cache-Control"] == "no-store"
@@ -188,18 +190,23 @@ def test_a_token_made_on_the_page_is_shown_once(ada: User) -> None:
     shown = response.context["made"].secret
     assert shown in response.content.decode()
     assert shown not in browser.get("/account").content.decode()
-    assert (token.user, token.name) == (ada, "ci")
+    assert (token.user, token.name, token.scopes) == (ada, "ci", ["read"])
+    assert (token.expires_at - token.created_at).days in {6, 7}
 
 
 def test_a_token_without_a_name_is_refused_on_the_page(ada: User) -> None:
-    response = browser_of(ada).post("/account/tokens", {"name": " "})
+    response = browser_of(ada).post(
+        "/account/tokens/new", {"name": " ", "scopes": ["read"], "days": "7"}
+    )
     assert response.status_code == 400
     assert "A name is needed." in response.content.decode()
     assert not ApiToken.objects.exists()
 
 
 def test_a_token_is_revoked_on_the_page(ada: User, mallory: User) -> None:
-    token = ApiToken.objects.create(user=ada, name="ci", expires_at=timezone.now(), digest="x")
+    token = ApiToken.objects.create(
+        user=ada, name="ci", scopes=["read"], expires_at=timezone.now(), digest="x"
+    )
     url = reverse("token-revoke", args=[token.pk])
     assert browser_of(mallory).post(url).status_code == 404
     token.refresh_from_db()
@@ -207,6 +214,48 @@ def test_a_token_is_revoked_on_the_page(ada: User, mallory: User) -> None:
     assert browser_of(ada).post(url).status_code == 302
     token.refresh_from_db()
     assert token.revoked_at is not None
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"scopes": []}, "Choose one at least."),
+        ({"scopes": ["all"]}, "The scopes are read, launch"),
+        ({"scopes": ["read", "admin"]}, "Operators alone give it."),
+        ({"days": "3650"}, "A token lasts 1 to 365 days."),
+        ({"days": "-1"}, "A token lasts 1 to 365 days."),
+    ],
+)
+def test_a_choice_at_fault_is_told_on_the_page_and_the_rest_kept(
+    ada: User, given: dict[str, object], told: str
+) -> None:
+    form = {"name": "ci", "scopes": ["read"], "days": "7", **given}
+    response = browser_of(ada).post("/account/tokens/new", form)
+    assert response.status_code in {400, 403}
+    assert told in response.text
+    assert 'value="ci"' in response.text
+    assert not ApiToken.objects.exists()
+
+
+def test_the_page_proposes_little_and_offers_nobody_more_than_they_have(
+    ada: User, operator: User
+) -> None:
+    page = browser_of(ada).get("/account/tokens/new").text
+    offered = dict(re.findall(r'name="scopes"\s+value="(\w+)"\s+autocomplete="off"\s+(\w*)', page))
+    assert offered == {"read": "checked", "launch": "checked", "access": "checked", "manage": ""}
+    assert 'value="admin"' in browser_of(operator).get("/account/tokens/new").text
+
+
+def test_all_tokens_are_revoked_on_the_page(ada: User, mallory: User) -> None:
+    mine = [create_token(user=ada, name="ci") for _ in range(2)]
+    other = create_token(user=mallory, name="ci")
+    browser = browser_of(ada)
+    assert "Revoke all" in browser.get("/account").text
+    assert "from now on" in browser.get("/account/tokens/revoke-all").text
+    assert [find_token(each.secret) for each in mine] == [each.record for each in mine]
+    browser.post("/account/tokens/revoke-all")
+    assert [find_token(each.secret) for each in mine] == [None, None]
+    assert find_token(other.secret) == other.record
 
 
 def test_a_sign_in_lasts_as_long_as_the_browsers_session(ada: User) -> None:

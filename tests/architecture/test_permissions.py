@@ -213,7 +213,11 @@ PAGES = {
         path=f"/account/allow-program?name=subnb&challenge={'a' * 43}",
         answers={"GET": PAGE, "POST": PAGE},
     ),
-    "token-create": Address(path="/account/tokens", answers=button(PAGE)),
+    "token-create": Address(path="/account/tokens/new", answers={"GET": PAGE, "POST": PAGE}),
+    "token-revoke-all": Address(
+        path="/account/tokens/revoke-all",
+        answers={"GET": PAGE, "POST": (302, 302, 302, 302)},
+    ),
     "token-revoke": Address(
         path="/account/tokens/{token}/revoke", answers={"GET": HIS_PAGE, "POST": HIS_BUTTON}
     ),
@@ -435,7 +439,8 @@ BODIES: dict[str, dict[str, object]] = {
     "api:quota-check": {"profile": "small"},
     "api:quota-request-list": {"resource": "memory_mib", "amount": "64 GiB", "why": "Work."},
     "quota-request-new": {"resource": "memory_mib", "amount": "64 GiB", "why": "Work."},
-    "token-create": {"name": "ci"},
+    "token-create": {"name": "ci", "scopes": ["read"], "days": "90"},
+    "program-allow": {"scopes": ["read"]},
     "secret-new": {"name": "NEW", "kind": "variable", "value": "x"},
     "secret-replace": {"value": "x"},
     "git-credential-new": {"name": "new", "kind": "new_ssh_key", "hosts": "git.example.com"},
@@ -714,7 +719,7 @@ def by_token(
         content_type="application/json",
         headers={"Authorization": f"Bearer {secret}"},
     )
-    said = answer.json() if answer.get("Content-Type") == "application/json" else {}
+    said = answer.json() if answer.get("Content-Type", "").startswith("application/json") else {}
     if not isinstance(said, dict):
         said = {}
     if key in V1:
@@ -727,6 +732,7 @@ def by_token(
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("mallory")
 @pytest.mark.parametrize(("key", "method"), BY_TOKEN)
 def test_each_takes_its_scope_and_no_other(
     key: str, method: str, ids: dict[str, object], ada: User, operator: User

@@ -159,7 +159,7 @@ def test_by_page_by_api_and_by_client(
 
 def test_who_has_a_token_is_known_also_where_the_service_is_not_told(ada: User) -> None:
     volume = VolumeFactory.create(owner=ada, name="data")
-    secret = create_token(user=ada, name="ci").secret
+    secret = create_token(user=ada, name="ci", scopes=["manage"]).secret
     APIClient(HTTP_AUTHORIZATION=f"Bearer {secret}").delete(f"/api/v2/volumes/{volume.pk}")
     assert told()[-1] == ("api", "ada", "", "volume.trashed")
 

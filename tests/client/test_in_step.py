@@ -170,7 +170,8 @@ def _calls(api: Any, one: Any, file: Path) -> Iterator[Callable[[], Any]]:
     yield lambda: api.bookmarks.create("a", **chosen)
     yield lambda: api.bookmarks.delete(ID)
     yield api.tokens.list
-    yield lambda: api.tokens.create("a", expires_in_days=3)
+    yield lambda: api.tokens.create("a", scopes=["read"], expires_in_days=3)
+    yield api.tokens.revoke_all
     yield lambda: api.tokens.revoke(ID)
 
 

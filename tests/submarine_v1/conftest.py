@@ -8,7 +8,7 @@ from accounts.services import create_token
 from environments.models import Environment
 from notebooks.models import NotebookSession
 from quotas.models import ResourceProfile
-from submarine_v1.accounts import TOKEN_SCOPES
+from submarine_v1.accounts import token_scopes
 from tests.factories import SessionFactory
 
 NOTEBOOK = "/api/v1/notebook"
@@ -18,7 +18,7 @@ ENVELOPE = ["status", "code", "success", "message", "result", "attributes"]
 
 def client_of(user: User) -> APIClient:
     """The user's program, which sends what the released client sends."""
-    token = create_token(user=user, name="test", scopes=TOKEN_SCOPES).secret
+    token = create_token(user=user, name="test", scopes=token_scopes(user)).secret
     return APIClient(
         headers={
             "Authorization": f"Bearer {token}",

@@ -26,9 +26,19 @@ class Tokens(Owned[M]):
         return pages(self._site, "tokens/", Token.of)
 
     @Call
-    def create(self, name: str, *, expires_in_days: int | None = None) -> Steps[NewToken]:
-        """Make one; its `token` is told this once."""
+    def create(
+        self,
+        name: str,
+        *,
+        scopes: Sequence[str] | None = None,
+        expires_in_days: int | None = None,
+    ) -> Steps[NewToken]:
+        """Make one; its `token` is told this once. It gets no scope that you have not got; without
+        `scopes`, those that working with sessions takes.
+        """
         body: dict[str, Any] = {"name": name}
+        if scopes is not None:
+            body["scopes"] = list(scopes)
         if expires_in_days is not None:
             body["expires_in_days"] = expires_in_days
         return NewToken.of((yield from ask(self._site, "POST", "tokens/", body=body)))
@@ -36,6 +46,12 @@ class Tokens(Owned[M]):
     @Call
     def revoke(self, token_id: str) -> Steps[None]:
         yield from ask(self._site, "DELETE", f"tokens/{token_id}/")
+
+    @Call
+    def revoke_all(self) -> Steps[int]:
+        """End all of yours, that of this client too; returns how many there were."""
+        said = yield from ask(self._site, "POST", "tokens/revoke-all/")
+        return int(said["revoked"])
 
 
 class Secrets(Owned[M]):

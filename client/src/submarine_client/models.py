@@ -398,9 +398,11 @@ class Token(Model):
     id: str
     name: str
     hint: str
+    scopes: list[str]
     created_at: datetime
     expires_at: datetime
     last_used_at: Optional[datetime]
+    last_used_from: Optional[str]
 
 
 @dataclass(frozen=True)
@@ -417,6 +419,7 @@ class Me(Model):
     last_name: str
     email: str
     is_operator: bool
+    scopes: list[str]
 
 
 @dataclass(frozen=True)

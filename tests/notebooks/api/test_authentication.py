@@ -57,6 +57,7 @@ def test_a_token_lets_its_user_in(ada: User) -> None:
         "last_name": "",
         "email": "",
         "is_operator": False,
+        "scopes": ["read", "launch", "access"],
     }
 
 

@@ -27,7 +27,7 @@ def offered(browser: Client, address: str) -> list[str]:
                 *("profile", "environment", "name", "charge_to"),
             ],
         ),
-        ("tokens", ["name", "expires_in_days"]),
+        ("tokens", ["name", "scopes", "expires_in_days"]),
         ("secrets", ["name", "kind", "value"]),
         ("git-credentials", ["name", "kind", "hosts", "username", "secret"]),
     ],

@@ -2,8 +2,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.notebooks.gateway.authority import MALLORY
-from tests.notebooks.gateway.conftest import PAGES, Running
+from tests.notebooks.gateway.authority import MALLORY, MemoryAuthority
+from tests.notebooks.gateway.conftest import PAGES, Running, Upstream, serving
 
 PAGE = {"Accept": "text/html,*/*", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 
@@ -52,6 +52,33 @@ async def test_without_a_good_credential_nothing_passes(
     async with gateway.fetch("ws", headers=headers | upgrade) as response:
         assert response.status == 401
     assert gateway.upstream.seen == []
+
+
+async def test_token_without_the_scope_is_told_so_and_passes_nothing(gateway: Running) -> None:
+    gateway.authority.add_token(gateway.session_id, "ci", lacks="access")
+    headers = {"Authorization": "Bearer ci"}
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Origin": gateway.origin}
+    for within, more in (("api", {}), ("api", {}), ("ws", upgrade)):
+        async with gateway.fetch(within, headers=headers | more) as response:
+            assert response.status == 403
+            assert await response.json() == {
+                "code": "insufficient_scope",
+                "message": "This takes a token with the scope “access”.",
+            }
+    assert gateway.upstream.seen == []
+
+
+async def test_use_of_a_token_is_noted_with_its_address(
+    authority: MemoryAuthority, upstream: Upstream
+) -> None:
+    async with serving(authority, upstream) as gateway:
+        authority.add_token(gateway.session_id, "ada-api")
+        headers = {"Authorization": "Bearer ada-api"}
+        async with gateway.fetch("api", headers=headers) as response:
+            assert response.status == 200
+    [(grant_id, use)] = authority.token_uses.items()
+    assert grant_id == authority.tokens[gateway.session_id, "ada-api"].id
+    assert use.address == "127.0.0.1"
 
 
 async def test_expired_ticket_is_refused(gateway: Running) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import ParamSpec, TypeVar
 from uuid import UUID, uuid4
 
@@ -15,7 +16,7 @@ from accounts.models import ApiToken, SignIn, User
 from notebooks import services
 from notebooks.credentials import jupyter_token
 from notebooks.gateway.authority import DatabaseAuthority
-from notebooks.gateway.contract import Grant, Route, Ticket
+from notebooks.gateway.contract import Grant, Route, Ticket, TokenUse
 from notebooks.models import NotebookSession, Run
 from notebooks.states import SessionStatus as S
 from notebooks.tickets import Credential, Leave, issue_code
@@ -116,8 +117,28 @@ async def test_a_token_lets_its_user_in_until_it_expires(
     assert (by_token.session_id, by_token.user_id) == (session.pk, session.owner_id)
     assert by_token.expires_at == token.record.expires_at
     assert token.secret not in by_token.id
-    used = await in_thread(ApiToken.objects.get, pk=token.record.pk)
-    assert used.last_used_at is not None
+
+
+async def test_a_token_without_the_scope_is_known_and_lacks_it(session: NotebookSession) -> None:
+    made = await in_thread(
+        partial(accounts.create_token, user=session.owner, name="ci", scopes=["read", "launch"])
+    )
+    grant = await authority.by_token(session.pk, made.secret)
+    assert grant is not None
+    assert grant.lacks == "access"
+
+
+async def test_the_use_of_a_token_is_noted_with_its_address_once_a_minute(
+    token: accounts.NewToken, by_token: Grant
+) -> None:
+    now = timezone.now()
+    for seconds, address in ((0, "192.0.2.7"), (30, "192.0.2.8"), (61, ""), (122, "2001:db8::1")):
+        at = now + timedelta(seconds=seconds)
+        await authority.record_token_uses({by_token.id: TokenUse(at=at, address=address)})
+        used = await in_thread(ApiToken.objects.get, pk=token.record.pk)
+        noted = now if seconds == 30 else at
+        expected = {30: "192.0.2.7", 61: None}.get(seconds, address)
+        assert (used.last_used_at, used.last_used_from) == (noted, expected)
 
 
 async def test_a_token_of_a_stranger_does_not_let_in(session: NotebookSession) -> None:

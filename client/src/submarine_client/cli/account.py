@@ -9,6 +9,7 @@ import click
 
 from submarine_client.cli.app import client
 from submarine_client.cli.output import output_option, safe, show_list
+from submarine_client.cli.scopes import scope_option
 from submarine_client.errors import NotFound
 
 if TYPE_CHECKING:
@@ -89,8 +90,9 @@ def list_tokens(output: str) -> None:
         {
             "NAME": lambda token: token.name,
             "BEGINS": lambda token: token.hint,
-            "CREATED": lambda token: token.created_at,
+            "MAY": lambda token: token.scopes,
             "LAST USED": lambda token: token.last_used_at,
+            "FROM": lambda token: token.last_used_from,
             "EXPIRES": lambda token: token.expires_at,
             "ID": lambda token: token.id,
         },
@@ -101,17 +103,31 @@ def list_tokens(output: str) -> None:
 
 @token_command.command("create")
 @click.argument("name")
+@scope_option
 @click.option("--days", type=int, help="How long it lasts.")
-def create_token(name: str, days: int | None) -> None:
-    """Make an API token and print it, this once."""
-    click.echo(client().tokens.create(name, expires_in_days=days).token)
+def create_token(name: str, scopes: tuple[str, ...], days: int | None) -> None:
+    """Make an API token and print it, this once.
+
+    It gets no scope that your login has not got, and ends with it at the latest. Without --scope
+    it has what working with sessions takes: read, launch, access.
+    """
+    made = client().tokens.create(name, scopes=scopes or None, expires_in_days=days)
+    click.echo(made.token)
+    told = f"It may {', '.join(made.scopes)}, until {made.expires_at:%Y-%m-%d}."
+    click.echo(safe(told), err=True)
 
 
 @token_command.command("revoke")
-@click.argument("token")
-def revoke_token(token: str) -> None:
-    """Revoke a token, by its id, name, or how it begins."""
+@click.argument("token", required=False)
+@click.option("--all", "every", is_flag=True, help="All of them, that of your login too.")
+def revoke_token(token: str | None, every: bool) -> None:
+    """Revoke a token, by its id, name, or how it begins; or all."""
+    if every == (token is not None):
+        raise click.UsageError("Name a token, or say --all.")
     tokens = client().tokens
+    if every:
+        click.echo(f"Revoked {tokens.revoke_all()}. `subnb login` signs in again.", err=True)
+        return
     found: list[Token] = [
         each for each in tokens.list() if token in (each.id, each.name, each.hint)
     ]

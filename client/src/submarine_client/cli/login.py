@@ -9,12 +9,14 @@ import platform
 import secrets
 import sys
 import webbrowser
+from collections.abc import Sequence
 from urllib.parse import urlencode
 
 import click
 
 from submarine_client.cli.app import USER_AGENT, client
 from submarine_client.cli.output import safe
+from submarine_client.cli.scopes import scope_option
 from submarine_client.client import Client
 from submarine_client.config import Kept, clean_url
 
@@ -22,9 +24,15 @@ from submarine_client.config import Kept, clean_url
 @click.command("login")
 @click.argument("url", required=False, metavar="[ADDRESS]")
 @click.option("--token", "has_token", is_flag=True, help="Ask for a token, or read it from stdin.")
+@scope_option
 @click.pass_context
-def login_command(context: click.Context, url: str | None, has_token: bool) -> None:
+def login_command(
+    context: click.Context, url: str | None, has_token: bool, scopes: tuple[str, ...]
+) -> None:
     """Sign in to a service in your browser, or by a token, and keep its address.
+
+    In the browser you decide what the token may do; --scope says what is proposed there, which is
+    otherwise all that takes no operator.
 
     The token is kept in the system's keyring if the package `keyring` is installed, else in a
     file that you alone can read.
@@ -38,7 +46,7 @@ def login_command(context: click.Context, url: str | None, has_token: bool) -> N
         or click.prompt("Address of the service", err=True)
     )
     if not has_token and sys.stdin.isatty():
-        token = _by_browser(address)
+        token = _by_browser(address, scopes)
     elif sys.stdin.isatty():
         token = str(click.prompt("Token", hide_input=True, err=True)).strip()
     else:
@@ -49,12 +57,15 @@ def login_command(context: click.Context, url: str | None, has_token: bool) -> N
     click.echo(f"Signed in to {address} as {safe(me.username)}. The token is in {place}.", err=True)
 
 
-def _by_browser(address: str) -> str:
+def _by_browser(address: str, scopes: Sequence[str]) -> str:
     """Ask for leave in the browser; the code that the user pastes is changed for a token."""
     verifier = secrets.token_urlsafe(32)
     hashed = hashlib.sha256(verifier.encode()).digest()
     challenge = base64.urlsafe_b64encode(hashed).rstrip(b"=").decode()
-    asked = urlencode({"name": f"subnb on {platform.node()}"[:80], "challenge": challenge})
+    name = f"subnb on {platform.node()}"[:80]
+    asked = urlencode(
+        [("name", name), ("challenge", challenge), *(("scopes", each) for each in scopes)]
+    )
     page = f"{address}/account/allow-program?{asked}"
     click.echo(f"Allow it in your browser, and paste the code here:\n  {page}", err=True)
     webbrowser.open(page)
