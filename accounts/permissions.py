@@ -51,6 +51,5 @@ class HasScope(BasePermission):
 
 def _has(view: "APIView", method: str) -> bool:
     """Whether the view knows this method, which is answered with 405 otherwise."""
-    if hasattr(view, "action_map"):
-        return view.action is not None
-    return hasattr(view, method.lower())
+    verb = getattr(view, "action", method.lower())
+    return verb is not None and hasattr(view, verb)

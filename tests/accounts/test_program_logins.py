@@ -3,7 +3,9 @@
 import base64
 import hashlib
 import re
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -35,7 +37,7 @@ def shown_code(browser: Client) -> str:
     return found[1]
 
 
-def exchange(code: str, verifier: str = VERIFIER) -> tuple[int, dict[str, str]]:
+def exchange(code: str, verifier: str = VERIFIER) -> tuple[int, dict[str, Any]]:
     response = APIClient().post(LOGIN, {"code": code, "verifier": verifier})
     return response.status_code, response.json()
 
@@ -71,8 +73,8 @@ def test_the_page_proposes_what_the_program_asks_for_and_the_user_decides(
         assert 'id="code"' not in page.text
 
 
-def proposed(browser: Client, asked: dict[str, object]) -> set[str]:
-    page = browser.get(PAGE, query_params=asked).text
+def proposed(browser: Client, asked: Mapping[str, object]) -> set[str]:
+    page = browser.get(PAGE, query_params=dict(asked)).text
     return set(re.findall(r'name="scopes"\s+value="(\w+)"\s+autocomplete="off"\s+checked', page))
 
 
