@@ -77,7 +77,7 @@ def test_a_token_does_what_it_is_for_and_nothing_else(demo: Program) -> None:
     def noted() -> bool:
         rows.update({row["id"]: row for row in demo.api("GET", "tokens/").json()["results"]})
         [used] = [row for row in rows.values() if worker.token.startswith(row["hint"])]
-        return used["last_used_from"] == "127.0.0.1"
+        return bool(used["last_used_from"] == "127.0.0.1")
 
     wait_until(noted, seconds=15)
     watcher.verb(session, "stop")
