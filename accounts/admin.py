@@ -93,7 +93,7 @@ class UserAdmin(Audited, SaysWhatProtects, DjangoUserAdmin, ModelAdmin):  # type
     @admin.action(description="Revoke all API tokens", permissions=["change"])
     def revoke_tokens(self, request: HttpRequest, users: QuerySet[User]) -> None:
         below = [person for person in users if _below(request, person)]
-        ended = services.revoke_tokens(ApiToken.objects.filter(user__in=below))
+        ended = sum(services.revoke_all_tokens(user=person) for person in below)
         messages.success(request, f"Revoked {ended} tokens.")
 
 

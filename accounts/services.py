@@ -59,7 +59,8 @@ def create_token(
     when it ends at the latest.
 
     Raises `InvalidInput` for a bad name, scopes that are none, or a life that is not above 0 and
-    at most the longest; and `DomainError` with `beyond_your_scopes` or `too_many_tokens`.
+    at most the longest; and `DomainError` with `beyond_your_scopes`, `too_many_tokens`, or with
+    `bad_token` where the one that makes it has ended meanwhile.
     """
     life = default_life() if life is None else life
     if not timedelta(0) < life <= longest_life():
@@ -75,6 +76,11 @@ def create_token(
     secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
     expires_at = timezone.now() + life
     with transaction.atomic():
+        _hold_tokens(user)
+        if by and not ApiToken.objects.live().filter(pk=by.pk).exists():
+            raise DomainError(
+                "The token that makes it has been revoked.", code="bad_token", status=401
+            )
         token = ApiToken.objects.create(
             user=user,
             name=clean_name(name),
@@ -140,6 +146,18 @@ def find_token(secret: str) -> ApiToken | None:
 def revoke_token(*, token: ApiToken) -> None:
     """End a token. Ending it again changes nothing."""
     revoke_tokens(ApiToken.objects.filter(pk=token.pk))
+
+
+def revoke_all_tokens(*, user: User) -> int:
+    """End all tokens of the user, also one that another is making right now; returns how many."""
+    with transaction.atomic():
+        _hold_tokens(user)
+        return revoke_tokens(ApiToken.objects.visible_to(user))
+
+
+def _hold_tokens(user: User) -> None:
+    """Of making and of revoking all, one comes after the other: no token slips through."""
+    list(User.objects.select_for_update(no_key=True).filter(pk=user.pk).values_list("pk"))
 
 
 def revoke_tokens(tokens: QuerySet[ApiToken]) -> int:

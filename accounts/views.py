@@ -141,7 +141,7 @@ def revoke_all_tokens(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         context = {"back": reverse("account")}
         return render(request, "accounts/revoke_all_tokens.html", context)
-    ended = services.revoke_tokens(ApiToken.objects.visible_to(user_of(request)))
+    ended = services.revoke_all_tokens(user=user_of(request))
     messages.success(request, f"Revoked {ended} token{'' if ended == 1 else 's'}.")
     return redirect("account")
 

@@ -404,7 +404,7 @@ class TokenViewSet(mixins.ListModelMixin, GenericViewSet[ApiToken]):
     @action(detail=False, methods=["post"], url_path="revoke-all")
     def revoke_all(self, request: Request) -> Response:
         valid(NothingSerializer, request)
-        return Response({"revoked": accounts.revoke_tokens(self.get_queryset())})
+        return Response({"revoked": accounts.revoke_all_tokens(user=user_of(request))})
 
 
 def _by(request: Request) -> ApiToken | None:

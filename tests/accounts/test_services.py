@@ -1,5 +1,6 @@
 """API tokens and sign-in records: what is kept, what holds, and how it ends."""
 
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,8 @@ from accounts import services, tasks
 from accounts.models import ApiToken, SignIn, User
 from submarine_site.core.digests import digest
 from submarine_site.core.errors import DomainError, InvalidInput
+from tests.factories import UserFactory
+from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -140,3 +143,29 @@ def test_what_has_been_over_for_long_is_forgotten(ada: User) -> None:
 
     assert set(ApiToken.objects.values_list("pk", flat=True)) == {revoked.pk, live.pk}
     assert list(SignIn.objects.values_list("pk", flat=True)) == [present.pk]
+
+
+def test_a_token_that_ended_meanwhile_makes_none(ada: User) -> None:
+    maker = make(ada, scopes=["manage"]).record
+    assert services.revoke_all_tokens(user=ada) == 1
+    with pytest.raises(DomainError, match="has been revoked") as refusal:
+        make(ada, scopes=["manage"], by=maker)
+    assert (refusal.value.code, refusal.value.status) == ("bad_token", 401)
+    assert ApiToken.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_token_slips_through_when_all_are_revoked() -> None:
+    ada = UserFactory.create()
+    maker = make(ada, scopes=["manage"]).record
+
+    def act(number: int) -> None:
+        if number == 0:
+            services.revoke_all_tokens(user=ada)
+            return
+        with suppress(DomainError):
+            for _ in range(20):
+                make(ada, scopes=["manage"], by=maker)
+
+    at_once(4, act)
+    assert not ApiToken.objects.live().exists()
