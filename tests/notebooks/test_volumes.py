@@ -19,7 +19,6 @@ from notebooks.models import NotebookSession
 from notebooks.mounts import Mount
 from notebooks.setup import NOTHING, Setup
 from notebooks.states import SessionStatus as S
-from quotas import ledger
 from quotas.models import ResourceProfile
 from submarine_site.core.errors import DomainError, InvalidInput
 from tests.broker import Broker
@@ -623,14 +622,13 @@ def test_a_launch_takes_two_queries_more_for_any_number_of_volumes(
 
 
 @pytest.mark.parametrize(
-    ("kinds", "queries"), [([], 9), (["one_machine"], 11), (["one_machine", "one_session"], 12)]
+    ("kinds", "queries"), [([], 8), (["one_machine"], 10), (["one_machine", "one_session"], 11)]
 )
 def test_a_request_takes_queries_for_volumes_alone(
     api: APIClient, ada: User, kinds: list[str], queries: int, django_assert_num_queries
 ) -> None:
     volumes = [VolumeFactory.create(owner=ada, access_mode=kind) for kind in kinds * 4]
     mounts = [{"volume": str(each.pk), "path": each.name} for each in volumes]
-    ledger.hold_accounts(ada.pk)
     body = {**GOOD, "name": "thesis", **({"mounts": mounts} if mounts else {})}
     with django_assert_num_queries(queries):
         assert api.post(SESSIONS, body).status_code == 201
