@@ -18,6 +18,8 @@ from submarine_site.core.redis import client
 LOOK_SECONDS = 60
 KEPT_SECONDS = 15 * 60
 
+_GIB = 1024
+
 _LOOKED = "capacity:looked"
 _KEPT = "capacity:kept"
 
@@ -51,7 +53,8 @@ def against(there: Capacity, used: Amounts) -> list[Standing]:
         classes[name].add(accelerator)
     rows = [
         (CPU, there.cpu_milli, used.get(CPU, 0)),
-        (MEMORY, there.memory_mib, used.get(MEMORY, 0)),
+        # Machines have a little less than whole GiB, which nobody reads.
+        (MEMORY, max(there.memory_mib // _GIB, 1) * _GIB, used.get(MEMORY, 0)),
     ]
     for name, of_it in sorted(classes.items()):
         held = sum(used.get(gpu(each), 0) for each in of_it)
