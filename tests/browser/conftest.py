@@ -2,12 +2,15 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 
+import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.stack.service import Service, running
+from tests.stack.service import CHECKOUT, Service, running
 
 # What a browser in a closed network must not try, and what root needs.
 CHROMIUM_FLAGS = [
@@ -55,6 +58,17 @@ def page(chromium: Browser, service: Service) -> Iterator[Page]:
     yield page
     context.close()
     assert faults == []
+
+
+def run_inside(service: Service, program: str) -> None:
+    """Run a program where the service's own processes run."""
+    subprocess.run(
+        [sys.executable, "manage.py", "shell", "-v0", "-c", program],
+        cwd=CHECKOUT,
+        env=psutil.Process(service.pid("web")).environ(),
+        check=True,
+        timeout=60,
+    )
 
 
 def sign_in(page: Page, service: Service, *, role: str = "user") -> None:

@@ -4,16 +4,13 @@ refused, and grants what they ask for.
 
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
-import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import sign_in
-from tests.stack.service import CHECKOUT, Program, Service
+from tests.browser.conftest import run_inside, sign_in
+from tests.stack.service import Program, Service
 
 pytestmark = [pytest.mark.browser, pytest.mark.jupyter, pytest.mark.timeout(180)]
 
@@ -31,17 +28,6 @@ from quotas import requests
 requests.ask(user=User.objects.get(username="{demo}"), resource="sessions", amount=4, until=None,
     why="Two notebooks beside the one that trains.")
 """
-
-
-def run_inside(service: Service, program: str) -> None:
-    """Run a program where the service's own processes run."""
-    subprocess.run(
-        [sys.executable, "manage.py", "shell", "-v0", "-c", program],
-        cwd=CHECKOUT,
-        env=psutil.Process(service.pid("web")).environ(),
-        check=True,
-        timeout=60,
-    )
 
 
 def look(page: Page, name: str) -> None:
