@@ -2,8 +2,8 @@
 
     .venv/bin/python -m benchmarks.quotas
 
-Starts PostgreSQL and Redis of its own; makes 10,000 users, of whom 1,000 have a session that runs
-and holds what it needs, and limits for each user and for a group that all are in. Then: 20 at once,
+Starts PostgreSQL and Redis of its own; makes 10,000 users, and 1,000 sessions that run
+and hold what they need, and limits for each user and for a group that all are in. Then: 20 at once,
 each time for another user, without and with a limit of the site's, at whose account all wait for
 each other; 50 at once for the same user; and the pages, by requests that go through everything but
 the server's socket.
@@ -29,6 +29,8 @@ from submarine_site.quickstart import ephemeral
 
 PEOPLE = 10_000
 RUNNING = 1_000
+MANY = 200
+"""Of these one person has so many: as many as a page of the API's list may have."""
 PROCESSES = 2
 """As many as there are cores; web processes do the same."""
 THREADS = 10
@@ -88,13 +90,16 @@ def _fill() -> None:
     )
     sessions = [
         NotebookSession(
-            owner=person,
-            name="work",
+            owner=owner,
+            name=name,
             profile=small,
             environment_version=version,
             status="running",
         )
-        for person in people[:RUNNING]
+        for owner, name in [
+            *((people[0], f"work {number}") for number in range(MANY)),
+            *((person, "work") for person in people[MANY:RUNNING]),
+        ]
     ]
     runs = [
         Run(
@@ -206,7 +211,8 @@ def _pages() -> None:
 
     operator = User.objects.create(username="olga", is_staff=True, is_superuser=True)
     for username, paths in (
-        ("person-00000", ("/", "/sessions/new", "/quota", "/api/v2/sessions/", "/api/v2/quota/")),
+        ("person-00000", ("/api/v2/sessions/?page_size=200",)),
+        ("person-00500", ("/", "/sessions/new", "/quota", "/api/v2/sessions/", "/api/v2/quota/")),
         (
             operator.username,
             (

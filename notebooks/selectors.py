@@ -26,6 +26,19 @@ def sessions_of(user: User) -> NotebookSessionQuerySet:
     )
 
 
+def many_of(sessions: NotebookSessionQuerySet) -> NotebookSessionQuerySet:
+    """The same of long lists, in which many have the same size and environment: each of these is
+    read once, by some questions more.
+    """
+    return (
+        sessions.select_related(None)
+        .select_related("current_run")
+        .prefetch_related(
+            "owner", "profile", "environment_version__environment__newest", "charged_to"
+        )
+    )
+
+
 def live_sign_ins(ids: Collection[UUID]) -> frozenset[UUID]:
     """Of these sign-ins, those that hold: not ended, user active, password the same."""
     found = SignIn.objects.live().filter(pk__in=ids).select_related("user")

@@ -13,7 +13,7 @@ from notebooks.lifetimes import Signal
 from notebooks.models import Bookmark, NotebookSession, Run, SessionEvent
 from notebooks.states import SessionStatus
 from quotas.models import ResourceProfile
-from submarine_site.core.api import StrictSerializer, answer
+from submarine_site.core.api import PlainSerializer, StrictSerializer, answer
 from submarine_site.core.text import MAX_NAME
 
 _CHARGE_TO = (
@@ -45,14 +45,14 @@ class ProfileSerializer(serializers.ModelSerializer[ResourceProfile]):
         ]
 
 
-class PhaseSerializer(serializers.Serializer[PhaseTime]):
+class PhaseSerializer(PlainSerializer[PhaseTime]):
     phase = serializers.ChoiceField(choices=[(p.value, p.value) for p in Phase])
     started_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
     detail = serializers.CharField(allow_blank=True)
 
 
-class RunSerializer(serializers.Serializer[Run]):
+class RunSerializer(PlainSerializer[Run]):
     """The present or last run, with what it was started with."""
 
     id = serializers.UUIDField()
@@ -81,7 +81,7 @@ class RunSerializer(serializers.Serializer[Run]):
     phases = PhaseSerializer(source="steps", many=True)
 
 
-class ReasonSerializer(serializers.Serializer[Any]):
+class ReasonSerializer(PlainSerializer[Any]):
     """Why a session is in its state, who can mend it and what to do next."""
 
     code = serializers.CharField()
@@ -131,7 +131,7 @@ class MountSerializer(StrictSerializer):
     )
 
 
-class CodeSerializer(serializers.Serializer[Any]):
+class CodeSerializer(PlainSerializer[Any]):
     """A repository of the present or last run, and what came of it."""
 
     url = serializers.CharField(source="source.url")
@@ -151,7 +151,7 @@ class CodeSerializer(serializers.Serializer[Any]):
 
 # These are spelled out: a model's serializer makes its fields anew for each answer, which takes
 # longer than the answer itself.
-class SessionSerializer(serializers.Serializer[NotebookSession]):
+class SessionSerializer(PlainSerializer[NotebookSession]):
     id = serializers.UUIDField()
     name = serializers.CharField()
     owner = serializers.CharField(source="owner.username")

@@ -41,6 +41,7 @@ from notebooks.backends.contract import CodeSource
 from notebooks.logs import log_of
 from notebooks.models import Bookmark, NotebookSession, SessionEvent
 from notebooks.mounts import Mount
+from notebooks.selectors import many_of
 from notebooks.setup import Setup
 from notebooks.states import SessionStatus
 from notebooks.tickets import Credential
@@ -177,7 +178,8 @@ class SessionViewSet(mixins.ListModelMixin, GenericViewSet[NotebookSession]):
         return _TAKEN.get(self.action or "", serializers.SessionSerializer)
 
     def get_queryset(self) -> QuerySet[NotebookSession]:
-        return sessions_for(self.request)
+        sessions = sessions_for(self.request)
+        return many_of(sessions) if self.action == "list" else sessions
 
     def _answer(self, pk: UUID, code: int) -> Response:
         # A rival may have deleted it since.

@@ -6,7 +6,7 @@ where inputs are, and with `details` where programs can be told more.
 
 import logging
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, TypeVar, cast
 
 from django.conf import settings
@@ -110,6 +110,43 @@ def _other_type(field: serializers.Field[Any, Any, Any, Any], value: Any) -> Any
 
 def _others(field: Any, values: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
     return {str(name): said for name, each in values if (said := _other_type(field.child, each))}
+
+
+# A docstring would be that of each serializer that has none, in the schema.
+class PlainSerializer(serializers.Serializer[T]):
+    # Output of records, most of whose fields are attributes that JSON has as they are: these are
+    # read without what DRF does for each, which takes ten times as long.
+
+    def to_representation(self, instance: T) -> dict[str, Any]:
+        """Return what DRF would."""
+        shown: dict[str, Any] = {}
+        for name, source, field in self._plan:
+            if field is None:
+                shown[name] = getattr(instance, source)
+                continue
+            try:
+                value = field.get_attribute(instance)
+            except serializers.SkipField:
+                continue
+            shown[name] = None if value is None else field.to_representation(value)
+        return shown
+
+    @cached_property
+    def _plan(self) -> list[tuple[str, str, Any]]:
+        """Each field's name, and its source if that is all it takes, else the field itself."""
+        return [
+            (name, str(field.source), None if _is_plain(field) else field)
+            for name, field in self.fields.items()
+            if not field.write_only
+        ]
+
+
+_PLAIN = {serializers.BooleanField, serializers.CharField, serializers.IntegerField}
+
+
+def _is_plain(field: serializers.Field[Any, Any, Any, Any]) -> bool:
+    is_attribute = field.source_attrs == [field.source] and field.default is serializers.empty
+    return type(field) in _PLAIN and is_attribute
 
 
 class NothingSerializer(StrictSerializer):

@@ -186,7 +186,10 @@ class Program:
             f"{service.url}/api/v2/tokens/",
             json={
                 "name": f"test {uuid4()}",
-                "scopes": ["read", "launch", "access", "manage"],
+                "scopes": [
+                    *("read", "launch", "access", "manage"),
+                    *(["admin"] if role == "admin" else []),
+                ],
             },
             auth=(user["name"], user["password"]),
             timeout=30,
