@@ -15,7 +15,7 @@ from submarine_client import __version__
 from tests.client.conftest import Subnb, command
 from tests.environments.builder.indexes import served
 from tests.environments.builder.installed import wheels_of
-from tests.stack.service import CHECKOUT, Service, running
+from tests.stack.service import CHECKOUT, Service, running, wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.jupyter, pytest.mark.timeout(240)]
 
@@ -122,7 +122,7 @@ def test_an_engineers_day(service: Service, subnb: Subnb, tmp_path: Path) -> Non
     assert subnb("delete", "thesis").returncode == 0
     gone = subnb("show", "thesis")
     assert (gone.returncode, gone.stdout) == (4, "")
-    assert not service.servers(session)
+    wait_until(lambda: not service.servers(session))
 
 
 def test_ten_lines_of_python(service: Service, installed: Path, token: str, tmp_path: Path) -> None:
