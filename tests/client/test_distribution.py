@@ -155,8 +155,12 @@ def test_ten_lines_of_python(service: Service, installed: Path, token: str, tmp_
 
 def test_code_goes_on_while_the_gateway_is_away(service: Service, subnb: Subnb) -> None:
     assert subnb("launch", "--name", "cut", "--profile", "small", "--env", "notebook-env").stdout
-    code = "import time\nfor n in range(12): print(n, flush=True); time.sleep(0.5)\n'done'"
-    killer = threading.Timer(3, service.kill, ["gateway"])
+    # Silent about the time of the kill: of what is just on its way there is no second sending.
+    code = (
+        "import time\nfor n in range(12): print(n, flush=True); time.sleep(6 if n == 3 else 0.1)\n"
+        "'done'"
+    )
+    killer = threading.Timer(4, service.kill, ["gateway"])
     killer.start()
 
     done = subnb("exec", "cut", code)
