@@ -14,18 +14,21 @@ import statistics
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import django
 
 from submarine_site.quickstart import ephemeral
+
+if TYPE_CHECKING:
+    from accounts.models import User
 
 PEOPLE = 10_000
 RUNNING = 1_000
@@ -33,9 +36,10 @@ MANY = 200
 """Of these one person has so many: as many as a page of the API's list may have."""
 PROCESSES = 2
 """As many as there are cores; web processes do the same."""
-THREADS = 10
+CLIENTS = 10
+"""Of each process: that many are asked for at once, and the others wait for one of its threads."""
 EACH = 50
-"""Admissions that one thread asks for, each for a user of its own."""
+"""Admissions that one client asks for, each for a user of its own."""
 
 
 def main() -> None:
@@ -134,13 +138,18 @@ def _fill() -> None:
     connections.close_all()
 
 
-def _ask(person: int) -> tuple[float, str]:
-    """How long one admission took, in seconds, and what came of it."""
+def _people(numbers: Iterable[int]) -> "list[User]":
     from accounts.models import User  # noqa: PLC0415
+
+    names = [f"person-{number:05}" for number in numbers]
+    return list(User.objects.filter(username__in=names))
+
+
+def _ask(owner: "User") -> tuple[float, str]:
+    """How long one admission took, in seconds, and what came of it."""
     from notebooks import services  # noqa: PLC0415
     from submarine_site.core.errors import DomainError  # noqa: PLC0415
 
-    owner = User.objects.get(username=f"person-{person:05}")
     began = time.perf_counter()
     try:
         services.create_session(
@@ -164,11 +173,20 @@ def _limit_site() -> None:
 def _process(number: int) -> tuple[float, float, list[tuple[float, str]]]:
     """When the threads of one process began and ended, and what each of their requests met."""
     _set_up()
-    with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(_ask, range(THREADS)))
-        people = range(RUNNING + number * THREADS * EACH, RUNNING + (number + 1) * THREADS * EACH)
+    from submarine_site.asgi import THREADS  # noqa: PLC0415
+
+    with ThreadPoolExecutor(THREADS) as threads, ThreadPoolExecutor(CLIENTS) as clients:
+
+        def ask(person: "User") -> tuple[float, str]:
+            began = time.perf_counter()
+            _, outcome = threads.submit(_ask, person).result()
+            return time.perf_counter() - began, outcome
+
+        list(clients.map(ask, _people(range(CLIENTS))))
+        first = RUNNING + number * CLIENTS * EACH
+        people = _people(range(first, first + CLIENTS * EACH))
         began = time.time()
-        asked = list(pool.map(_ask, people))
+        asked = list(clients.map(ask, people))
     return began, time.time(), asked
 
 
@@ -179,7 +197,7 @@ def _admissions(which: str, turn: int) -> None:
     span = max(ended for _, ended, _ in done) - min(began for began, _, _ in done)
     outcomes = Counter(outcome for _, _, asked in done for _, outcome in asked)
     print(
-        f"{PROCESSES * THREADS} at once, different users, {which}: "
+        f"{PROCESSES * CLIENTS} at once, different users, {which}: "
         f"{len(took) / span:.0f} admissions/s, "
         f"p50 {1000 * statistics.median(took):.1f} ms, "
         f"p95 {1000 * took[int(len(took) * 0.95)]:.1f} ms, {dict(outcomes)}"
@@ -189,9 +207,11 @@ def _admissions(which: str, turn: int) -> None:
 def _same_user() -> None:
     from django.db import connections  # noqa: PLC0415
 
+    [owner] = _people([PEOPLE - 1])
+
     def ask(_: int) -> tuple[float, str]:
         try:
-            return _ask(PEOPLE - 1)
+            return _ask(owner)
         finally:
             connections.close_all()
 
