@@ -27,10 +27,15 @@ class InsufficientScope(PermissionDenied):
         self.details = {"scope": str(scope)}
 
 
+def verb_of(view: Any, method: str) -> str:
+    """What views state things by: the action of a viewset, else the method in lower case."""
+    return str(getattr(view, "action", None) or method.lower())
+
+
 def needed(view: Any, method: str) -> Scope | None:
     """The scope that this takes; None: any. Raises `LookupError` where the view does not say."""
     needs: Mapping[str, Scope | None] = getattr(view, "needs", {})
-    verb = getattr(view, "action", None) or method.lower()
+    verb = verb_of(view, method)
     if verb not in needs and method in SAFE_METHODS:
         return Scope.READ
     return needs[verb]

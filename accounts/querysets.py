@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 from uuid import UUID
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+
+from submarine_site.core.cases import by_key
 
 if TYPE_CHECKING:
     from accounts.models import ApiToken, GitCredential, SignIn, User, UserSecret
@@ -38,8 +40,8 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
 
     def stamp_all(self, uses: Mapping[UUID, tuple[datetime, str]]) -> None:
         """Note when and from which addresses tokens were used, where a minute has gone by since."""
-        at = _by_key({pk: at for pk, (at, _) in uses.items()}, models.DateTimeField())
-        address = _by_key(
+        at = by_key({pk: at for pk, (at, _) in uses.items()}, models.DateTimeField())
+        address = by_key(
             {pk: address or None for pk, (_, address) in uses.items()},
             models.GenericIPAddressField(null=True),
         )
@@ -51,14 +53,6 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
     def revoke(self) -> int:
         """End these tokens; returns how many were not ended before."""
         return self.filter(revoked_at=None).update(revoked_at=timezone.now())
-
-
-def _by_key(values: Mapping[UUID, Any], field: "models.Field[Any, Any]") -> models.Case:
-    """Of each row, the value that stands under its key."""
-    return models.Case(
-        *(models.When(pk=pk, then=models.Value(value, field)) for pk, value in values.items()),
-        output_field=field,
-    )
 
 
 class SignInQuerySet(models.QuerySet["SignIn"]):

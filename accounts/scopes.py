@@ -5,7 +5,7 @@ themselves. Every endpoint needs one of them (`accounts.permissions`). No scope 
 """
 
 from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from django.db.models import TextChoices
 from django.http import HttpRequest
@@ -42,13 +42,6 @@ MEANINGS = {
 ALL_SCOPES = frozenset(Scope)
 DEFAULT_SCOPES = (Scope.READ, Scope.LAUNCH, Scope.ACCESS)
 """Of a token for which nobody chose: enough to work with sessions."""
-
-
-class Scoped(Protocol):
-    """A credential, as `request.auth` has it."""
-
-    @property
-    def scopes(self) -> Collection[str]: ...
 
 
 def scopes_of(request: HttpRequest | Request) -> frozenset[str]:

@@ -3,7 +3,6 @@ cluster.
 """
 
 from collections import defaultdict
-from dataclasses import asdict
 
 import msgspec
 
@@ -32,7 +31,7 @@ def look() -> None:
     if found is None:
         client().delete(_KEPT)
     else:
-        client().set(_KEPT, msgspec.json.encode(asdict(found)), ex=KEPT_SECONDS)
+        client().set(_KEPT, msgspec.json.encode(found), ex=KEPT_SECONDS)
 
 
 def known() -> Capacity | None:

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from notebooks.lifetimes import Signal
 from notebooks.states import ACTIVE, TRANSITIONS, SessionStatus
+from submarine_site.core.cases import by_key
 from submarine_site.core.live import announce, announce_all
 
 if TYPE_CHECKING:
@@ -99,10 +100,7 @@ class NotebookSessionQuerySet(models.QuerySet["NotebookSession"]):
         """Note when something last happened in sessions, and by which signal. Never moves a stamp
         back.
         """
-        when = models.Case(
-            *(models.When(pk=pk, then=models.Value(at)) for pk, at in seen.items()),
-            output_field=models.DateTimeField(),
-        )
+        when = by_key(seen, models.DateTimeField())
         self.filter(pk__in=seen).update(
             last_activity_at=Greatest("last_activity_at", when),
             last_activity_signal=models.Case(

@@ -13,6 +13,7 @@ from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
 from accounts.models import User
+from accounts.permissions import verb_of
 from accounts.requests import user_of
 from accounts.scopes import Scope, limited_to
 from notebooks.credentials import RUN_PREFIX, run_of
@@ -58,8 +59,7 @@ class RunAuthentication(BaseAuthentication):
 
 
 def _allows(view: Any, method: str) -> bool:
-    verb = getattr(view, "action", None) or method.lower()
-    return verb in getattr(view, "allowed_to_runs", frozenset())
+    return verb_of(view, method) in getattr(view, "allowed_to_runs", frozenset())
 
 
 def sessions_for(request: Request) -> NotebookSessionQuerySet:

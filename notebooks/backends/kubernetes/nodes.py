@@ -7,6 +7,7 @@ from decimal import Decimal
 from notebooks.backends.contract import Capacity
 from notebooks.backends.kubernetes.amounts import amount, list_in_words
 from notebooks.backends.kubernetes.api import Json
+from notebooks.backends.kubernetes.reading import has_condition
 
 _PASSING = ("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/")
 """Taints by which a cluster marks that a node is away, full, closed or new: they come and go."""
@@ -40,10 +41,7 @@ def node_capacity(node: Json) -> NodeCapacity:
             if taint["effect"] != "PreferNoSchedule" and not taint["key"].startswith(_PASSING)
         ),
         is_open=not node["spec"].get("unschedulable", False)
-        and any(
-            condition["type"] == "Ready" and condition["status"] == "True"
-            for condition in node["status"].get("conditions", [])
-        ),
+        and has_condition(node, "Ready", "True"),
     )
 
 

@@ -137,10 +137,12 @@ class Pod:
         return found
 
 
-def has_condition(pod: Json, kind: str, status: str) -> bool:
-    """Whether a pod's JSON says so of this condition, without the reading of all of it."""
+def has_condition(of: Json, kind: str, status: str) -> bool:
+    """Whether the JSON of a pod or node says so of this condition, without the reading of all of
+    it.
+    """
     wanted = {"type": kind, "status": status}
-    conditions = pod.get("status", {}).get("conditions", [])
+    conditions = of.get("status", {}).get("conditions", [])
     return any(wanted.items() <= condition.items() for condition in conditions)
 
 
