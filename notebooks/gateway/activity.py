@@ -6,15 +6,12 @@ to change something, to have a kernel run or complete something or answer it, or
 terminal.
 """
 
-import asyncio
-import logging
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from uuid import UUID
 
-from notebooks.gateway.contract import Authority
-
-FLUSH_SECONDS = 5.0
+from notebooks.gateway.batches import Batches
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -24,8 +21,6 @@ _TERMINAL = re.compile(r"terminals/websocket/")
 _MESSAGE_TYPE = re.compile(rb'"msg_type"\s*:\s*"([a-z_]+)"')
 _ACTS = frozenset({b"execute_request", b"complete_request", b"inspect_request", b"input_reply"})
 _TYPED = re.compile(rb'\s*\[\s*"stdin"')
-
-logger = logging.getLogger(__name__)
 
 
 def is_use(method: str, *, navigation: bool) -> bool:
@@ -43,28 +38,14 @@ def is_act(within: str, opening: bytes) -> bool:
     return bool(_TERMINAL.match(within) and _TYPED.match(opening))
 
 
-class Activity:
+class Activity(Batches[UUID, datetime]):
     """The latest use of each session since the last flush."""
 
-    def __init__(self, authority: Authority) -> None:
-        self._authority = authority
-        self._seen: dict[UUID, datetime] = {}
+    seconds = 5.0
+    what = "Activity"
 
     def stamp(self, session_id: UUID) -> None:
-        self._seen[session_id] = datetime.now(UTC)  # noqa: TID251 - no Django here
+        self._heard[session_id] = datetime.now(UTC)  # noqa: TID251 - no Django here
 
-    async def flush(self) -> None:
-        """Write what was seen; keep it for the next time if that fails."""
-        if not self._seen:
-            return
-        seen, self._seen = self._seen, {}
-        try:
-            await self._authority.record_activity(seen)
-        except Exception:  # noqa: BLE001 - whatever it raises, the stamps are kept
-            logger.warning("Activity could not be written, will try again")
-            self._seen = seen | self._seen
-
-    async def run(self) -> None:
-        while True:
-            await asyncio.sleep(FLUSH_SECONDS)
-            await self.flush()
+    async def _write(self, heard: Mapping[UUID, datetime]) -> None:
+        await self._authority.record_activity(heard)
