@@ -1,8 +1,8 @@
 """What there was before versions keeps what it ran."""
 
 import pytest
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
+
+from tests.history import history
 
 BEFORE = [
     ("environments", "0001_initial"),
@@ -14,11 +14,8 @@ AFTER = [("environments", "0003_first_versions"), ("notebooks", "0007_environmen
 
 @pytest.mark.django_db(transaction=True)
 def test_an_environment_gets_a_first_version_which_its_sessions_pin() -> None:
-    executor = MigrationExecutor(connection)
-    newest = executor.loader.graph.leaf_nodes()
-    try:
-        executor.migrate(BEFORE)
-        old = executor.loader.project_state(BEFORE).apps
+    with history() as at:
+        old = at(BEFORE)
         owner = old.get_model("accounts", "User").objects.create(username="ada")
         profile = old.get_model("quotas", "ResourceProfile").objects.create(
             name="small", display_name="Small", cpu_milli=1, memory_mib=1
@@ -30,20 +27,13 @@ def test_an_environment_gets_a_first_version_which_its_sessions_pin() -> None:
             owner=owner, name="thesis", profile=profile, environment=environment
         )
 
-        executor.loader.build_graph()
-        executor.migrate(AFTER)
-        new = executor.loader.project_state(AFTER).apps
+        new = at(AFTER)
         version = new.get_model("environments", "EnvironmentVersion").objects.get()
         pinned = new.get_model("notebooks", "NotebookSession").objects.get(pk=session.pk)
         assert (version.number, version.image) == (1, "example/notebook:1")
         assert version.environment.newest == version
         assert pinned.environment_version == version
 
-        executor.loader.build_graph()
-        executor.migrate(BEFORE)
-        back = executor.loader.project_state(BEFORE).apps
+        back = at(BEFORE)
         again = back.get_model("notebooks", "NotebookSession").objects.get(pk=session.pk)
         assert again.environment.image == "example/notebook:1"
-    finally:
-        executor.loader.build_graph()
-        executor.migrate(newest)

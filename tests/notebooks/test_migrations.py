@@ -3,10 +3,9 @@
 import re
 
 import pytest
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
+from tests.history import history
 from tests.sessions import sites_homes
 
 BEFORE = [
@@ -19,11 +18,8 @@ AFTER = [("notebooks", "0011_homes_of_sessions")]
 
 def migrated(names: list[str], status: str = "stopped") -> list[tuple[object, ...]]:
     """Ada's volumes after sessions of these names were there before; the last one was deleted."""
-    executor = MigrationExecutor(connection)
-    newest = executor.loader.graph.leaf_nodes()
-    try:
-        executor.migrate(BEFORE)
-        old = executor.loader.project_state(BEFORE).apps
+    with history() as at:
+        old = at(BEFORE)
         owner = old.get_model("accounts", "User").objects.create(username="ada")
         profile = old.get_model("quotas", "ResourceProfile").objects.create(
             name="small", display_name="Small", cpu_milli=1, memory_mib=1
@@ -45,9 +41,7 @@ def migrated(names: list[str], status: str = "stopped") -> list[tuple[object, ..
             )
             for name in names
         ]
-        executor.loader.build_graph()
-        executor.migrate(AFTER)
-        new = executor.loader.project_state(AFTER).apps
+        new = at(AFTER)
         homes = dict(
             new.get_model("notebooks", "NotebookSession").objects.values_list("pk", "home")
         )
@@ -57,9 +51,6 @@ def migrated(names: list[str], status: str = "stopped") -> list[tuple[object, ..
         ]
         assert all(home in {None, pk} for pk, home in homes.items())
         return list(volumes.values_list("name", "kind", "state", "size_mib", "access_mode"))
-    finally:
-        executor.loader.build_graph()
-        executor.migrate(newest)
 
 
 @pytest.mark.django_db(transaction=True)
