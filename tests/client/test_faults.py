@@ -371,7 +371,7 @@ def test_a_wait_ends_in_time_whatever_is_answered(
         do(lambda client: client.sessions._session(session("requested")).wait(timeout=0.5))
 
     gate.set()
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 2.5
 
 
 def test_a_wait_ends_with_the_token(server: BadServer, do: Do) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -128,14 +129,17 @@ class Kernel(Bound[M]):
     def __enter__(self) -> Kernel[M]:
         return self
 
-    def __exit__(self: Kernel[Sync], *_: object) -> None:
-        self.close()
+    def __exit__(self: Kernel[Sync], kind: object, *_: object) -> None:
+        # What went wrong before is what to tell.
+        with suppress(SubmarineError) if kind else nullcontext():
+            self.close()
 
     async def __aenter__(self) -> Kernel[M]:
         return self
 
-    async def __aexit__(self: Kernel[Async], *_: object) -> None:
-        await self.close()
+    async def __aexit__(self: Kernel[Async], kind: object, *_: object) -> None:
+        with suppress(SubmarineError) if kind else nullcontext():
+            await self.close()
 
     def _outputs(self, code: str, timeout: float | None) -> Items[Output]:
         yield from self._dial()
@@ -232,7 +236,7 @@ class Kernel(Bound[M]):
             try:
                 said = yield Receive(self._socket, _QUIET_SECONDS if timeout is None else timeout)
             except Unreachable:
-                self._socket = None
+                yield from self._hang_up()
                 yield from self._dial()
             else:
                 return None if said is None else _message(said)

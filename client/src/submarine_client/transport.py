@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 MAX_CONNECTIONS = 20
 MAX_MESSAGE = 64 * 2**20
 _BLOCK = 2**18
-_SHORTEST = 0.1
+_SHORTEST = 1.0
+"""What an answer gets in any case: to hang up at once would cost a connection each time."""
+_UNENCRYPTED = "What answers there does not encrypt: its address begins with http://."
 _WHERE = "Check the address and your network; `subnb login ADDRESS` takes another address."
 
 
@@ -141,13 +143,15 @@ class Connect:
         from websockets.sync.client import connect
 
         with _unreachable(self.url, socket=True):
-            return connect(
+            made = connect(
                 self.url,
                 additional_headers=dict(self.headers),
                 max_size=MAX_MESSAGE,
                 open_timeout=transport.timeout,
                 user_agent_header=transport.user_agent,
             )
+            # From 17.1 on, websockets has what it gives entered; before, that does nothing.
+            return made.__enter__()
 
     async def asynchronous(self, transport: AsyncTransport) -> AsyncSocket:
         from websockets.asyncio.client import connect
@@ -267,7 +271,8 @@ def _of_httpx(error: Exception, at: str) -> Unreachable | None:
     if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)):
         return NotConnected(f"This is no address: {error}", code="bad_address")
     if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
-        return NotConnected(f"Nothing answers{at}: {_reason(error)}.", advice=_WHERE)
+        advice = _UNENCRYPTED if "WRONG_VERSION_NUMBER" in str(error) else _WHERE
+        return NotConnected(f"Nothing answers{at}: {_reason(error)}.", advice=advice)
     if isinstance(error, httpx.TimeoutException):
         return TimedOut(
             f"The service{at} does not answer in time.",
