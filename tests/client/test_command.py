@@ -239,10 +239,13 @@ BUILD = {
     "state": "built",
     "error": "",
     "error_code": "",
+    "created_at": NOW,
 }
 ENVIRONMENT = {
     "name": "mine",
     "display_name": "mine",
+    "created_at": NOW,
+    "updated_at": NOW,
     "newest": {
         "number": 2,
         "image": "a",
@@ -251,7 +254,7 @@ ENVIRONMENT = {
         "created_at": NOW,
     },
 }
-LOG = {"state": "built", "text": "Solving 2 specifications."}
+LOG = {"digest": "0" * 64, "state": "built", "text": "Solving 2 specifications."}
 
 
 @pytest.mark.parametrize("output", [[], ["-o", "name"]])

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MAX_CONNECTIONS = 20
 MAX_MESSAGE = 64 * 2**20
 _BLOCK = 2**18
-_SHORTEST = 1.0
+_SHORTEST = 3.0
 """What an answer gets in any case: to hang up at once would cost a connection each time."""
 _UNENCRYPTED = "What answers there does not encrypt: its address begins with http://."
 _WHERE = "Check the address and your network; `subnb login ADDRESS` takes another address."
