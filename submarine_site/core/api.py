@@ -5,6 +5,7 @@ where inputs are, and with `details` where programs can be told more.
 """
 
 import logging
+import math
 from collections.abc import Iterable, Mapping
 from functools import cache, cached_property
 from typing import Any, TypeVar, cast
@@ -197,6 +198,14 @@ def _flatten(detail: Any, path: str = "") -> dict[str, str]:
     return {path: str(detail)}
 
 
+def _headers_of(error: exceptions.APIException) -> dict[str, str]:
+    if isinstance(error, exceptions.AuthenticationFailed | exceptions.NotAuthenticated):
+        return {"WWW-Authenticate": 'Bearer realm="submarine"'}
+    if isinstance(error, exceptions.Throttled):
+        return {"Retry-After": str(math.ceil(getattr(error, "wait", None) or 1))}
+    return {}
+
+
 def exception_handler(error: Exception, _context: Any) -> Response | None:
     """Turn what a view raised into a response; None leaves it to Django as a fault of ours."""
     headers: dict[str, str] = {}
@@ -223,8 +232,7 @@ def exception_handler(error: Exception, _context: Any) -> Response | None:
             details = getattr(error, "details", None)
             body = error_body(str(error.get_codes()), str(error.detail), details=details)
             status = error.status_code
-            if isinstance(error, exceptions.AuthenticationFailed | exceptions.NotAuthenticated):
-                headers["WWW-Authenticate"] = 'Bearer realm="submarine"'
+            headers |= _headers_of(error)
         case OperationalError():
             logger.error("the database did not answer", exc_info=error)
             body = error_body("busy", "The service is busy. Try again in a moment.")
