@@ -157,8 +157,7 @@ _TAKEN: dict[str, type[Serializer[Any]]] = {
 }
 
 
-@extend_schema_view(list=extend_schema(summary="List your sessions"))
-class SessionViewSet(mixins.ListModelMixin, GenericViewSet[NotebookSession]):
+class SessionViewSet(GenericViewSet[NotebookSession]):
     """Your notebook sessions."""
 
     queryset = NotebookSession.objects.none()
@@ -184,6 +183,13 @@ class SessionViewSet(mixins.ListModelMixin, GenericViewSet[NotebookSession]):
     def _answer(self, pk: UUID, code: int) -> Response:
         # A rival may have deleted it since.
         return _session(get_object_or_404(self.get_queryset(), pk=pk), code)
+
+    @extend_schema(summary="List your sessions", responses=serializers.SessionSerializer(many=True))
+    def list(self, *_: Any, **__: Any) -> Response:
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        assert page is not None
+        rows = [answer(serializers.SessionSerializer, session) for session in page]
+        return self.get_paginated_response(rows)
 
     @extend_schema(summary="Read a session")
     def retrieve(self, *_: Any, **__: Any) -> Response:
