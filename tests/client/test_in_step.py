@@ -158,6 +158,7 @@ def _calls(api: Any, one: Any, file: Path) -> Iterator[Callable[[], Any]]:
     yield lambda: api.quota.requests.ask("cpu_milli", "16", why="A paper.", until=until)
     yield lambda: api.quota.requests.withdraw(ID)
     yield api.secrets.list
+    yield lambda: api.secrets.get(ID)
     yield lambda: api.secrets.create("A", "b")
     yield lambda: api.secrets.replace(ID, "b")
     yield lambda: api.secrets.delete(ID)
