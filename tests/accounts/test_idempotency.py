@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import models
+from django.db import connection, models
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -217,9 +218,10 @@ def test_what_is_refused_may_be_sent_again_with_its_key(create: Create, api: API
 
 
 @each_kept
-def test_without_a_key_nothing_is_kept(create: Create, api: APIClient) -> None:
-    assert api.post(f"{V2}{create.path}", create.body).status_code == 201
-    assert not KeptAnswer.objects.exists()
+def test_without_a_key_nothing_is_kept_or_asked(create: Create, api: APIClient) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        assert api.post(f"{V2}{create.path}", create.body).status_code == 201
+    assert not [each for each in queries if KeptAnswer._meta.db_table in each["sql"]]
 
 
 @every
