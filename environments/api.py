@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet
 
+from accounts.idempotency import once
 from accounts.requests import user_of
 from accounts.scopes import Scope
 from environments import selectors, services
@@ -247,6 +248,7 @@ class EnvironmentViewSet(
     def retrieve(self, *_: Any, **__: Any) -> Response:
         return self._answer(self.get_object())
 
+    @once
     @extend_schema(
         summary="Create an environment",
         request=EnvironmentInput,
@@ -301,6 +303,7 @@ class EnvironmentViewSet(
         page = pages.paginate_queryset(selectors.versions_of(self.get_object()), request, self)
         return pages.get_paginated_response(VersionSerializer(page, many=True).data)
 
+    @once
     @extend_schema(
         summary="Make a new version of an environment",
         request=VersionInput,

@@ -19,6 +19,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 
 from accounts import scopes
+from accounts.idempotency import once
 from accounts.requests import user_of
 from quotas import requests
 from quotas.amounts import parse, show
@@ -240,6 +241,7 @@ class QuotaRequestViewSet(ReadOnlyModelViewSet[QuotaRequest]):
     def get_queryset(self) -> QuerySet[QuotaRequest]:
         return QuotaRequest.objects.visible_to(user_of(self.request))
 
+    @once
     @extend_schema(
         summary="Ask for more",
         request=QuotaRequestCreateSerializer,

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 
+from accounts.idempotency import once
 from accounts.models import User
 from accounts.requests import user_of
 from accounts.scopes import Scope
@@ -210,6 +211,7 @@ class VolumeViewSet(GenericViewSet[Volume]):
     def retrieve(self, *_: Any, **__: Any) -> Response:
         return _answer(self.get_object())
 
+    @once
     @extend_schema(
         summary="Create a volume",
         request=VolumeCreateSerializer,
@@ -229,14 +231,13 @@ class VolumeViewSet(GenericViewSet[Volume]):
     def partial_update(self, request: Request, **_: Any) -> Response:
         volume = self.get_object()
         given = valid(VolumeUpdateSerializer, request)
-        expected = request.headers.get("If-Match", "")
         # Both or neither.
         with transaction.atomic():
+            services.hold_volume(volume=volume, expected=request.headers.get("If-Match", ""))
             if "name" in given:
-                services.rename_volume(volume=volume, name=given["name"], expected=expected)
-                expected = ""
+                services.rename_volume(volume=volume, name=given["name"])
             if "size_mib" in given:
-                services.grow_volume(volume=volume, size_mib=given["size_mib"], expected=expected)
+                services.grow_volume(volume=volume, size_mib=given["size_mib"])
         return _answer(volume)
 
     @extend_schema(
@@ -283,6 +284,7 @@ class VolumeViewSet(GenericViewSet[Volume]):
         valid(NothingSerializer, request)
         return _answer(services.retry_volume(volume=volume), status.HTTP_202_ACCEPTED)
 
+    @once
     @extend_schema(
         summary="Make a volume of what is there already (operators)",
         request=VolumeAdoptSerializer,

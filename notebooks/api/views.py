@@ -28,6 +28,7 @@ from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 
 from accounts import program_logins
 from accounts import services as accounts
+from accounts.idempotency import once
 from accounts.middleware import sign_in_id
 from accounts.models import ApiToken, User
 from accounts.requests import user_of
@@ -46,9 +47,17 @@ from notebooks.setup import Setup
 from notebooks.states import SessionStatus
 from notebooks.tickets import Credential
 from quotas.models import ResourceProfile
-from submarine_site.core.api import IF_MATCH, UUID_PATTERN, NothingSerializer, answer, valid
+from submarine_site.core.api import (
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+    UUID_PATTERN,
+    NothingSerializer,
+    answer,
+    valid,
+)
 from submarine_site.core.catalogue import CatalogueQuerySet, E
 from submarine_site.core.errors import DomainError
+from submarine_site.core.idempotency import HEADER, REPLAYED
 from submarine_site.core.pagination import Cursor
 
 
@@ -199,30 +208,25 @@ class SessionViewSet(GenericViewSet[NotebookSession]):
         summary="Start a new session",
         request=serializers.SessionCreateSerializer,
         responses={201: serializers.SessionSerializer},
-        parameters=[
-            OpenApiParameter(
-                "Idempotency-Key",
-                str,
-                OpenApiParameter.HEADER,
-                description="Sent again with the same body, it gives the same session back.",
-            )
-        ],
+        parameters=[IDEMPOTENCY_KEY],
     )
     def create(self, request: Request) -> Response:
         chosen = valid(serializers.SessionCreateSerializer, request)
         setup = Setup(**_setup(chosen))
         created = services.create_session(
             owner=user_of(request),
-            idempotency_key=request.headers.get("Idempotency-Key", ""),
+            idempotency_key=request.headers.get(HEADER, ""),
             setup=setup,
             **chosen,
         )
+        address = f"/api/v2/sessions/{created.session.pk}"
+        headers = {
+            "ETag": created.session.etag,
+            "Location": request.build_absolute_uri(address),
+            **({} if created.is_new else REPLAYED),
+        }
         said = answer(serializers.SessionSerializer, created.session)
-        response = Response(said, status=status.HTTP_201_CREATED)
-        response["Location"] = request.build_absolute_uri(f"/api/v2/sessions/{created.session.pk}")
-        if not created.is_new:
-            response["Idempotency-Replayed"] = "true"
-        return response
+        return Response(said, status=status.HTTP_201_CREATED, headers=headers)
 
     @extend_schema(
         summary="Rename a session, or change what its next start begins with",
@@ -346,6 +350,7 @@ class BookmarkViewSet(mixins.DestroyModelMixin, ReadOnlyModelViewSet[Bookmark]):
     def get_queryset(self) -> QuerySet[Bookmark]:
         return Bookmark.objects.visible_to(user_of(self.request))
 
+    @once
     @extend_schema(
         summary="Keep a bookmark",
         request=serializers.BookmarkCreateSerializer,
@@ -377,6 +382,7 @@ class TokenViewSet(mixins.ListModelMixin, GenericViewSet[ApiToken]):
     def get_queryset(self) -> QuerySet[ApiToken]:
         return ApiToken.objects.visible_to(user_of(self.request))
 
+    @once
     @extend_schema(
         summary="Make an API token; it is shown this once",
         request=serializers.TokenCreateSerializer,

@@ -24,6 +24,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from submarine_site.core.errors import DomainError
+from submarine_site.core.idempotency import HEADER, MAX_KEY
 from submarine_site.core.responses import NOT_FOUND, error_body
 
 logger = logging.getLogger(__name__)
@@ -41,7 +42,17 @@ IF_MATCH = OpenApiParameter(
     "If-Match",
     str,
     OpenApiParameter.HEADER,
-    description="The ETag that was read. If it has changed since, the answer is 412.",
+    description="The ETag that was read. If it has changed since, the answer is 412. Several are "
+    "separated by commas; `*` is any.",
+)
+
+IDEMPOTENCY_KEY = OpenApiParameter(
+    HEADER,
+    str,
+    OpenApiParameter.HEADER,
+    description=f"At most {MAX_KEY} printable ASCII characters, not to be guessed. Sent again with "
+    "the same body within a day, it makes nothing more and gives the same back, marked "
+    "`Idempotency-Replayed: true`. With another body the answer is 422.",
 )
 
 
