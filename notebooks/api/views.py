@@ -140,6 +140,10 @@ class SessionFilter(django_filters.FilterSet):
         fields: list[str] = []
 
 
+class SessionCursor(Cursor):
+    orderings = ("-created_at", "created_at", "name", "-name")
+
+
 class EventCursor(Cursor):
     ordering = "-id"
 
@@ -179,6 +183,7 @@ class SessionViewSet(GenericViewSet[NotebookSession]):
         **dict.fromkeys(("open", "logs"), Scope.ACCESS),
     }
     filterset_class = SessionFilter
+    pagination_class = SessionCursor
     lookup_value_regex = UUID_PATTERN
 
     def get_serializer_class(self) -> type[Serializer[Any]]:
