@@ -11,24 +11,27 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet
 
-from accounts import vault
+from accounts import examples, vault
 from accounts.idempotency import once
 from accounts.models import GitCredential, GitCredentialKind, SecretKind, UserSecret
 from accounts.requests import user_of
 from accounts.scopes import Scope
 from accounts.uses import Uses, uses_by
 from submarine_site.core.api import IF_MATCH, UUID_PATTERN, StrictSerializer, valid
+from submarine_site.core.examples import example
 from submarine_site.core.text import MAX_NAME
 
 _ID = [OpenApiParameter("id", OpenApiTypes.UUID, OpenApiParameter.PATH)]
 
 
+@example(examples.KEPT_SECRET)
 class SecretSerializer(serializers.ModelSerializer[UserSecret]):
     class Meta:
         model = UserSecret
         fields = ["id", "name", "kind", "created_at", "updated_at", "last_used_at"]
 
 
+@example(examples.LISTED_SECRET)
 class ListedSecretSerializer(SecretSerializer):
     sessions = serializers.SerializerMethodField(help_text="The names of those that pick it.")
 
@@ -39,6 +42,7 @@ class ListedSecretSerializer(SecretSerializer):
         return list(self.context["uses"].of_secrets.get(secret.name, ()))
 
 
+@example(examples.NEW_SECRET)
 class SecretCreateSerializer(StrictSerializer):
     """`name` is that of the variable, or of the file in the folder `$SUBMARINE_SECRETS`."""
 
@@ -47,10 +51,12 @@ class SecretCreateSerializer(StrictSerializer):
     value = serializers.CharField(trim_whitespace=False, write_only=True)
 
 
+@example(examples.SECRET_VALUE)
 class SecretValueSerializer(StrictSerializer):
     value = serializers.CharField(trim_whitespace=False, write_only=True)
 
 
+@example(examples.GIT_CREDENTIAL)
 class GitCredentialSerializer(serializers.ModelSerializer[GitCredential]):
     hosts = serializers.ListField(child=serializers.CharField())
 
@@ -69,6 +75,7 @@ class GitCredentialSerializer(serializers.ModelSerializer[GitCredential]):
         ]
 
 
+@example(examples.LISTED_GIT_CREDENTIAL)
 class ListedGitCredentialSerializer(GitCredentialSerializer):
     sessions = serializers.SerializerMethodField(help_text="The names of those that use it.")
 
@@ -79,6 +86,7 @@ class ListedGitCredentialSerializer(GitCredentialSerializer):
         return list(self.context["uses"].of_git_credentials.get(credential.pk, ()))
 
 
+@example(examples.NEW_GIT_CREDENTIAL)
 class GitCredentialCreateSerializer(StrictSerializer):
     """`secret` is the token, or a private key without a passphrase; without it an SSH key is made,
     whose `public_key` is in the answer.

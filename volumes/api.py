@@ -26,8 +26,9 @@ from submarine_site.core.api import (
     valid,
 )
 from submarine_site.core.errors import InvalidInput
+from submarine_site.core.examples import example
 from submarine_site.core.text import MAX_NAME
-from volumes import selectors, services
+from volumes import examples, selectors, services
 from volumes.host import Attachment
 from volumes.models import ACCESS_MODES, Volume, VolumeClass, VolumeKind
 from volumes.querysets import VolumeQuerySet
@@ -36,6 +37,7 @@ from volumes.states import VolumeState
 _ID = [OpenApiParameter("id", OpenApiTypes.UUID, OpenApiParameter.PATH)]
 
 
+@example(examples.VOLUME_CLASS)
 class VolumeClassSerializer(serializers.ModelSerializer[VolumeClass]):
     access_mode = serializers.ChoiceField(choices=ACCESS_MODES, read_only=True)
 
@@ -66,6 +68,7 @@ class AttachmentSerializer(serializers.Serializer[Attachment]):
     is_active = serializers.BooleanField()
 
 
+@example(examples.VOLUME_NOW, begun=examples.REQUESTED)
 class VolumeSerializer(serializers.Serializer[Any]):
     """Storage that outlives sessions. Sizes are in MiB; null: it is not known or has no bounds."""
 
@@ -103,12 +106,14 @@ class VolumeSerializer(serializers.Serializer[Any]):
     removed_after = serializers.DateTimeField(allow_null=True)
 
 
+@example(examples.NEW_VOLUME)
 class VolumeCreateSerializer(StrictSerializer):
     name = serializers.CharField(trim_whitespace=False, help_text=f"At most {MAX_NAME} characters.")
     volume_class = serializers.CharField(help_text="The name of a class.")
     size_mib = serializers.IntegerField()
 
 
+@example(examples.CHANGES)
 class VolumeUpdateSerializer(StrictSerializer):
     name = serializers.CharField(required=False, trim_whitespace=False)
     size_mib = serializers.IntegerField(
@@ -116,6 +121,7 @@ class VolumeUpdateSerializer(StrictSerializer):
     )
 
 
+@example(examples.RESTORE)
 class VolumeRestoreSerializer(StrictSerializer):
     name = serializers.CharField(
         required=False,
@@ -125,6 +131,7 @@ class VolumeRestoreSerializer(StrictSerializer):
     )
 
 
+@example(examples.ADOPT)
 class VolumeAdoptSerializer(StrictSerializer):
     owner = serializers.CharField(max_length=150, help_text="The name of a user.")
     name = serializers.CharField(trim_whitespace=False)

@@ -36,7 +36,7 @@ from accounts.scopes import Scope
 from accounts.services import NewToken
 from notebooks import bookmarks, services
 from notebooks.addresses import session_url
-from notebooks.api import serializers
+from notebooks.api import examples, serializers
 from notebooks.api.runs import sessions_for
 from notebooks.backends.contract import CodeSource
 from notebooks.logs import log_of
@@ -46,6 +46,7 @@ from notebooks.selectors import many_of
 from notebooks.setup import Setup
 from notebooks.states import SessionStatus
 from notebooks.tickets import Credential
+from quotas.examples import OVER_QUOTA
 from quotas.models import ResourceProfile
 from submarine_site.core.api import (
     IDEMPOTENCY_KEY,
@@ -53,10 +54,12 @@ from submarine_site.core.api import (
     UUID_PATTERN,
     NothingSerializer,
     answer,
+    error_like,
     valid,
 )
 from submarine_site.core.catalogue import CatalogueQuerySet, E
 from submarine_site.core.errors import DomainError
+from submarine_site.core.examples import shown
 from submarine_site.core.idempotency import HEADER, REPLAYED
 from submarine_site.core.pagination import Cursor
 
@@ -140,6 +143,10 @@ class SessionFilter(django_filters.FilterSet):
         fields: list[str] = []
 
 
+class SessionCursor(Cursor):
+    orderings = ("-created_at", "created_at", "name", "-name")
+
+
 class EventCursor(Cursor):
     ordering = "-id"
 
@@ -179,6 +186,7 @@ class SessionViewSet(GenericViewSet[NotebookSession]):
         **dict.fromkeys(("open", "logs"), Scope.ACCESS),
     }
     filterset_class = SessionFilter
+    pagination_class = SessionCursor
     lookup_value_regex = UUID_PATTERN
 
     def get_serializer_class(self) -> type[Serializer[Any]]:
@@ -207,7 +215,7 @@ class SessionViewSet(GenericViewSet[NotebookSession]):
     @extend_schema(
         summary="Start a new session",
         request=serializers.SessionCreateSerializer,
-        responses={201: serializers.SessionSerializer},
+        responses={201: serializers.SessionSerializer, "default": error_like(OVER_QUOTA)},
         parameters=[IDEMPOTENCY_KEY],
     )
     def create(self, request: Request) -> Response:
@@ -259,7 +267,7 @@ class SessionViewSet(GenericViewSet[NotebookSession]):
     @extend_schema(
         summary="Start a session that has stopped or failed",
         request=serializers.StartSerializer,
-        responses={202: _ACCEPTED},
+        responses={202: _ACCEPTED, "default": error_like(OVER_QUOTA)},
     )
     @action(detail=True, methods=["post"])
     def start(self, request: Request, **_: Any) -> Response:
@@ -268,7 +276,12 @@ class SessionViewSet(GenericViewSet[NotebookSession]):
         services.start_session(session=session, actor=user_of(request), **chosen)
         return self._answer(session.pk, status.HTTP_202_ACCEPTED)
 
-    @extend_schema(summary="Stop a session", request=None, responses={202: _ACCEPTED})
+    @extend_schema(
+        summary="Stop a session",
+        request=None,
+        responses={202: _ACCEPTED},
+        examples=[shown(examples.STOPPING, "202")],
+    )
     @action(detail=True, methods=["post"])
     def stop(self, request: Request, **_: Any) -> Response:
         session = self.get_object()

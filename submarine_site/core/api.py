@@ -17,13 +17,14 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import OperationalError
 from django.http import Http404, QueryDict
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from submarine_site.core.errors import DomainError
+from submarine_site.core.examples import shown
 from submarine_site.core.idempotency import HEADER, MAX_KEY
 from submarine_site.core.responses import NOT_FOUND, error_body
 
@@ -202,13 +203,30 @@ def _shared(serializer_class: type[serializers.Serializer[Any]]) -> serializers.
 
 
 class Schema(AutoSchema):
-    """Documents the errors that every operation may answer with."""
+    """Documents the errors that every operation may answer with, unless it does so itself."""
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
-        error = self._get_response_for_code(ErrorSerializer, "default")  # type: ignore[no-untyped-call]
-        bodies["default"] = {**error, "description": "An error, in the one form they have."}
+        takes_a_body = self._get_request_body() is not None  # type: ignore[no-untyped-call]
+        error = error_like(_UNKNOWN_FIELD if takes_a_body else _NOT_AUTHENTICATED)
+        bodies.setdefault("default", self._get_response_for_code(error, "default"))  # type: ignore[no-untyped-call]
         return bodies
+
+
+def error_like(body: dict[str, Any]) -> OpenApiResponse:
+    """What an operation states as its `default` of which another error is typical than of all."""
+    return OpenApiResponse(
+        ErrorSerializer, "An error, in the one form they have.", examples=[shown(body)]
+    )
+
+
+_UNKNOWN_FIELD = error_body(
+    "invalid", "colour: There is no such field.", {"colour": "There is no such field."}
+)
+
+_NOT_AUTHENTICATED = error_body(
+    "not_authenticated", "Authentication credentials were not provided."
+)
 
 
 def _flatten(detail: Any, path: str = "") -> dict[str, str]:

@@ -110,7 +110,8 @@ def _calls(api: Any, one: Any, file: Path) -> Iterator[Callable[[], Any]]:
     yield api.me
     yield lambda: api.redeem_login("code", "verifier")
     yield lambda: api.sessions.create(name="a", charge_to="research", **chosen)
-    yield lambda: api.sessions.list(status=["failed"], name="a", profile="b", environment="c")
+    which = {"name": "a", "profile": "b", "environment": "c"}
+    yield lambda: api.sessions.list(status=["failed"], ordering="-name", **which)
     yield lambda: api.sessions.get(ID)
     yield lambda: api.sessions.get("thesis")
     yield one.refresh
