@@ -11,23 +11,27 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet
 
-from accounts import vault
+from accounts import examples, vault
+from accounts.idempotency import once
 from accounts.models import GitCredential, GitCredentialKind, SecretKind, UserSecret
 from accounts.requests import user_of
 from accounts.scopes import Scope
 from accounts.uses import Uses, uses_by
-from submarine_site.core.api import UUID_PATTERN, StrictSerializer, valid
+from submarine_site.core.api import IF_MATCH, UUID_PATTERN, StrictSerializer, valid
+from submarine_site.core.examples import example
 from submarine_site.core.text import MAX_NAME
 
 _ID = [OpenApiParameter("id", OpenApiTypes.UUID, OpenApiParameter.PATH)]
 
 
+@example(examples.KEPT_SECRET)
 class SecretSerializer(serializers.ModelSerializer[UserSecret]):
     class Meta:
         model = UserSecret
         fields = ["id", "name", "kind", "created_at", "updated_at", "last_used_at"]
 
 
+@example(examples.LISTED_SECRET)
 class ListedSecretSerializer(SecretSerializer):
     sessions = serializers.SerializerMethodField(help_text="The names of those that pick it.")
 
@@ -38,6 +42,7 @@ class ListedSecretSerializer(SecretSerializer):
         return list(self.context["uses"].of_secrets.get(secret.name, ()))
 
 
+@example(examples.NEW_SECRET)
 class SecretCreateSerializer(StrictSerializer):
     """`name` is that of the variable, or of the file in the folder `$SUBMARINE_SECRETS`."""
 
@@ -46,10 +51,12 @@ class SecretCreateSerializer(StrictSerializer):
     value = serializers.CharField(trim_whitespace=False, write_only=True)
 
 
+@example(examples.SECRET_VALUE)
 class SecretValueSerializer(StrictSerializer):
     value = serializers.CharField(trim_whitespace=False, write_only=True)
 
 
+@example(examples.GIT_CREDENTIAL)
 class GitCredentialSerializer(serializers.ModelSerializer[GitCredential]):
     hosts = serializers.ListField(child=serializers.CharField())
 
@@ -68,6 +75,7 @@ class GitCredentialSerializer(serializers.ModelSerializer[GitCredential]):
         ]
 
 
+@example(examples.LISTED_GIT_CREDENTIAL)
 class ListedGitCredentialSerializer(GitCredentialSerializer):
     sessions = serializers.SerializerMethodField(help_text="The names of those that use it.")
 
@@ -78,6 +86,7 @@ class ListedGitCredentialSerializer(GitCredentialSerializer):
         return list(self.context["uses"].of_git_credentials.get(credential.pk, ()))
 
 
+@example(examples.NEW_GIT_CREDENTIAL)
 class GitCredentialCreateSerializer(StrictSerializer):
     """`secret` is the token, or a private key without a passphrase; without it an SSH key is made,
     whose `public_key` is in the answer.
@@ -115,12 +124,19 @@ class SecretViewSet(mixins.ListModelMixin, GenericViewSet[UserSecret]):
                 return ListedSecretSerializer
 
     def get_serializer_context(self) -> dict[str, Any]:
-        uses = uses_by(user_of(self.request)) if self.action == "list" else Uses()
+        listed = self.action in {"list", "retrieve"}
+        uses = uses_by(user_of(self.request)) if listed else Uses()
         return {**super().get_serializer_context(), "uses": uses}
 
     def get_queryset(self) -> QuerySet[UserSecret]:
         return UserSecret.objects.visible_to(user_of(self.request)).defer("sealed")
 
+    @extend_schema(summary="Read what there is to a secret but its value", parameters=_ID)
+    def retrieve(self, *_: Any, **__: Any) -> Response:
+        secret = self.get_object()
+        return Response(self.get_serializer(secret).data, headers={"ETag": secret.etag})
+
+    @once
     @extend_schema(
         summary="Store a secret",
         request=SecretCreateSerializer,
@@ -128,18 +144,21 @@ class SecretViewSet(mixins.ListModelMixin, GenericViewSet[UserSecret]):
     )
     def create(self, request: Request) -> Response:
         secret = vault.keep_secret(owner=user_of(request), **valid(SecretCreateSerializer, request))
-        return Response(SecretSerializer(secret).data, status=status.HTTP_201_CREATED)
+        return _secret(secret, status.HTTP_201_CREATED)
 
     @extend_schema(
         summary="Replace the value of a secret",
         request=SecretValueSerializer,
         responses=SecretSerializer,
-        parameters=_ID,
+        parameters=[*_ID, IF_MATCH],
     )
     def update(self, request: Request, **_: Any) -> Response:
-        secret = self.get_object()
-        vault.keep_new_value(secret=secret, **valid(SecretValueSerializer, request))
-        return Response(SecretSerializer(secret).data)
+        secret = vault.keep_new_value(
+            secret=self.get_object(),
+            expected=request.headers.get("If-Match", ""),
+            **valid(SecretValueSerializer, request),
+        )
+        return _secret(secret)
 
     @extend_schema(
         summary="Delete a secret; sessions that pick it start without it",
@@ -174,6 +193,7 @@ class GitCredentialViewSet(mixins.ListModelMixin, GenericViewSet[GitCredential])
     def get_queryset(self) -> QuerySet[GitCredential]:
         return GitCredential.objects.visible_to(user_of(self.request)).defer("sealed")
 
+    @once
     @extend_schema(
         summary="Store a token or an SSH key for git, or have an SSH key made",
         request=GitCredentialCreateSerializer,
@@ -192,3 +212,7 @@ class GitCredentialViewSet(mixins.ListModelMixin, GenericViewSet[GitCredential])
     def destroy(self, request: Request, **_: Any) -> Response:  # noqa: ARG002
         vault.forget(self.get_object())
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _secret(secret: UserSecret, code: int = status.HTTP_200_OK) -> Response:
+    return Response(SecretSerializer(secret).data, status=code, headers={"ETag": secret.etag})

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts.querysets import ApiTokenQuerySet, SignInQuerySet, VaultQuerySet
 from accounts.scopes import Scope
+from submarine_site.core.etags import etag_of
 from submarine_site.core.text import MAX_NAME
 
 MAX_USERNAME = 150
@@ -102,6 +103,36 @@ class UserSecret(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def etag(self) -> str:
+        """Names the value it has, as HTTP wants it."""
+        return etag_of(self.updated_at)
+
+
+class KeptAnswer(models.Model):
+    """What a create answered to a client's `Idempotency-Key`, for when it is sent again.
+
+    It opens with that key alone, of which only the hash is kept.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    operation = models.CharField(max_length=80, editable=False)
+    key_digest = models.CharField(max_length=64, editable=False)
+    # Empty only within the transaction that makes what is asked for.
+    sealed = models.BinaryField(default=b"")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "operation", "key_digest"], name="kept_answer_key_unique"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.operation
 
 
 class GitCredentialKind(models.TextChoices):

@@ -19,6 +19,7 @@ from accounts.models import GitCredential, GitCredentialKind, SecretKind, User, 
 from accounts.sealing import Unreadable, is_current, seal, unseal
 from audit.services import record
 from submarine_site.core.errors import DomainError, InvalidInput
+from submarine_site.core.etags import refuse_changed
 from submarine_site.core.responses import NOT_FOUND
 from submarine_site.core.text import clean_name
 from submarine_site.core.variables import clean_value, clean_variable
@@ -92,20 +93,24 @@ def keep_secret(*, owner: User, name: str, kind: str, value: str) -> UserSecret:
     return secret
 
 
-def keep_new_value(*, secret: UserSecret, value: str) -> UserSecret:
+def keep_new_value(*, secret: UserSecret, value: str, expected: str = "") -> UserSecret:
     """Replace the value. Sessions that run keep the old one until they are started again.
 
-    Raises `InvalidInput`, or `DomainError` with `not_found` if it was deleted meanwhile.
+    `expected` is the etag of what the user saw. Raises `InvalidInput`, or `DomainError` with
+    `changed_meanwhile`, or `not_found` if it was deleted meanwhile.
     """
     _refuse_empty(value, field="value")
     sealed = seal(clean_value(value, field="value"), row=secret.pk)
-    secret.updated_at = timezone.now()
     rows = UserSecret.objects.filter(pk=secret.pk)
     with transaction.atomic():
-        if not rows.update(sealed=sealed, updated_at=secret.updated_at):
+        held = rows.defer("sealed").select_for_update(no_key=True).first()
+        if held is None:
             raise DomainError(NOT_FOUND, code="not_found", status=404)
-        record("secret.changed", secret)
-    return secret
+        refuse_changed("secret", held.etag, expected)
+        held.updated_at = timezone.now()
+        rows.update(sealed=sealed, updated_at=held.updated_at)
+        record("secret.changed", held)
+    return held
 
 
 def forget(row: UserSecret | GitCredential) -> None:

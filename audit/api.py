@@ -4,18 +4,25 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
+from drf_spectacular.utils import (
+    OpenApiResponse,
+    extend_schema,
+    extend_schema_field,
+    extend_schema_view,
+)
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
 from rest_framework.viewsets import GenericViewSet
 
+from audit import examples
 from audit.export import as_csv
 from audit.filters import AuditFilter
 from audit.models import AuditEntry
 from audit.querysets import AuditQuerySet
 from submarine_site.core.errors import InvalidInput
+from submarine_site.core.examples import example, shown
 from submarine_site.core.pagination import Cursor
 
 if TYPE_CHECKING:
@@ -39,6 +46,7 @@ class ObjectSerializer(serializers.Serializer[AuditEntry]):
     name = serializers.CharField(source="object_label", help_text="As it was then.")
 
 
+@example(examples.ENTRY)
 class AuditEntrySerializer(serializers.ModelSerializer[AuditEntry]):
     actor = serializers.SerializerMethodField(help_text="Null: the service itself, or a command.")
     on_behalf_of = serializers.SerializerMethodField(
@@ -124,7 +132,9 @@ class AuditViewSet(mixins.ListModelMixin, GenericViewSet[AuditEntry]):
 
     @extend_schema(
         summary="Download the same as CSV",
-        responses={(200, "text/csv"): OpenApiTypes.STR},
+        responses={
+            (200, "text/csv"): OpenApiResponse(OpenApiTypes.STR, examples=[shown(examples.EXPORT)])
+        },
     )
     @action(
         detail=False,

@@ -5,7 +5,12 @@ from typing import Any
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    OpenApiResponse,
+    extend_schema,
+    extend_schema_view,
+)
 from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -13,15 +18,17 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet
 
+from accounts.idempotency import once
 from accounts.requests import user_of
 from accounts.scopes import Scope
-from environments import selectors, services
+from environments import examples, selectors, services
 from environments.files import read_file
 from environments.kernels import Kernel
 from environments.models import Build, Environment, EnvironmentVersion
 from environments.services import Draft, Metadata
 from submarine_site.core.api import IF_MATCH, NothingSerializer, StrictSerializer, valid
 from submarine_site.core.errors import InvalidInput
+from submarine_site.core.examples import example, shown
 from submarine_site.core.pagination import Cursor
 
 
@@ -35,6 +42,7 @@ class KernelSerializer(serializers.Serializer[Any]):
     pip = serializers.ListField(child=serializers.CharField())
 
 
+@example(examples.BUILD, begun=examples.QUEUED)
 class BuildSerializer(serializers.ModelSerializer[Build]):
     """What is built of a kernel, once, for all who need the same."""
 
@@ -57,6 +65,7 @@ class BuildSerializer(serializers.ModelSerializer[Build]):
         ]
 
 
+@example(examples.BUILD_LOG)
 class BuildLogSerializer(serializers.ModelSerializer[Build]):
     """What a build said last."""
 
@@ -67,6 +76,7 @@ class BuildLogSerializer(serializers.ModelSerializer[Build]):
         fields = ["digest", "state", "attempt", "text"]
 
 
+@example(examples.VERSION)
 class VersionSerializer(serializers.ModelSerializer[EnvironmentVersion]):
     """What an environment runs, as it was at some time. It does not change."""
 
@@ -92,6 +102,7 @@ class VersionSerializer(serializers.ModelSerializer[EnvironmentVersion]):
         ]
 
 
+@example(examples.ENVIRONMENT_NOW)
 class EnvironmentSerializer(serializers.ModelSerializer[Environment]):
     image = serializers.CharField(source="newest.image", read_only=True)
     owner = serializers.CharField(
@@ -144,6 +155,7 @@ class FileInput(StrictSerializer):
     content = serializers.CharField(trim_whitespace=False, allow_blank=True)
 
 
+@example(examples.NEW_VERSION)
 class VersionInput(StrictSerializer):
     """What a version is to be: of kernels, or of one kernel with what a file declares."""
 
@@ -169,6 +181,7 @@ class VersionInput(StrictSerializer):
     note = serializers.CharField(required=False, default="", allow_blank=True)
 
 
+@example(examples.METADATA)
 class MetadataInput(StrictSerializer):
     display_name = serializers.CharField(required=False, trim_whitespace=False)
     description = serializers.CharField(required=False, allow_blank=True)
@@ -182,6 +195,7 @@ class MetadataInput(StrictSerializer):
     )
 
 
+@example(examples.NEW_ENVIRONMENT)
 class EnvironmentInput(VersionInput):
     """A new environment with its first version."""
 
@@ -247,6 +261,7 @@ class EnvironmentViewSet(
     def retrieve(self, *_: Any, **__: Any) -> Response:
         return self._answer(self.get_object())
 
+    @once
     @extend_schema(
         summary="Create an environment",
         request=EnvironmentInput,
@@ -301,6 +316,7 @@ class EnvironmentViewSet(
         page = pages.paginate_queryset(selectors.versions_of(self.get_object()), request, self)
         return pages.get_paginated_response(VersionSerializer(page, many=True).data)
 
+    @once
     @extend_schema(
         summary="Make a new version of an environment",
         request=VersionInput,
@@ -351,7 +367,10 @@ class BuildViewSet(mixins.RetrieveModelMixin, GenericViewSet[Build]):
     def build_log(self, *_: Any, **__: Any) -> Response:
         return Response(BuildLogSerializer(self.get_object()).data)
 
-    @extend_schema(summary="Read what a build installed, exactly", responses=OpenApiTypes.OBJECT)
+    @extend_schema(
+        summary="Read what a build installed, exactly",
+        responses=OpenApiResponse(OpenApiTypes.OBJECT, examples=[shown(examples.LOCK)]),
+    )
     @action(detail=True)
     def lock(self, *_: Any, **__: Any) -> Response:
         return Response(selectors.lock_of(self.get_object()))

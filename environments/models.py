@@ -10,6 +10,7 @@ from environments.kernels import Kernel
 from environments.querysets import EnvironmentQuerySet
 from environments.states import UNFINISHED, BuildQuerySet, BuildState
 from submarine_site.core.catalogue import CATALOGUE_NAME, CatalogueEntry
+from submarine_site.core.etags import etag_of
 from submarine_site.core.numbers import NextNumber, numbered
 from submarine_site.core.resources import Resources
 
@@ -86,7 +87,7 @@ class Environment(CatalogueEntry):
     @property
     def etag(self) -> str:
         """Names the state it is in, as HTTP wants it."""
-        return f'"{self.updated_at.timestamp():.6f}"'
+        return etag_of(self.updated_at)
 
 
 class Build(models.Model):

@@ -25,6 +25,7 @@ from environments.packages import Rules, clean_kernels
 from environments.usage import usage_of
 from submarine_site.core.catalogue import CATALOGUE_NAME
 from submarine_site.core.errors import DomainError, InvalidInput
+from submarine_site.core.etags import refuse_changed
 from submarine_site.core.responses import NOT_FOUND
 from submarine_site.core.text import clean_name
 
@@ -195,7 +196,7 @@ def add_version(
     version = _clean(draft, actor)
     with transaction.atomic():
         environment = _locked(environment)
-        _refuse_changed(environment, expected)
+        refuse_changed("environment", environment.etag, expected)
         last = environment.versions.values_list("number", flat=True).first() or 0
         _add(environment, version, number=last + 1)
         record(
@@ -218,7 +219,7 @@ def update_environment(
     """
     with transaction.atomic():
         environment = _locked(environment)
-        _refuse_changed(environment, expected)
+        refuse_changed("environment", environment.etag, expected)
         was = Metadata.of(environment)
         groups = _apply(environment, replace(was, **changes), actor)
         environment.updated_at = timezone.now()
@@ -300,16 +301,6 @@ def _locked(environment: Environment) -> Environment:
     if (locked := found.first()) is None:
         raise DomainError(NOT_FOUND, code="not_found", status=404)
     return locked
-
-
-def _refuse_changed(environment: Environment, expected: str) -> None:
-    if expected and expected != environment.etag:
-        raise DomainError(
-            "Someone has changed this environment meanwhile. Look at it as it is now, then "
-            "change it.",
-            code="changed_meanwhile",
-            status=412,
-        )
 
 
 def _add(environment: Environment, version: EnvironmentVersion, *, number: int) -> None:

@@ -56,11 +56,17 @@ def idle_since(ready_at: datetime | None, last_activity_at: datetime | None) -> 
 
 def size_change(size: Allowance, run: Allowance) -> str:
     """Say how a size differs from what a run has of it; empty if it does not."""
+    if _numbers(size) == _numbers(run):
+        return ""
     pairs = [pair for pair in zip(_words(size), _words(run), strict=True) if pair[0] != pair[1]]
     if not pairs:
         return ""
     now, then = (", ".join(words) for words in zip(*pairs, strict=True))
     return f"The size {size} now has {now}; this run has {then}. The next start takes it."
+
+
+def _numbers(of: Allowance) -> tuple[object, ...]:
+    return of.resources, of.accelerator, of.longest_life_minutes, of.idle_limit_minutes
 
 
 def _words(of: Allowance) -> tuple[str, ...]:

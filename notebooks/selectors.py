@@ -33,6 +33,7 @@ def many_of(sessions: NotebookSessionQuerySet) -> NotebookSessionQuerySet:
     return (
         sessions.select_related(None)
         .select_related("current_run")
+        .defer(*(f"current_run__{name}" for name in ("log_tail", "kernels", "placement")))
         .prefetch_related(
             "owner", "profile", "environment_version__environment__newest", "charged_to"
         )

@@ -32,11 +32,12 @@ from notebooks.tickets import Credential, Leave, issue_code
 from quotas.models import ResourceProfile
 from submarine_site.core.asked import Asked
 from submarine_site.core.errors import DomainError, InvalidInput
+from submarine_site.core.etags import refuse_changed
+from submarine_site.core.idempotency import KeyReused, clean_key
 from submarine_site.core.queue import enqueue_on_commit
 from submarine_site.core.responses import NOT_FOUND
 from submarine_site.core.text import clean_name
 
-MAX_KEY = 200
 _ADJECTIVES = ("amber", "brisk", "calm", "clear", "deep", "eager", "gentle", "keen", "quiet")
 _NOUNS = ("atoll", "bay", "cove", "delta", "fjord", "harbor", "lagoon", "reef", "tide", "wave")
 
@@ -84,7 +85,7 @@ def create_session(
     """
     chosen = [name, profile, environment, setup.as_json(), *([charge_to] if charge_to else ())]
     digest = _digest(*chosen)
-    key = _clean_key(idempotency_key)
+    key = clean_key(idempotency_key) or None
     if key is not None and (earlier := _by_key(owner, key, digest)):
         return Created(session=earlier, is_new=False)
     clean = clean_name(name) if name else suggest_name(owner)
@@ -200,12 +201,7 @@ def change_setup(
     with transaction.atomic():
         session = _locked(session)
         _refuse_deleted(session)
-        if expected and expected != session.etag:
-            raise DomainError(
-                "This session has been changed meanwhile. Look at it as it is now, then change it.",
-                code="changed_meanwhile",
-                status=412,
-            )
+        refuse_changed("session", session.etag, expected)
         before = Setup.from_json(session.setup)
         setup = setup_for(session.owner, replace(before, **changes), home=session.home_id)
         changed = [
@@ -418,16 +414,6 @@ def _digest(*inputs: object) -> str:
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
 
 
-def _clean_key(raw: str) -> str | None:
-    if not raw:
-        return None
-    if len(raw) > MAX_KEY or not (raw.isascii() and raw.isprintable()):
-        raise InvalidInput.field(
-            "Idempotency-Key", f"At most {MAX_KEY} printable ASCII characters."
-        )
-    return raw
-
-
 def _by_key(owner: User, key: str, digest: str) -> NotebookSession | None:
     session = (
         NotebookSession.objects.select_related(
@@ -439,11 +425,7 @@ def _by_key(owner: User, key: str, digest: str) -> NotebookSession | None:
     if session is None:
         return None
     if session.idempotency_digest != digest:
-        raise DomainError(
-            "This idempotency key was used for another request.",
-            code="idempotency_key_reused",
-            status=422,
-        )
+        raise KeyReused
     if session.deleted_at is not None:
         raise DomainError(
             "The session made with this idempotency key has been deleted.",

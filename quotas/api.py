@@ -19,8 +19,9 @@ from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 
 from accounts import scopes
+from accounts.idempotency import once
 from accounts.requests import user_of
-from quotas import requests
+from quotas import examples, requests
 from quotas.amounts import parse, show
 from quotas.holders import default_pool
 from quotas.ledger import Shortage
@@ -29,6 +30,7 @@ from quotas.models import Limit, QuotaRequest, ResourceProfile, Scope
 from quotas.standing import Bar, Fit, Holding, Pool, Standing, fits, standing_of
 from submarine_site.core.api import UUID_PATTERN, StrictSerializer, valid
 from submarine_site.core.errors import InvalidInput
+from submarine_site.core.examples import example
 
 _ID = [OpenApiParameter("id", OpenApiTypes.UUID, OpenApiParameter.PATH)]
 
@@ -90,6 +92,7 @@ class PoolSerializer(serializers.Serializer[Pool]):
 
 # Else the schema would have a list of it, for the name of the view's method.
 @extend_schema_serializer(many=False)
+@example(examples.QUOTA)
 class QuotaSerializer(serializers.Serializer[Any]):
     """What you have and may have. `charge_to` is the pool that is charged where none is named."""
 
@@ -98,6 +101,7 @@ class QuotaSerializer(serializers.Serializer[Any]):
     charge_to = serializers.CharField()
 
 
+@example(examples.CHECK)
 class CheckSerializer(StrictSerializer):
     profile = serializers.CharField(max_length=63, help_text="The name of a size.")
     charge_to = serializers.CharField(
@@ -121,6 +125,7 @@ class ShortageSerializer(serializers.Serializer[Any]):
     holders = HolderSerializer(many=True)
 
 
+@example(examples.CHECKED)
 class CheckedSerializer(serializers.Serializer[Any]):
     """Whether a session of the size would be let in now. Only its start decides."""
 
@@ -128,6 +133,7 @@ class CheckedSerializer(serializers.Serializer[Any]):
     shortages = ShortageSerializer(many=True)
 
 
+@example(examples.REQUEST)
 class QuotaRequestSerializer(serializers.ModelSerializer[QuotaRequest]):
     """What you asked for. `amount` is in the resource's unit, `text` the same for people; `word` is
     what operators said to it.
@@ -155,6 +161,7 @@ class QuotaRequestSerializer(serializers.ModelSerializer[QuotaRequest]):
         return show(request.resource, request.amount)
 
 
+@example(examples.NEW_REQUEST)
 class QuotaRequestCreateSerializer(StrictSerializer):
     resource = serializers.CharField(help_text="As `GET /quota/` names them.")
     amount = serializers.CharField(
@@ -240,6 +247,7 @@ class QuotaRequestViewSet(ReadOnlyModelViewSet[QuotaRequest]):
     def get_queryset(self) -> QuerySet[QuotaRequest]:
         return QuotaRequest.objects.visible_to(user_of(self.request))
 
+    @once
     @extend_schema(
         summary="Ask for more",
         request=QuotaRequestCreateSerializer,

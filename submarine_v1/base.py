@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from rest_framework.exceptions import ParseError
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.permissions import IsAuthenticated
-from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -19,11 +19,12 @@ from submarine_site.core.api import StrictSerializer, exception_handler
 from submarine_site.core.envelope import envelope
 from submarine_site.core.errors import DomainError
 from submarine_site.core.parsers import BoundedJSONParser
+from submarine_site.core.renderers import FastJSONRenderer
 from submarine_v1.authentication import NoAuthentication
 from submarine_v1.parsers import TextYamlParser, XYamlParser, YamlParser
 
 
-class EnvelopeRenderer(JSONRenderer):
+class EnvelopeRenderer(FastJSONRenderer):
     charset = "utf-8"
 
 

@@ -22,6 +22,7 @@ from notebooks.mounts import Mount
 from notebooks.querysets import NotebookSessionQuerySet
 from notebooks.selectors import sessions_of
 from notebooks.setup import Setup
+from submarine_site.core.idempotency import HEADER
 from submarine_site.core.numbers import number_in
 from submarine_v1 import shapes, sizes
 from submarine_v1.base import V1View, given, not_found, ok
@@ -71,7 +72,7 @@ class NotebookList(V1View):
             environment=environment.name,
             name=asked["meta"]["name"].lower(),
             setup=_setup(spec),
-            idempotency_key=request.headers.get("Idempotency-Key", ""),
+            idempotency_key=request.headers.get(HEADER, ""),
         )
         # What the database has given is read with the rest.
         session = get_object_or_404(sessions_of(user), pk=created.session.pk)

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 
+from accounts.idempotency import once
 from accounts.models import User
 from accounts.requests import user_of
 from accounts.scopes import Scope
@@ -25,8 +26,9 @@ from submarine_site.core.api import (
     valid,
 )
 from submarine_site.core.errors import InvalidInput
+from submarine_site.core.examples import example
 from submarine_site.core.text import MAX_NAME
-from volumes import selectors, services
+from volumes import examples, selectors, services
 from volumes.host import Attachment
 from volumes.models import ACCESS_MODES, Volume, VolumeClass, VolumeKind
 from volumes.querysets import VolumeQuerySet
@@ -35,6 +37,7 @@ from volumes.states import VolumeState
 _ID = [OpenApiParameter("id", OpenApiTypes.UUID, OpenApiParameter.PATH)]
 
 
+@example(examples.VOLUME_CLASS)
 class VolumeClassSerializer(serializers.ModelSerializer[VolumeClass]):
     access_mode = serializers.ChoiceField(choices=ACCESS_MODES, read_only=True)
 
@@ -65,6 +68,7 @@ class AttachmentSerializer(serializers.Serializer[Attachment]):
     is_active = serializers.BooleanField()
 
 
+@example(examples.VOLUME_NOW, begun=examples.REQUESTED)
 class VolumeSerializer(serializers.Serializer[Any]):
     """Storage that outlives sessions. Sizes are in MiB; null: it is not known or has no bounds."""
 
@@ -102,12 +106,14 @@ class VolumeSerializer(serializers.Serializer[Any]):
     removed_after = serializers.DateTimeField(allow_null=True)
 
 
+@example(examples.NEW_VOLUME)
 class VolumeCreateSerializer(StrictSerializer):
     name = serializers.CharField(trim_whitespace=False, help_text=f"At most {MAX_NAME} characters.")
     volume_class = serializers.CharField(help_text="The name of a class.")
     size_mib = serializers.IntegerField()
 
 
+@example(examples.CHANGES)
 class VolumeUpdateSerializer(StrictSerializer):
     name = serializers.CharField(required=False, trim_whitespace=False)
     size_mib = serializers.IntegerField(
@@ -115,6 +121,7 @@ class VolumeUpdateSerializer(StrictSerializer):
     )
 
 
+@example(examples.RESTORE)
 class VolumeRestoreSerializer(StrictSerializer):
     name = serializers.CharField(
         required=False,
@@ -124,6 +131,7 @@ class VolumeRestoreSerializer(StrictSerializer):
     )
 
 
+@example(examples.ADOPT)
 class VolumeAdoptSerializer(StrictSerializer):
     owner = serializers.CharField(max_length=150, help_text="The name of a user.")
     name = serializers.CharField(trim_whitespace=False)
@@ -210,6 +218,7 @@ class VolumeViewSet(GenericViewSet[Volume]):
     def retrieve(self, *_: Any, **__: Any) -> Response:
         return _answer(self.get_object())
 
+    @once
     @extend_schema(
         summary="Create a volume",
         request=VolumeCreateSerializer,
@@ -229,14 +238,13 @@ class VolumeViewSet(GenericViewSet[Volume]):
     def partial_update(self, request: Request, **_: Any) -> Response:
         volume = self.get_object()
         given = valid(VolumeUpdateSerializer, request)
-        expected = request.headers.get("If-Match", "")
         # Both or neither.
         with transaction.atomic():
+            services.hold_volume(volume=volume, expected=request.headers.get("If-Match", ""))
             if "name" in given:
-                services.rename_volume(volume=volume, name=given["name"], expected=expected)
-                expected = ""
+                services.rename_volume(volume=volume, name=given["name"])
             if "size_mib" in given:
-                services.grow_volume(volume=volume, size_mib=given["size_mib"], expected=expected)
+                services.grow_volume(volume=volume, size_mib=given["size_mib"])
         return _answer(volume)
 
     @extend_schema(
@@ -283,6 +291,7 @@ class VolumeViewSet(GenericViewSet[Volume]):
         valid(NothingSerializer, request)
         return _answer(services.retry_volume(volume=volume), status.HTTP_202_ACCEPTED)
 
+    @once
     @extend_schema(
         summary="Make a volume of what is there already (operators)",
         request=VolumeAdoptSerializer,

@@ -10,6 +10,7 @@ from django.db import models
 from django.utils import timezone
 
 from submarine_site.core.catalogue import CatalogueEntry, CatalogueQuerySet
+from submarine_site.core.etags import etag_of
 from submarine_site.core.pod_shapes import DNS_SUBDOMAIN
 from submarine_site.core.text import MAX_NAME
 from volumes.contract import AccessMode, VolumeSpec
@@ -162,7 +163,7 @@ class Volume(models.Model):
     @property
     def etag(self) -> str:
         """Names the state it is in, as HTTP wants it."""
-        return f'"{self.updated_at.timestamp():.6f}"'
+        return etag_of(self.updated_at)
 
     @property
     def is_live(self) -> bool:

@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts.models import User
 from audit.services import record
 from submarine_site.core.errors import DomainError, InvalidInput
+from submarine_site.core.etags import refuse_changed
 from submarine_site.core.pod_shapes import DNS_SUBDOMAIN
 from submarine_site.core.queue import enqueue_on_commit
 from submarine_site.core.responses import NOT_FOUND
@@ -95,15 +96,28 @@ def adopt_volume(*, actor: User, owner: User, name: str, claim: str, as_home: bo
     return volume
 
 
-def rename_volume(*, volume: Volume, name: str, expected: str = "") -> Volume:
-    """Give it another name. `expected` is the etag of what the user saw.
+def hold_volume(*, volume: Volume, expected: str = "") -> Volume:
+    """The volume as it is now, held to the end of the transaction for a change.
 
-    Raises `InvalidInput`, or `DomainError` with `name_taken`, `changed_meanwhile`, or `not_found`
-    once it is in the trash.
+    `expected` is the etag of what the user saw. Raises `DomainError` with `changed_meanwhile`, or
+    `not_found` once it is in the trash.
+    """
+    volume = _held(volume)
+    if not volume.is_live:
+        raise DomainError(NOT_FOUND, code="not_found", status=404)
+    refuse_changed("volume", volume.etag, expected)
+    return volume
+
+
+def rename_volume(*, volume: Volume, name: str) -> Volume:
+    """Give it another name.
+
+    Raises `InvalidInput`, or `DomainError` with `name_taken`, or `not_found` once it is in the
+    trash.
     """
     clean = clean_name(name)
     with transaction.atomic():
-        volume = _held_live(volume, expected)
+        volume = hold_volume(volume=volume)
         if clean != volume.name:
             was = volume.name
             _write(volume, name=clean, updated_at=timezone.now())
@@ -118,7 +132,7 @@ def grow_volume(*, volume: Volume, size_mib: int, expected: str = "") -> Volume:
     with `not_growable`, `over_quota`, `changed_meanwhile` or `not_found`.
     """
     with transaction.atomic():
-        volume = _held_live(volume, expected)
+        volume = hold_volume(volume=volume, expected=expected)
         # What it is to grow to already may have been given to it by now.
         has = volume.wanted_mib or volume.size_mib
         if size_mib == has:
@@ -292,20 +306,6 @@ def _held(volume: Volume) -> Volume:
     if (found := rows.select_for_update(no_key=True).first()) is None:
         raise DomainError(NOT_FOUND, code="not_found", status=404)
     return found
-
-
-def _held_live(volume: Volume, expected: str) -> Volume:
-    """The same of one that is not in the trash, and is as its owner saw it."""
-    volume = _held(volume)
-    if not volume.is_live:
-        raise DomainError(NOT_FOUND, code="not_found", status=404)
-    if expected and expected != volume.etag:
-        raise DomainError(
-            "This volume has been changed meanwhile. Look at it as it is now, then change it.",
-            code="changed_meanwhile",
-            status=412,
-        )
-    return volume
 
 
 def _insert(volume: Volume) -> None:

@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from accounts.models import ApiToken, User
 from accounts.scopes import DEFAULT_SCOPES, Scope, grantable, scopes_of
+from notebooks.api import examples
 from notebooks.backends.contract import SECRETS_FOLDER, CodeStatus, Phase, PhaseTime
 from notebooks.code_view import WAITING, code_of
 from notebooks.lifetimes import Signal
@@ -14,6 +15,7 @@ from notebooks.models import Bookmark, NotebookSession, Run, SessionEvent
 from notebooks.states import SessionStatus
 from quotas.models import ResourceProfile
 from submarine_site.core.api import PlainSerializer, StrictSerializer, answer
+from submarine_site.core.examples import example
 from submarine_site.core.text import MAX_NAME
 
 _CHARGE_TO = (
@@ -22,6 +24,7 @@ _CHARGE_TO = (
 )
 
 
+@example(examples.PROFILE_NOW)
 class ProfileSerializer(serializers.ModelSerializer[ResourceProfile]):
     successor = serializers.CharField(
         source="successor.name", read_only=True, allow_null=True, default=None
@@ -151,6 +154,7 @@ class CodeSerializer(PlainSerializer[Any]):
 
 # These are spelled out: a model's serializer makes its fields anew for each answer, which takes
 # longer than the answer itself.
+@example(examples.SESSION_NOW, begun=examples.REQUESTED)
 class SessionSerializer(PlainSerializer[NotebookSession]):
     id = serializers.UUIDField()
     name = serializers.CharField()
@@ -241,6 +245,7 @@ class SetupSerializer(StrictSerializer):
     )
 
 
+@example(examples.NEW_SESSION)
 class SessionCreateSerializer(SetupSerializer):
     """`profile` and `environment` are names; without a `name` the session is given one."""
 
@@ -252,6 +257,7 @@ class SessionCreateSerializer(SetupSerializer):
     charge_to = serializers.CharField(required=False, allow_blank=True, help_text=_CHARGE_TO)
 
 
+@example(examples.BOOKMARK)
 class BookmarkSerializer(serializers.ModelSerializer[Bookmark]):
     """`setup` is what else of a new session it fills in: code, variables, mounts and so on."""
 
@@ -262,6 +268,7 @@ class BookmarkSerializer(serializers.ModelSerializer[Bookmark]):
         fields = ["id", "name", "profile", "environment", "setup", "created_at"]
 
 
+@example(examples.NEW_BOOKMARK)
 class BookmarkCreateSerializer(SessionCreateSerializer):
     """As for a session; a name is needed."""
 
@@ -270,6 +277,7 @@ class BookmarkCreateSerializer(SessionCreateSerializer):
     name = serializers.CharField(trim_whitespace=False, help_text=f"At most {MAX_NAME} characters.")
 
 
+@example(examples.CHANGES)
 class SessionUpdateSerializer(SetupSerializer):
     """What is given is changed: the name at once, the rest for the next start."""
 
@@ -278,6 +286,7 @@ class SessionUpdateSerializer(SetupSerializer):
     )
 
 
+@example(examples.START)
 class StartSerializer(StrictSerializer):
     rescue = serializers.BooleanField(
         required=False,
@@ -290,6 +299,7 @@ class StartSerializer(StrictSerializer):
     )
 
 
+@example(examples.OPEN)
 class OpenSerializer(StrictSerializer):
     path = serializers.CharField(
         required=False,
@@ -299,6 +309,7 @@ class OpenSerializer(StrictSerializer):
     )
 
 
+@example(examples.OPENED)
 class OpenedSerializer(serializers.Serializer[Any]):
     """An address that lets one browser in, once, within 30 seconds."""
 
@@ -308,6 +319,7 @@ class OpenedSerializer(serializers.Serializer[Any]):
     )
 
 
+@example(examples.LOG)
 class LogSerializer(serializers.Serializer[Any]):
     """The last lines that the session's present or last server wrote."""
 
@@ -315,6 +327,7 @@ class LogSerializer(serializers.Serializer[Any]):
     text = serializers.CharField(allow_blank=True)
 
 
+@example(examples.EVENT)
 class EventSerializer(serializers.ModelSerializer[SessionEvent]):
     from_status = serializers.CharField(read_only=True)
     to_status = serializers.CharField(read_only=True)
@@ -334,6 +347,7 @@ class EventSerializer(serializers.ModelSerializer[SessionEvent]):
         ]
 
 
+@example(examples.ME)
 class MeSerializer(serializers.ModelSerializer[User]):
     is_operator = serializers.BooleanField(
         source="is_staff",
@@ -351,6 +365,7 @@ class MeSerializer(serializers.ModelSerializer[User]):
         return [*grantable(user, scopes_of(self.context["request"]))]
 
 
+@example(examples.TOKEN)
 class TokenSerializer(serializers.ModelSerializer[ApiToken]):
     class Meta:
         model = ApiToken
@@ -366,6 +381,7 @@ class TokenSerializer(serializers.ModelSerializer[ApiToken]):
         ]
 
 
+@example(examples.NEW_TOKEN)
 class TokenCreateSerializer(StrictSerializer):
     name = serializers.CharField(trim_whitespace=False)
     scopes = serializers.ListField(
@@ -383,6 +399,7 @@ class TokenCreateSerializer(StrictSerializer):
     )
 
 
+@example(examples.LOGIN)
 class LoginSerializer(StrictSerializer):
     """What the user pasted, and the secret whose hash their page was asked for with."""
 
@@ -390,10 +407,12 @@ class LoginSerializer(StrictSerializer):
     verifier = serializers.CharField()
 
 
+@example(examples.REVOKED)
 class RevokedSerializer(serializers.Serializer[Any]):
     revoked = serializers.IntegerField(help_text="How many there were.")
 
 
+@example(examples.MADE_TOKEN)
 class NewTokenSerializer(TokenSerializer):
     """A token just made: `token` is shown this once."""
 

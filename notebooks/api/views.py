@@ -28,6 +28,7 @@ from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 
 from accounts import program_logins
 from accounts import services as accounts
+from accounts.idempotency import once
 from accounts.middleware import sign_in_id
 from accounts.models import ApiToken, User
 from accounts.requests import user_of
@@ -35,7 +36,7 @@ from accounts.scopes import Scope
 from accounts.services import NewToken
 from notebooks import bookmarks, services
 from notebooks.addresses import session_url
-from notebooks.api import serializers
+from notebooks.api import examples, serializers
 from notebooks.api.runs import sessions_for
 from notebooks.backends.contract import CodeSource
 from notebooks.logs import log_of
@@ -45,10 +46,21 @@ from notebooks.selectors import many_of
 from notebooks.setup import Setup
 from notebooks.states import SessionStatus
 from notebooks.tickets import Credential
+from quotas.examples import OVER_QUOTA
 from quotas.models import ResourceProfile
-from submarine_site.core.api import IF_MATCH, UUID_PATTERN, NothingSerializer, answer, valid
+from submarine_site.core.api import (
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+    UUID_PATTERN,
+    NothingSerializer,
+    answer,
+    error_like,
+    valid,
+)
 from submarine_site.core.catalogue import CatalogueQuerySet, E
 from submarine_site.core.errors import DomainError
+from submarine_site.core.examples import shown
+from submarine_site.core.idempotency import HEADER, REPLAYED
 from submarine_site.core.pagination import Cursor
 
 
@@ -131,6 +143,10 @@ class SessionFilter(django_filters.FilterSet):
         fields: list[str] = []
 
 
+class SessionCursor(Cursor):
+    orderings = ("-created_at", "created_at", "name", "-name")
+
+
 class EventCursor(Cursor):
     ordering = "-id"
 
@@ -157,8 +173,7 @@ _TAKEN: dict[str, type[Serializer[Any]]] = {
 }
 
 
-@extend_schema_view(list=extend_schema(summary="List your sessions"))
-class SessionViewSet(mixins.ListModelMixin, GenericViewSet[NotebookSession]):
+class SessionViewSet(GenericViewSet[NotebookSession]):
     """Your notebook sessions."""
 
     queryset = NotebookSession.objects.none()
@@ -171,6 +186,7 @@ class SessionViewSet(mixins.ListModelMixin, GenericViewSet[NotebookSession]):
         **dict.fromkeys(("open", "logs"), Scope.ACCESS),
     }
     filterset_class = SessionFilter
+    pagination_class = SessionCursor
     lookup_value_regex = UUID_PATTERN
 
     def get_serializer_class(self) -> type[Serializer[Any]]:
@@ -185,6 +201,13 @@ class SessionViewSet(mixins.ListModelMixin, GenericViewSet[NotebookSession]):
         # A rival may have deleted it since.
         return _session(get_object_or_404(self.get_queryset(), pk=pk), code)
 
+    @extend_schema(summary="List your sessions", responses=serializers.SessionSerializer(many=True))
+    def list(self, *_: Any, **__: Any) -> Response:
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        assert page is not None
+        rows = [answer(serializers.SessionSerializer, session) for session in page]
+        return self.get_paginated_response(rows)
+
     @extend_schema(summary="Read a session")
     def retrieve(self, *_: Any, **__: Any) -> Response:
         return _session(self.get_object(), status.HTTP_200_OK)
@@ -192,31 +215,26 @@ class SessionViewSet(mixins.ListModelMixin, GenericViewSet[NotebookSession]):
     @extend_schema(
         summary="Start a new session",
         request=serializers.SessionCreateSerializer,
-        responses={201: serializers.SessionSerializer},
-        parameters=[
-            OpenApiParameter(
-                "Idempotency-Key",
-                str,
-                OpenApiParameter.HEADER,
-                description="Sent again with the same body, it gives the same session back.",
-            )
-        ],
+        responses={201: serializers.SessionSerializer, "default": error_like(OVER_QUOTA)},
+        parameters=[IDEMPOTENCY_KEY],
     )
     def create(self, request: Request) -> Response:
         chosen = valid(serializers.SessionCreateSerializer, request)
         setup = Setup(**_setup(chosen))
         created = services.create_session(
             owner=user_of(request),
-            idempotency_key=request.headers.get("Idempotency-Key", ""),
+            idempotency_key=request.headers.get(HEADER, ""),
             setup=setup,
             **chosen,
         )
+        address = f"/api/v2/sessions/{created.session.pk}"
+        headers = {
+            "ETag": created.session.etag,
+            "Location": request.build_absolute_uri(address),
+            **({} if created.is_new else REPLAYED),
+        }
         said = answer(serializers.SessionSerializer, created.session)
-        response = Response(said, status=status.HTTP_201_CREATED)
-        response["Location"] = request.build_absolute_uri(f"/api/v2/sessions/{created.session.pk}")
-        if not created.is_new:
-            response["Idempotency-Replayed"] = "true"
-        return response
+        return Response(said, status=status.HTTP_201_CREATED, headers=headers)
 
     @extend_schema(
         summary="Rename a session, or change what its next start begins with",
@@ -249,7 +267,7 @@ class SessionViewSet(mixins.ListModelMixin, GenericViewSet[NotebookSession]):
     @extend_schema(
         summary="Start a session that has stopped or failed",
         request=serializers.StartSerializer,
-        responses={202: _ACCEPTED},
+        responses={202: _ACCEPTED, "default": error_like(OVER_QUOTA)},
     )
     @action(detail=True, methods=["post"])
     def start(self, request: Request, **_: Any) -> Response:
@@ -258,7 +276,12 @@ class SessionViewSet(mixins.ListModelMixin, GenericViewSet[NotebookSession]):
         services.start_session(session=session, actor=user_of(request), **chosen)
         return self._answer(session.pk, status.HTTP_202_ACCEPTED)
 
-    @extend_schema(summary="Stop a session", request=None, responses={202: _ACCEPTED})
+    @extend_schema(
+        summary="Stop a session",
+        request=None,
+        responses={202: _ACCEPTED},
+        examples=[shown(examples.STOPPING, "202")],
+    )
     @action(detail=True, methods=["post"])
     def stop(self, request: Request, **_: Any) -> Response:
         session = self.get_object()
@@ -340,6 +363,7 @@ class BookmarkViewSet(mixins.DestroyModelMixin, ReadOnlyModelViewSet[Bookmark]):
     def get_queryset(self) -> QuerySet[Bookmark]:
         return Bookmark.objects.visible_to(user_of(self.request))
 
+    @once
     @extend_schema(
         summary="Keep a bookmark",
         request=serializers.BookmarkCreateSerializer,
@@ -371,6 +395,7 @@ class TokenViewSet(mixins.ListModelMixin, GenericViewSet[ApiToken]):
     def get_queryset(self) -> QuerySet[ApiToken]:
         return ApiToken.objects.visible_to(user_of(self.request))
 
+    @once
     @extend_schema(
         summary="Make an API token; it is shown this once",
         request=serializers.TokenCreateSerializer,

@@ -5,8 +5,11 @@ where inputs are, and with `details` where programs can be told more.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from functools import cache, cached_property
+from operator import attrgetter
 from typing import Any, TypeVar, cast
 
 from django.conf import settings
@@ -14,13 +17,15 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import OperationalError
 from django.http import Http404, QueryDict
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from submarine_site.core.errors import DomainError
+from submarine_site.core.examples import shown
+from submarine_site.core.idempotency import HEADER, MAX_KEY
 from submarine_site.core.responses import NOT_FOUND, error_body
 
 logger = logging.getLogger(__name__)
@@ -38,7 +43,17 @@ IF_MATCH = OpenApiParameter(
     "If-Match",
     str,
     OpenApiParameter.HEADER,
-    description="The ETag that was read. If it has changed since, the answer is 412.",
+    description="The ETag that was read. If it has changed since, the answer is 412. Several are "
+    "separated by commas; `*` is any.",
+)
+
+IDEMPOTENCY_KEY = OpenApiParameter(
+    HEADER,
+    str,
+    OpenApiParameter.HEADER,
+    description=f"At most {MAX_KEY} printable ASCII characters, not to be guessed. Sent again with "
+    "the same body within a day, it makes nothing more and gives the same back, marked "
+    "`Idempotency-Replayed: true`. With another body the answer is 422.",
 )
 
 
@@ -114,39 +129,57 @@ def _others(field: Any, values: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
 
 # A docstring would be that of each serializer that has none, in the schema.
 class PlainSerializer(serializers.Serializer[T]):
-    # Output of records, most of whose fields are attributes that JSON has as they are: these are
-    # read without what DRF does for each, which takes ten times as long.
+    # Output of records whose fields are attributes, or of what these hold: read and written without
+    # what DRF does for each, which takes ten times as long.
 
     def to_representation(self, instance: T) -> dict[str, Any]:
-        """Return what DRF would."""
+        """Return what DRF would of attributes, which are no methods."""
         shown: dict[str, Any] = {}
-        for name, source, field in self._plan:
-            if field is None:
-                shown[name] = getattr(instance, source)
-                continue
-            try:
-                value = field.get_attribute(instance)
-            except serializers.SkipField:
-                continue
-            shown[name] = None if value is None else field.to_representation(value)
+        for name, read, write in self._plan:
+            value = read(instance)
+            shown[name] = value if value is None or write is None else write(value)
         return shown
 
     @cached_property
-    def _plan(self) -> list[tuple[str, str, Any]]:
-        """Each field's name, and its source if that is all it takes, else the field itself."""
+    def _plan(self) -> list[tuple[str, Callable[[T], Any], Callable[[Any], Any] | None]]:
+        """Each field's name, how it is read, and how it is written if not as it is."""
         return [
-            (name, str(field.source), None if _is_plain(field) else field)
+            (name, _reader(field), _WRITERS.get(type(field), field.to_representation))
             for name, field in self.fields.items()
             if not field.write_only
         ]
 
 
-_PLAIN = {serializers.BooleanField, serializers.CharField, serializers.IntegerField}
+def _in_utc(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
 
 
-def _is_plain(field: serializers.Field[Any, Any, Any, Any]) -> bool:
-    is_attribute = field.source_attrs == [field.source] and field.default is serializers.empty
-    return type(field) in _PLAIN and is_attribute
+_WRITERS: dict[type, Callable[[Any], Any] | None] = {
+    serializers.BooleanField: None,
+    serializers.CharField: None,
+    serializers.ChoiceField: str,
+    serializers.DateTimeField: _in_utc,
+    serializers.IntegerField: None,
+    serializers.UUIDField: str,
+}
+
+
+def _reader(field: serializers.Field[Any, Any, Any, Any]) -> Callable[[Any], Any]:
+    path, default = field.source_attrs, field.default
+    if len(path) == 1:
+        return attrgetter(path[0])
+
+    def read(record: Any) -> Any:
+        try:
+            for name in path:
+                record = record[name] if isinstance(record, dict) else getattr(record, name)
+        except (AttributeError, KeyError):
+            if default is serializers.empty:
+                raise
+            return default() if callable(default) else default
+        return record
+
+    return read
 
 
 class NothingSerializer(StrictSerializer):
@@ -170,13 +203,30 @@ def _shared(serializer_class: type[serializers.Serializer[Any]]) -> serializers.
 
 
 class Schema(AutoSchema):
-    """Documents the errors that every operation may answer with."""
+    """Documents the errors that every operation may answer with, unless it does so itself."""
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
-        error = self._get_response_for_code(ErrorSerializer, "default")  # type: ignore[no-untyped-call]
-        bodies["default"] = {**error, "description": "An error, in the one form they have."}
+        takes_a_body = self._get_request_body() is not None  # type: ignore[no-untyped-call]
+        error = error_like(_UNKNOWN_FIELD if takes_a_body else _NOT_AUTHENTICATED)
+        bodies.setdefault("default", self._get_response_for_code(error, "default"))  # type: ignore[no-untyped-call]
         return bodies
+
+
+def error_like(body: dict[str, Any]) -> OpenApiResponse:
+    """What an operation states as its `default` of which another error is typical than of all."""
+    return OpenApiResponse(
+        ErrorSerializer, "An error, in the one form they have.", examples=[shown(body)]
+    )
+
+
+_UNKNOWN_FIELD = error_body(
+    "invalid", "colour: There is no such field.", {"colour": "There is no such field."}
+)
+
+_NOT_AUTHENTICATED = error_body(
+    "not_authenticated", "Authentication credentials were not provided."
+)
 
 
 def _flatten(detail: Any, path: str = "") -> dict[str, str]:
@@ -195,6 +245,14 @@ def _flatten(detail: Any, path: str = "") -> dict[str, str]:
             flat |= _flatten(item, f"{path}.{index}".strip("."))
         return flat
     return {path: str(detail)}
+
+
+def _headers_of(error: exceptions.APIException) -> dict[str, str]:
+    if isinstance(error, exceptions.AuthenticationFailed | exceptions.NotAuthenticated):
+        return {"WWW-Authenticate": 'Bearer realm="submarine"'}
+    if isinstance(error, exceptions.Throttled):
+        return {"Retry-After": str(math.ceil(getattr(error, "wait", None) or 1))}
+    return {}
 
 
 def exception_handler(error: Exception, _context: Any) -> Response | None:
@@ -223,8 +281,7 @@ def exception_handler(error: Exception, _context: Any) -> Response | None:
             details = getattr(error, "details", None)
             body = error_body(str(error.get_codes()), str(error.detail), details=details)
             status = error.status_code
-            if isinstance(error, exceptions.AuthenticationFailed | exceptions.NotAuthenticated):
-                headers["WWW-Authenticate"] = 'Bearer realm="submarine"'
+            headers |= _headers_of(error)
         case OperationalError():
             logger.error("the database did not answer", exc_info=error)
             body = error_body("busy", "The service is busy. Try again in a moment.")

@@ -119,6 +119,9 @@ BUILDS_KEPT = timedelta(days=env.int("SUBMARINE_BUILDS_KEPT_DAYS", default=30))
 # How long an API token may live.
 TOKENS_LONGEST_LIFE = timedelta(days=env.int("SUBMARINE_TOKENS_LONGEST_DAYS", default=365))
 
+# How many requests a minute the API takes of one user; 0: as many as come.
+API_REQUESTS_PER_MINUTE: int = env.int("SUBMARINE_API_REQUESTS_PER_MINUTE", default=6000)
+
 # How long a deleted volume can be brought back.
 VOLUMES_TRASH = timedelta(days=env.int("SUBMARINE_VOLUMES_TRASH_DAYS", default=7))
 
@@ -288,8 +291,9 @@ REST_FRAMEWORK = {
         "rest_framework.permissions.IsAuthenticated",
         "accounts.permissions.HasScope",
     ],
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.rates.RequestRate"],
     "DEFAULT_RENDERER_CLASSES": [
-        "rest_framework.renderers.JSONRenderer",
+        "submarine_site.core.renderers.FastJSONRenderer",
         "rest_framework.renderers.BrowsableAPIRenderer",
     ],
     "DEFAULT_PARSER_CLASSES": ["submarine_site.core.parsers.BoundedJSONParser"],

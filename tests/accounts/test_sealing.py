@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from accounts.sealing import Unreadable, is_current, seal, unseal
+from accounts.sealing import Unreadable, is_current, seal, seal_for, unseal, unseal_for
 
 OLD, NEW = "o" * 32, "n" * 32
 ROW = uuid4()
@@ -65,3 +65,23 @@ def test_what_the_secret_key_sealed_opens_when_there_are_other_keys(settings) ->
     sealed = seal("x", row=ROW)
     settings.VAULT_KEYS = [NEW, settings.SECRET_KEY]
     assert unseal(sealed, row=ROW) == "x"
+
+
+def test_what_is_sealed_for_a_client_takes_both_keys(settings) -> None:
+    sealed = seal_for("client", "pässword\n", row=ROW)
+    assert b"ssword" not in sealed
+    assert unseal_for("client", sealed, row=ROW) == "pässword\n"
+    assert seal_for("client", "pässword\n", row=ROW) != sealed
+    with pytest.raises(Unreadable):
+        unseal_for("another", sealed, row=ROW)
+    with pytest.raises(Unreadable):
+        unseal_for("client", sealed, row=uuid4())
+    settings.SECRET_KEY = "another"
+    with pytest.raises(Unreadable):
+        unseal_for("client", sealed, row=ROW)
+
+
+@pytest.mark.parametrize("length", [0, 16, 20, 30])
+def test_what_was_cut_off_does_not_open_for_a_client(length: int) -> None:
+    with pytest.raises(Unreadable):
+        unseal_for("client", seal_for("client", "x", row=ROW)[:length], row=ROW)

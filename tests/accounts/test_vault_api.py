@@ -11,6 +11,7 @@ from notebooks import services
 from notebooks.setup import Setup
 from quotas.models import ResourceProfile
 from tests.conftest import api_of
+from tests.threads import at_once
 
 SECRETS = "/api/v2/secrets/"
 CREDENTIALS = "/api/v2/git-credentials/"
@@ -75,6 +76,41 @@ def test_a_value_is_replaced(api: APIClient, ada: User) -> None:
     assert vault.open_secret(secret) == "new"
 
 
+def test_one_is_read_without_its_value(
+    api: APIClient, ada: User, django_assert_num_queries
+) -> None:
+    secret = keep(ada)
+    with django_assert_num_queries(2):
+        response = api.get(f"{SECRETS}{secret.pk}/")
+    assert response.status_code == 200
+    assert response.json() == api.get(SECRETS).json()["results"][0]
+    assert response["ETag"] == secret.etag
+    assert HUNTER not in response.text
+
+
+def test_a_value_that_was_replaced_meanwhile_is_not_overwritten(api: APIClient, ada: User) -> None:
+    made = api.post(SECRETS, {"name": "API_KEY", "kind": "variable", "value": HUNTER})
+    url, seen = f"{SECRETS}{made.json()['id']}/", made["ETag"]
+    first = api.put(url, {"value": "one"}, headers={"If-Match": seen})
+    assert (first.status_code, first["ETag"]) == (200, api.get(url)["ETag"])
+    assert first["ETag"] != seen
+    second = api.put(url, {"value": "two"}, headers={"If-Match": seen})
+    assert (second.status_code, second.json()["code"]) == (412, "changed_meanwhile")
+    assert vault.open_secret(UserSecret.objects.get()) == "one"
+    assert api.put(url, {"value": "three"}, headers={"If-Match": first["ETag"]}).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_who_replace_what_they_saw_one_does(ada: User) -> None:
+    secret = keep(ada)
+    url, seen = f"{SECRETS}{secret.pk}/", {"If-Match": secret.etag}
+    answers = at_once(8, lambda n: api_of(ada).put(url, {"value": f"{n}"}, headers=seen))
+    assert sorted(each.status_code for each in answers) == [200, *[412] * 7]
+    winner = next(n for n, each in enumerate(answers) if each.status_code == 200)
+    secret.refresh_from_db()
+    assert vault.open_secret(secret) == f"{winner}"
+
+
 def test_a_deleted_secret_is_gone(api: APIClient, ada: User) -> None:
     secret = keep(ada)
     assert api.delete(f"{SECRETS}{secret.pk}/").status_code == 204
@@ -85,7 +121,7 @@ def test_a_deleted_secret_is_gone(api: APIClient, ada: User) -> None:
 def test_nobody_else_can_do_anything_with_it(ada: User, mallory: User) -> None:
     secret = keep(ada)
     stranger = api_of(mallory)
-    assert stranger.get(f"{SECRETS}{secret.pk}/").status_code == 405
+    assert stranger.get(f"{SECRETS}{secret.pk}/").status_code == 404
     assert stranger.put(f"{SECRETS}{secret.pk}/", {"value": "x"}).status_code == 404
     assert stranger.delete(f"{SECRETS}{secret.pk}/").status_code == 404
     secret.refresh_from_db()

@@ -162,7 +162,7 @@ API = {
     ),
     "api:secret-detail": Address(
         path="/api/v2/secrets/{secret}",
-        answers={"PUT": HIS_ALONE, "DELETE": (401, 404, 204, 404)},
+        answers={"GET": HIS_ALONE, "PUT": HIS_ALONE, "DELETE": (401, 404, 204, 404)},
     ),
     "api:git-credential-list": Address(
         path="/api/v2/git-credentials", answers={"GET": MINE, "POST": (401, 201, 201, 201)}

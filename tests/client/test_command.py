@@ -30,6 +30,13 @@ def test_a_list_for_people_and_for_scripts(server: BadServer, subnb: Subnb) -> N
     assert subnb("list", "-o", "name").stdout == f"{session()['id']}\n"
 
 
+def test_a_list_is_ordered_as_asked(server: BadServer, subnb: Subnb) -> None:
+    server.plays(said(LISTED))
+    assert subnb("list", "--sort", "-name").returncode == 0
+    assert "ordering=-name" in server.asked[-1].path
+    assert subnb("list", "--sort", "status").returncode == 2
+
+
 def test_an_empty_list_is_nothing_to_scripts(server: BadServer, subnb: Subnb) -> None:
     server.plays(said({**LISTED, "results": []}))
 

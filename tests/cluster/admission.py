@@ -1,11 +1,11 @@
-"""An admission webhook: a test has a say, and a hand free, while an object is being created."""
+"""An admission webhook: a test has a say, and a hand free, while an object is made or deleted."""
 
 import json
 import ssl
 import subprocess
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -18,15 +18,32 @@ PATH = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 PROBE = "is-it-asked"
 
 
-@contextmanager
 def on_creation(
     admin: Administrator, resource: str, folder: Path, judge: Callable[[Json], str]
-) -> Iterator[None]:
+) -> AbstractContextManager[None]:
     """Ask `judge` about every object of a kind that is created in the administrator's namespace:
     empty lets it be, anything else is why not.
     """
+    return _asked(admin, "CREATE", resource, folder, judge)
+
+
+def on_deletion(
+    admin: Administrator, resource: str, folder: Path, judge: Callable[[Json], str]
+) -> AbstractContextManager[None]:
+    """Ask `judge` about every object of a kind that is deleted there, likewise."""
+    return _asked(admin, "DELETE", resource, folder, judge)
+
+
+@contextmanager
+def _asked(
+    admin: Administrator,
+    operation: str,
+    resource: str,
+    folder: Path,
+    judge: Callable[[Json], str],
+) -> Iterator[None]:
     certificate, key = _certificate(folder)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(judge))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(operation, judge))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     server.socket = context.wrap_socket(server.socket, server_side=True)
@@ -65,7 +82,8 @@ def _configuration(admin: Administrator, resource: str, port: int, certificate: 
     rule = {
         "apiGroups": [""],
         "apiVersions": ["v1"],
-        "operations": ["CREATE"],
+        # The probe is created.
+        "operations": ["CREATE", "DELETE"],
         "resources": [resource],
     }
     return {
@@ -102,13 +120,17 @@ def _is_asked(admin: Administrator, resource: str) -> bool:
     return False
 
 
-def _handler(judge: Callable[[Json], str]) -> type[BaseHTTPRequestHandler]:
+def _handler(operation: str, judge: Callable[[Json], str]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             request = review["request"]
-            is_probe = request["object"]["metadata"]["name"] == PROBE
-            refusal = PROBE if is_probe else judge(request["object"])
+            given = request["object"] or request["oldObject"]
+            refusal = ""
+            if given["metadata"]["name"] == PROBE:
+                refusal = PROBE
+            elif request["operation"] == operation:
+                refusal = judge(given)
             answer = {"uid": request["uid"], "allowed": not refusal, "status": {"message": refusal}}
             body = json.dumps({**review, "response": answer}).encode()
             self.send_response(200)

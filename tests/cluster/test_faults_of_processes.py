@@ -6,7 +6,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.cluster.admission import on_creation
+from tests.cluster.admission import on_creation, on_deletion
 from tests.cluster.service import OnCluster
 from tests.stack.service import Program, wait_until
 
@@ -55,6 +55,27 @@ def test_a_start_survives_a_worker_that_died_between_making_the_pod_and_knowing_
 
     assert on.uid_of(session) == uid
     assert running["run"]["number"] == 1
+
+
+def test_a_stop_survives_a_worker_that_died_between_secret_and_pod(
+    on: OnCluster, demo: Program, tmp_path: Path
+) -> None:
+    session = demo.start(environment="server")
+    left: list[dict[str, set[str]]] = []
+
+    def die_at_first(pod: dict[str, Any]) -> str:
+        if left:
+            return ""
+        left.append(on.objects_of(session))
+        on.service.kill("worker")
+        return "its worker is gone"
+
+    with on_deletion(on.admin, "pods", tmp_path, die_at_first):
+        demo.verb(session, "stop")
+        stopped = on.await_agreement(session, "stopped")
+
+    # What is there without a pod is not found by those who look at pods.
+    assert left == [{"pods": {f"nb-{stopped['run']['id']}"}, "secrets": set()}]
 
 
 def test_starts_survive_the_end_of_the_watcher(on: OnCluster, demo: Program) -> None:

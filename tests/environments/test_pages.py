@@ -251,7 +251,7 @@ def test_of_two_who_edit_the_second_is_told(browser: Client, hers: Environment) 
     assert browser.post("/environments/hers/edit", form).status_code == 302
     answer = browser.post("/environments/hers/edit", {**form, "display_name": "Other"})
     assert answer.status_code == 412
-    assert "Someone has changed this environment meanwhile." in answer.text
+    assert "This environment has been changed meanwhile." in answer.text
     assert 'value="Other"' in answer.text
 
 
@@ -271,7 +271,7 @@ def test_of_two_who_make_a_new_version_the_second_is_told(
     assert browser.post("/environments/hers/versions/new", form).status_code == 302
     answer = browser.post("/environments/hers/versions/new", {**form, "kernel-0-pip": "numpy"})
     assert answer.status_code == 412
-    assert "Someone has changed this environment meanwhile." in answer.text
+    assert "This environment has been changed meanwhile." in answer.text
     assert "Load it as it is now" in answer.text
     assert "numpy</textarea>" in answer.text
     assert [version.number for version in hers.versions.all()] == [2, 1]

@@ -780,6 +780,9 @@ def test_a_change_of_what_was_changed_meanwhile_is_refused(
     assert first["ETag"] != seen
     second = api.patch(url, {"opens": "b"}, headers={"If-Match": seen})
     assert (second.status_code, second.json()["code"]) == (412, "changed_meanwhile")
+    for change in ({"name": "b"}, {}):
+        stale = api.patch(url, change, headers={"If-Match": seen})
+        assert (stale.status_code, stale.json()) == (412, second.json())
     assert api.patch(url, {"name": "b"}, headers={"If-Match": first["ETag"]}).status_code == 200
 
 

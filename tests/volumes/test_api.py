@@ -179,7 +179,7 @@ def test_it_is_renamed_and_grows_or_neither(api: APIClient, hers: Volume, size: 
     assert (hers.name, hers.wanted_mib) == ("data", None)
 
 
-@pytest.mark.parametrize("change", [{"name": "results"}, {"size_mib": 20 * GIB}])
+@pytest.mark.parametrize("change", [{}, {"name": "results"}, {"size_mib": 20 * GIB}])
 def test_who_changes_what_has_changed_is_told(
     api: APIClient, hers: Volume, change: dict[str, Any]
 ) -> None:

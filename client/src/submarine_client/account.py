@@ -62,6 +62,10 @@ class Secrets(Owned[M]):
         return pages(self._site, "secrets/", Secret.of)
 
     @Call
+    def get(self, secret_id: str) -> Steps[Secret]:
+        return Secret.of((yield from ask(self._site, "GET", f"secrets/{secret_id}/")))
+
+    @Call
     def create(self, name: str, value: str, *, kind: str = "variable") -> Steps[Secret]:
         """Store one, as a `variable` or a `file`."""
         body = {"name": name, "kind": kind, "value": value}

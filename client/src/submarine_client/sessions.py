@@ -310,10 +310,18 @@ class Sessions(Bound[M]):
         name: str | None = None,
         profile: str | None = None,
         environment: str | None = None,
+        ordering: str | None = None,
     ) -> Items[Session[M]]:
-        """Those of these states, with this part of a name, and so on; newest first."""
+        """Those of these states, with this part of a name, and so on; newest first, or ordered by
+        `name` or `created_at`, descending with a `-` before it.
+        """
         asked = [("status", each) for each in status]
-        given = {"name": name, "profile": profile, "environment": environment}
+        given = {
+            "name": name,
+            "profile": profile,
+            "environment": environment,
+            "ordering": ordering,
+        }
         asked += [(key, value) for key, value in given.items() if value]
         return pages(self._site, "sessions/", self._session, [*asked, ("page_size", "200")])
 

@@ -67,13 +67,14 @@ class KubernetesBackend:
 
     def stop(self, key: RunKey) -> None:
         name = run_name(key)
-        if pod := self._objects.ours(f"pods/{name}", RUN, key.run_id):
-            self._remove(pod)
+        # The pod last: while it is there, whoever looks knows that there is something to end.
         ours = f"{selector(self._site.installation)},{RUN}={key.run_id}"
         for secret in self._api.get_metadata(
             "secrets", fieldSelector=f"metadata.name={name}", labelSelector=ours
         ):
             self._api.delete(f"secrets/{name}", uid=secret["metadata"]["uid"])
+        if pod := self._objects.ours(f"pods/{name}", RUN, key.run_id):
+            self._remove(pod)
 
     def observe(self, key: RunKey) -> Observed | None:
         name = run_name(key)

@@ -93,7 +93,8 @@ def test_a_session_is_created(api: APIClient, ada: User) -> None:
             ],
         },
     }
-    assert api.get(url(session)).json() == response.json()
+    read = api.get(url(session))
+    assert (read.json(), read["ETag"]) == (response.json(), response["ETag"])
     assert session.owner == ada
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from submarine_client.steps import Sync
 
 STATES = ("requested", "starting", "running", "stopping", "stopped", "failed")
+ORDERS = ("-created_at", "created_at", "name", "-name")
 
 
 timeout_option = click.option(
@@ -32,17 +33,19 @@ charge_option = click.option(
 @click.option("--name", help="A part of the name.")
 @click.option("--profile")
 @click.option("--env", "environment")
+@click.option("--sort", type=click.Choice(ORDERS), help="By this, descending with a `-` before it.")
 @output_option
 def list_command(
     status: tuple[str, ...],
     name: str | None,
     profile: str | None,
     environment: str | None,
+    sort: str | None,
     output: str,
 ) -> None:
-    """List your sessions, newest first."""
+    """List your sessions, newest first unless it is said otherwise."""
     found = client().sessions.list(
-        status=status, name=name, profile=profile, environment=environment
+        status=status, name=name, profile=profile, environment=environment, ordering=sort
     )
     show_list(
         (each.info for each in found),

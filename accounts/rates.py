@@ -1,0 +1,81 @@
+"""How many requests the API takes of one user, or of one address where nobody is signed in: so many
+a minute, over all processes of web and whatever credentials are shown.
+
+Redis counts, in one trip. While it is away nothing is counted and nobody is refused.
+"""
+
+import logging
+import math
+import time
+from functools import cache
+from typing import TYPE_CHECKING
+
+import redis
+from django.conf import settings
+from limits import RateLimitItemPerMinute, WindowStats
+from limits.storage import RedisStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
+from redis.exceptions import RedisError
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+if TYPE_CHECKING:
+    # Which itself imports the throttles that are the default.
+    from rest_framework.views import APIView
+
+logger = logging.getLogger(__name__)
+
+_PATIENCE = 0.5
+"""Seconds that a request waits for Redis at most."""
+_PAUSE = 5.0
+"""Seconds in which Redis is not asked again that did not answer: requests would wait in vain."""
+
+
+class RequestRate(BaseThrottle):
+    """DRF answers 429 with `wait()` where this does not allow a request."""
+
+    def __init__(self) -> None:
+        self._wait = 0
+
+    def allow_request(self, request: Request, view: "APIView") -> bool:  # noqa: ARG002
+        if settings.API_REQUESTS_PER_MINUTE <= 0:
+            return True
+        who = f"user:{request.user.pk}"
+        if not request.user.is_authenticated:
+            who = f"address:{request.META.get('REMOTE_ADDR', '')}"
+        full = _count_in(settings.REDIS_URL).add(who, settings.API_REQUESTS_PER_MINUTE)
+        if full is not None:
+            self._wait = max(1, math.ceil(full.reset_time - time.time()))
+        return full is None
+
+    def wait(self) -> float:
+        """Return after how many whole seconds a request is taken again."""
+        return self._wait
+
+
+class _Count:
+    def __init__(self, url: str) -> None:
+        """`url` is of the Redis that counts."""
+        pool = redis.ConnectionPool.from_url(
+            url, socket_connect_timeout=_PATIENCE, socket_timeout=_PATIENCE
+        )
+        storage = RedisStorage(url, connection_pool=pool, key_prefix="rate")
+        self._limiter = SlidingWindowCounterRateLimiter(storage)
+        self._away_until = 0.0
+
+    def add(self, who: str, per_minute: int) -> WindowStats | None:
+        """Count a request; returns when there is room again if there is none, else None."""
+        if time.monotonic() < self._away_until:
+            return None
+        allowed = RateLimitItemPerMinute(per_minute)
+        try:
+            if self._limiter.hit(allowed, who):
+                return None
+            return self._limiter.get_window_stats(allowed, who)
+        except RedisError as error:
+            logger.warning("requests are not counted: %s", error)
+            self._away_until = time.monotonic() + _PAUSE
+            return None
+
+
+_count_in = cache(_Count)
