@@ -24,11 +24,11 @@ def refused(status: int, code: str, message: str = "No.", **headers: str) -> Ans
     return said({"code": code, "message": message}, status, **headers)
 
 
-def page(status: int = 200) -> Answer:
+def page(status: int = 200, **headers: str) -> Answer:
     """HTML, as proxies and the sign-in pages of networks have it."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
-        _send(handler, status, b"<html><h1>Welcome to the hotel</h1>", "text/html", {})
+        _send(handler, status, b"<html><h1>Welcome to the hotel</h1>", "text/html", headers)
 
     return answer
 
@@ -72,10 +72,11 @@ def _send(
     kind: str,
     headers: Mapping[str, str],
 ) -> None:
-    handler.send_response(status)
+    handler.send_response_only(status)
+    handler.send_header("Date", headers.get("Date", handler.date_time_string()))
     handler.send_header("Content-Type", kind)
     handler.send_header("Content-Length", str(len(body)))
-    for name, value in headers.items():
+    for name, value in headers.items() - {("Date", headers.get("Date", ""))}:
         handler.send_header(name.replace("_", "-"), value)
     handler.end_headers()
     handler.wfile.write(body)

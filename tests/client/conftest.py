@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from submarine_client import AsyncClient, Client
+from submarine_client import AsyncClient, Client, requests
 from tests.client.bad_server import BadServer, playing
 
 
@@ -30,8 +30,11 @@ Do = Callable[[Callable[[Any], Any]], Any]
 
 
 @pytest.fixture(params=["sync", "async"])
-def do(server: BadServer, request: pytest.FixtureRequest) -> Do:
-    """Makes one call with a client of either kind, and gives what comes of it."""
+def do(server: BadServer, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Do:
+    """Makes one call with a client of either kind, and gives what comes of it. It asks again soon,
+    where nothing else is said.
+    """
+    monkeypatch.setattr(requests, "_FIRST_PAUSE", 0.01)
 
     def in_turn(call: Callable[[Any], Any]) -> Any:
         with Client(server.url, "subnb_test", timeout=1) as client:

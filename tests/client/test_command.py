@@ -159,7 +159,7 @@ def test_a_refused_field_is_named(server: BadServer, subnb: Subnb) -> None:
     done = subnb("launch", "--profile", "small", "--env", "b", "--name", "x" * 300)
 
     assert done.returncode == 1
-    assert done.stderr == "Error: Too long. (invalid)\n  name: Too long.\n"
+    assert done.stderr == "Error: name: Too long. (invalid)\n"
 
 
 def test_whoever_reads_no_further_is_no_error(server: BadServer, subnb: Subnb) -> None:
@@ -238,3 +238,104 @@ def test_a_refusal_has_its_details(server: BadServer, client: Any) -> None:
     with pytest.raises(Exception, match="No") as raised:
         client.me()
     assert raised.value.details == {}  # type: ignore[attr-defined]
+
+
+BUILD = {
+    "digest": "0" * 64,
+    "kernel": "mine",
+    "state": "built",
+    "error": "",
+    "error_code": "",
+    "created_at": NOW,
+}
+ENVIRONMENT = {
+    "name": "mine",
+    "display_name": "mine",
+    "created_at": NOW,
+    "updated_at": NOW,
+    "newest": {
+        "number": 2,
+        "image": "a",
+        "kernels": [{"name": "mine"}],
+        "builds": [{**BUILD, "state": "queued"}],
+        "created_at": NOW,
+    },
+}
+LOG = {"digest": "0" * 64, "state": "built", "text": "Solving 2 specifications."}
+
+
+@pytest.mark.parametrize("output", [[], ["-o", "name"]])
+def test_what_is_built_is_followed(
+    server: BadServer, subnb: Subnb, tmp_path: Path, output: list[str]
+) -> None:
+    file = tmp_path / "environment.yml"
+    file.write_text("dependencies: [six]")
+    server.plays(*(said(ENVIRONMENT, 201), said(LOG), said(BUILD), said(BUILD), said(ENVIRONMENT)))
+
+    done = subnb("env", "create", "mine", "-f", str(file), "--follow", *output)
+
+    assert done.returncode == 0
+    assert done.stderr == "Solving 2 specifications.\nThe kernel “mine” is built.\n"
+    assert done.stdout == "mine\n" if output else "Kernels" in done.stdout
+    assert json.loads(server.asked[0].body)["file"]["content"] == "dependencies: [six]"
+
+
+def test_a_build_that_fails(server: BadServer, subnb: Subnb, tmp_path: Path) -> None:
+    file = tmp_path / "requirements.txt"
+    file.write_text("six")
+    failed = {**BUILD, "state": "failed", "error": "No such package.", "error_code": "no_package"}
+    server.plays(
+        *(said(ENVIRONMENT["newest"], 201), said({**LOG, "state": "failed"}), said(failed))
+    )
+
+    done = subnb("env", "update", "mine", "-f", str(file), "--follow")
+
+    assert (done.returncode, done.stdout) == (6, "")
+    assert done.stderr == (
+        "“mine” has a version 2.\nSolving 2 specifications.\n"
+        "Error: The kernel “mine” could not be built: No such package. (no_package)\n"
+    )
+
+
+def test_what_a_token_may_not_have_is_said_once(server: BadServer, subnb: Subnb) -> None:
+    message = "This token cannot get “admin”."
+    body = {"code": "beyond_your_scopes", "message": message, "fields": {"scopes": message}}
+    server.plays(said(body, 403))
+
+    done = subnb("token", "create", "boss", "--scope", "admin")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"Error: scopes: {message} (beyond_your_scopes)\n"
+
+
+def test_states_and_fields_of_a_newer_service_are_shown(server: BadServer, subnb: Subnb) -> None:
+    newer = session("hibernating", colour="green", reason={"code": "x", "later": 1})
+    server.plays(said({**LISTED, "results": [newer], "total": 1}))
+
+    assert subnb("list").stdout.splitlines()[1].split()[:2] == ["thesis", "hibernating"]
+    assert json.loads(subnb("list", "-o", "json").stdout) == [newer]
+    assert subnb("show", "thesis").returncode == 0
+
+
+def test_a_field_that_an_older_service_does_not_know(server: BadServer, subnb: Subnb) -> None:
+    unknown = "There is no such field."
+    body = {
+        "code": "invalid",
+        "message": f"charge_to: {unknown}",
+        "fields": {"charge_to": unknown},
+    }
+    server.plays(said(body, 400))
+
+    done = subnb("quota", "check", "small", "--charge-to", "research")
+
+    assert (done.returncode, done.stderr) == (1, f"Error: charge_to: {unknown} (invalid)\n")
+
+
+def test_every_command_is_there(subnb: Subnb) -> None:
+    shown = subnb("--help").stdout
+    for name in (
+        *("login", "launch", "list", "show", "open", "logs", "events", "stop", "start", "delete"),
+        *("exec", "cp", "env", "volume", "profile", "quota", "secret", "token", "completion"),
+    ):
+        assert f"\n  {name} " in shown
+        assert subnb(name, "--help").returncode == 0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from submarine_client.models import Bookmark, GitCredential, NewToken, Secret, Token
-from submarine_client.requests import Site, ask, pages
+from submarine_client.requests import Site, ask, create, pages
 from submarine_client.steps import Bound, Call, Flow, Items, M, Runner, Steps
 
 
@@ -41,7 +41,7 @@ class Tokens(Owned[M]):
             body["scopes"] = list(scopes)
         if expires_in_days is not None:
             body["expires_in_days"] = expires_in_days
-        return NewToken.of((yield from ask(self._site, "POST", "tokens/", body=body)))
+        return NewToken.of((yield from create(self._site, "tokens/", body)))
 
     @Call
     def revoke(self, token_id: str) -> Steps[None]:
@@ -69,7 +69,7 @@ class Secrets(Owned[M]):
     def create(self, name: str, value: str, *, kind: str = "variable") -> Steps[Secret]:
         """Store one, as a `variable` or a `file`."""
         body = {"name": name, "kind": kind, "value": value}
-        return Secret.of((yield from ask(self._site, "POST", "secrets/", body=body)))
+        return Secret.of((yield from create(self._site, "secrets/", body)))
 
     @Call
     def replace(self, secret_id: str, value: str) -> Steps[Secret]:
@@ -102,7 +102,7 @@ class GitCredentials(Owned[M]):
         given = {"username": username, "secret": secret}
         body = {"name": name, "kind": kind, "hosts": list(hosts)}
         body.update({key: value for key, value in given.items() if value is not None})
-        return GitCredential.of((yield from ask(self._site, "POST", "git-credentials/", body=body)))
+        return GitCredential.of((yield from create(self._site, "git-credentials/", body)))
 
     @Call
     def delete(self, credential_id: str) -> Steps[None]:
@@ -122,7 +122,7 @@ class Bookmarks(Owned[M]):
     ) -> Steps[Bookmark]:
         """Keep one. `setup` is what else a session may be made with."""
         body = {"name": name, "profile": profile, "environment": environment, **setup}
-        return Bookmark.of((yield from ask(self._site, "POST", "bookmarks/", body=body)))
+        return Bookmark.of((yield from create(self._site, "bookmarks/", body)))
 
     @Call
     def delete(self, bookmark_id: str) -> Steps[None]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from submarine_client.account import Bookmarks, GitCredentials, Secrets, Tokens
 from submarine_client.config import settings
+from submarine_client.config import timeout as usual_timeout
 from submarine_client.environments import Environments, Profiles
 from submarine_client.errors import ConfigurationError
 from submarine_client.models import Me, NewToken
@@ -22,7 +23,6 @@ from submarine_client.volumes import Volumes
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-TIMEOUT = 30.0
 RETRIES = 4
 USER_AGENT = f"submarine-client/{__version__} python/{platform.python_version()}"
 
@@ -81,13 +81,15 @@ class Client(Api[Sync]):
         url: str | None = None,
         token: str | None = None,
         *,
-        timeout: float = TIMEOUT,
+        timeout: float | None = None,
         retries: int = RETRIES,
         verify: Any = True,
         user_agent: str = USER_AGENT,
     ) -> None:
         found = settings(url, token)
-        self._transport = SyncTransport(timeout=timeout, user_agent=user_agent, verify=verify)
+        self._transport = SyncTransport(
+            timeout=timeout or usual_timeout(), user_agent=user_agent, verify=verify
+        )
         super().__init__(self._transport, Site(found.url, found.token, retries))
 
     def __enter__(self) -> Self:
@@ -109,13 +111,15 @@ class AsyncClient(Api[Async]):
         url: str | None = None,
         token: str | None = None,
         *,
-        timeout: float = TIMEOUT,
+        timeout: float | None = None,
         retries: int = RETRIES,
         verify: Any = True,
         user_agent: str = USER_AGENT,
     ) -> None:
         found = settings(url, token)
-        self._transport = AsyncTransport(timeout=timeout, user_agent=user_agent, verify=verify)
+        self._transport = AsyncTransport(
+            timeout=timeout or usual_timeout(), user_agent=user_agent, verify=verify
+        )
         super().__init__(self._transport, Site(found.url, found.token, retries))
 
     async def __aenter__(self) -> Self:

@@ -8,6 +8,7 @@ signed in there wants more than that, so that what is kept comes first.
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from contextlib import suppress
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 
 from submarine_client.errors import ConfigurationError
 
+TIMEOUT = 30.0
 KEYRING = "submarine-notebooks"
 OF_A_RUN = "subrun_"
 """How the tokens begin that sessions have of themselves."""
@@ -69,6 +71,20 @@ def clean_url(url: str) -> str:
             advice="It looks like https://notebooks.example.com.",
         )
     return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def timeout() -> float:
+    """For how many seconds an answer is waited for, if nothing else is said."""
+    said = os.environ.get("SUBMARINE_TIMEOUT", "")
+    try:
+        seconds = float(said or TIMEOUT)
+    except ValueError:
+        seconds = 0.0
+    if 0 < seconds < math.inf:
+        return seconds
+    raise ConfigurationError(
+        f"SUBMARINE_TIMEOUT is no number of seconds: {said}", code="bad_timeout"
+    )
 
 
 def file() -> Path:

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from submarine_client.errors import BuildFailed, NotFound, TooMany, Unavailable, Unreachable
+from submarine_client.errors import BuildFailed, NotFound
 from submarine_client.models import Build, BuildLog, Environment, Profile, Version
-from submarine_client.requests import Site, ask, pages
+from submarine_client.requests import Site, ask, create, pages
 from submarine_client.steps import Bound, Call, Flow, Item, Items, M, Runner, Steps
 from submarine_client.tail import overlap
-from submarine_client.transport import Pause
+from submarine_client.watch import TROUBLES, Watch
 
 _LOG_SECONDS = 1.0
 UNFINISHED = frozenset({"queued", "building"})
@@ -64,7 +64,7 @@ class Environments(Bound[M]):
         kernels as the service's documentation has them; `more` is what else a new one may have.
         """
         body = {"name": name, **_version(file, kernels), **more}
-        return Environment.of((yield from ask(self._site, "POST", "environments/", body=body)))
+        return Environment.of((yield from create(self._site, "environments/", body)))
 
     @Call
     def add_version(
@@ -79,7 +79,7 @@ class Environments(Bound[M]):
         """Make the next version of one; as for `create`."""
         path = f"environments/{name}/versions/"
         body = {**_version(file, kernels), **more}
-        return Version.of((yield from ask(self._site, "POST", path, body=body)))
+        return Version.of((yield from create(self._site, path, body)))
 
     @Flow
     def versions(self, name: str) -> Items[Version]:
@@ -122,20 +122,21 @@ class Environments(Bound[M]):
     def follow_build(self, digest: str) -> Items[str]:
         """The lines of a build's log, until it ends. Raises `BuildFailed`."""
         before: list[str] = []
-        while True:
-            try:
-                said = yield from ask(self._site, "GET", f"builds/{digest}/log/")
-            except (Unreachable, Unavailable, TooMany):
-                yield Pause(_LOG_SECONDS)
-                continue
-            log = BuildLog.of(said)
-            lines = log.text.splitlines()
-            for line in lines[overlap(before, lines) :]:
-                yield Item(line)
-            before = lines
-            if log.state not in UNFINISHED:
-                break
-            yield Pause(_LOG_SECONDS)
+        with Watch(self._site) as watch:
+            while True:
+                try:
+                    said = yield from ask(self._site, "GET", f"builds/{digest}/log/")
+                except TROUBLES as error:
+                    yield watch.bear(error, _LOG_SECONDS)
+                    continue
+                log = BuildLog.of(said)
+                lines = log.text.splitlines()
+                for line in lines[overlap(before, lines) :]:
+                    yield Item(line)
+                before = lines
+                if log.state not in UNFINISHED:
+                    break
+                yield watch.next(_LOG_SECONDS)
         build = Build.of((yield from ask(self._site, "GET", f"builds/{digest}/")))
         if build.state == "failed":
             raise BuildFailed(

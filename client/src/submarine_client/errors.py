@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from submarine_client.version import __version__
+
+OTHER_VERSION = (
+    f"This client is version {__version__}. The service may be older or newer: "
+    "install the client that it offers."
+)
+
 
 class SubmarineError(Exception):
     """The base of every error. `advice` says what to do next, where that is known."""
 
     code = "error"
+    retry_after: float | None = None
+    """After how many seconds the service asks to be asked again, where it does."""
 
     def __init__(self, message: str, *, code: str = "", advice: str = "") -> None:
         super().__init__(message)

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Callable
 
 from submarine_client.errors import NotFound, Unreachable
 from submarine_client.jupyter import Jupyter, quoted
-from submarine_client.requests import Site, read
+from submarine_client.requests import Site, persist, read
 from submarine_client.steps import Bound, Call, M, Runner, Steps
 from submarine_client.transport import Download, Pause, Reply, Request
 
@@ -156,11 +156,20 @@ class Files(Bound[M]):
                 headers.update({"Range": f"bytes={start}-", "If-Range": seen["etag"]})
             request = replace(request, headers=headers)
             try:
-                reply: Reply = yield Download(request, into, seen)
+                reply: Reply = yield from persist(
+                    request,
+                    Download(request, into, seen),
+                    retries=self._jupyter.site.retries,
+                    # Rather from where it was cut.
+                    repeatable=False,
+                )
             except Unreachable:
                 progress(into.tell() - start)
                 if not left:
                     raise
+                yield Pause(_RESUME_SECONDS)
+                continue
+            if reply.status in (502, 503, 504) and left:
                 yield Pause(_RESUME_SECONDS)
                 continue
             if reply.status >= 300:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -32,10 +33,14 @@ from submarine_client.steps import (
     Sync,
     through,
 )
-from submarine_client.transport import Close, Connect, Pause, Receive, Send, SocketRefused
+from submarine_client.transport import Close, Connect, Receive, Send, SocketRefused
+from submarine_client.watch import AWAY_SECONDS, TROUBLES, Watch
 
 _QUIET_SECONDS = 5.0
-_RECONNECTS = 8
+_CONNECT_SECONDS = 10.0
+_REDIAL_SECONDS = 1.0
+_ENDS = frozenset({"session_stopping", "session_stopped", "session_failed"})
+"""What the gateway says of a session that will not be back with this kernel."""
 _LOOKS = 3
 _PROTOCOL = "5.3"
 
@@ -84,6 +89,7 @@ class Kernel(Bound[M]):
         self._name = name
         self._id = ""
         self._socket: Any = None
+        self._was_connected = False
         # By this Jupyter knows who comes back, and has kept what came meanwhile.
         self._client = uuid.uuid4().hex
 
@@ -123,14 +129,17 @@ class Kernel(Bound[M]):
     def __enter__(self) -> Kernel[M]:
         return self
 
-    def __exit__(self: Kernel[Sync], *_: object) -> None:
-        self.close()
+    def __exit__(self: Kernel[Sync], kind: object, *_: object) -> None:
+        # What went wrong before is what to tell.
+        with suppress(SubmarineError) if kind else nullcontext():
+            self.close()
 
     async def __aenter__(self) -> Kernel[M]:
         return self
 
-    async def __aexit__(self: Kernel[Async], *_: object) -> None:
-        await self.close()
+    async def __aexit__(self: Kernel[Async], kind: object, *_: object) -> None:
+        with suppress(SubmarineError) if kind else nullcontext():
+            await self.close()
 
     def _outputs(self, code: str, timeout: float | None) -> Items[Output]:
         yield from self._dial()
@@ -169,27 +178,35 @@ class Kernel(Bound[M]):
             self._id = said["id"]
         if self._socket is not None:
             return
+        # What runs already is not given up as soon as what was never reached.
+        bears = AWAY_SECONDS if self._was_connected else _CONNECT_SECONDS
+        with Watch(self._jupyter.site, away_seconds=bears) as watch:
+            while self._socket is None:
+                try:
+                    self._socket = yield from self._connect()
+                    self._was_connected = True
+                except TROUBLES as error:
+                    if error.code in _ENDS:
+                        raise KernelDied(
+                            "The session does not run any more, and its kernel has ended.",
+                            code=error.code,
+                            advice=error.message,
+                        ) from error
+                    yield watch.bear(error, _REDIAL_SECONDS)
+
+    def _connect(self) -> Steps[Any]:
         base = yield from self._jupyter.base()
         address = f"{base}api/kernels/{self._id}/channels?session_id={self._client}"
-        for left in range(_RECONNECTS, -1, -1):
-            try:
-                self._socket = yield Connect(
-                    address.replace("http", "ws", 1), self._jupyter.site.credentials()
-                )
-            except SocketRefused as error:
-                if error.status == 404:
-                    raise _died() from error
-                # The gateway's words for it: it says them to a request that is none of a socket.
-                yield from self._jupyter.ask("GET", f"api/kernels/{self._id}")
-                if not left:
-                    raise
-                yield Pause(1)
-            except Unreachable:
-                if not left:
-                    raise
-                yield Pause(1)
-            else:
-                return
+        try:
+            return (
+                yield Connect(address.replace("http", "ws", 1), self._jupyter.site.credentials())
+            )
+        except SocketRefused as error:
+            if error.status == 404:
+                raise _died() from error
+            # The gateway's words for it: it says them to a request that is none of a socket.
+            yield from self._jupyter.ask("GET", f"api/kernels/{self._id}")
+            raise
 
     def _hang_up(self) -> Steps[None]:
         if self._socket is not None:
@@ -219,7 +236,7 @@ class Kernel(Bound[M]):
             try:
                 said = yield Receive(self._socket, _QUIET_SECONDS if timeout is None else timeout)
             except Unreachable:
-                self._socket = None
+                yield from self._hang_up()
                 yield from self._dial()
             else:
                 return None if said is None else _message(said)

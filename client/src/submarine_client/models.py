@@ -19,8 +19,7 @@ from typing import (
     get_type_hints,
 )
 
-from submarine_client.errors import UnexpectedAnswer
-from submarine_client.version import __version__
+from submarine_client.errors import OTHER_VERSION, UnexpectedAnswer
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -48,8 +47,7 @@ class Model:
 def _unexpected(what: str, data: Any) -> UnexpectedAnswer:
     return UnexpectedAnswer(
         f"The service's answer is not understood: {str(data)[:80]!r} is no {what}.",
-        advice=f"This client is version {__version__}. The service may be older or newer: "
-        "install the client that it offers.",
+        advice=OTHER_VERSION,
     )
 
 

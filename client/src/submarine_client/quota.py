@@ -7,7 +7,7 @@ from typing import Any
 
 from submarine_client.account import Owned
 from submarine_client.models import Checked, Quota, QuotaRequest
-from submarine_client.requests import Site, ask, pages
+from submarine_client.requests import Site, ask, create, pages
 from submarine_client.steps import Bound, Call, Flow, Items, M, Runner, Steps
 
 
@@ -33,7 +33,7 @@ class QuotaRequests(Owned[M]):
         if until is not None:
             # With its zone: the service's need not be this computer's.
             body["until"] = until.astimezone().isoformat()
-        return QuotaRequest.of((yield from ask(self._site, "POST", "quota/requests/", body=body)))
+        return QuotaRequest.of((yield from create(self._site, "quota/requests/", body)))
 
     @Call
     def withdraw(self, request_id: str) -> Steps[None]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import random
+import time
+import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from submarine_client.errors import (
+    OTHER_VERSION,
     Conflict,
     Forbidden,
     NotFound,
@@ -21,11 +24,14 @@ from submarine_client.errors import (
     Unreachable,
 )
 from submarine_client.steps import Effect, Item, Items, Steps
-from submarine_client.transport import NotConnected, Pause, Reply, Request
+from submarine_client.transport import NotConnected, Pause, Reply, Request, TimedOut
 
 T = TypeVar("T")
 
 LONGEST_ASKED_PAUSE = 60.0
+PATIENCE = 120.0
+"""How long a call pauses in all because the service asks for it."""
+_LONGEST_SAID = 10**7
 _FIRST_PAUSE = 0.25
 _MOST_SAID = 300
 _REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
@@ -38,6 +44,15 @@ _REFUSALS: Mapping[int, type[Refused]] = {
     429: TooMany,
     503: Unavailable,
 }
+_FIXED = frozenset(
+    f"{part}/"
+    for part in (
+        *("me", "sessions", "profiles", "environments", "volumes", "volume-classes", "secrets"),
+        *("git-credentials", "bookmarks", "tokens", "tokens/revoke-all", "login"),
+        *("quota", "quota/check", "quota/requests"),
+    )
+)
+"""What a service has whatever there is of a user's."""
 _SIGN_IN = "Sign in with `subnb login`, or set SUBMARINE_TOKEN to a token of your account's page."
 
 
@@ -48,6 +63,8 @@ class Site:
     url: str
     token: str
     retries: int
+    watches: set[object] = field(default_factory=set, compare=False, repr=False)
+    """What is looked at time and again, at present."""
 
     def credentials(self) -> dict[str, str]:
         if not self.token:
@@ -65,10 +82,13 @@ def ask(
     headers: Mapping[str, str] | None = None,
     repeatable: bool | None = None,
     anonymous: bool = False,
+    ends: float | None = None,
+    patience: float = PATIENCE,
 ) -> Steps[Any]:
     """Call the API; the answer, read from JSON. `path` is below `/api/v2/`.
 
-    What fails for a while is asked again if it is safe to, or `repeatable` says so.
+    What fails for a while is asked again if it is safe to, or `repeatable` says so, but not after
+    `ends`.
     """
     sent = dict(headers or {})
     if not anonymous:
@@ -81,9 +101,36 @@ def ask(
         headers=sent,
         params=params,
         content=None if body is None else json.dumps(body).encode(),
+        ends=ends,
     )
-    reply: Reply = yield from persist(request, request, retries=site.retries, repeatable=repeatable)
+    reply: Reply = yield from persist(
+        request, request, retries=site.retries, repeatable=repeatable, patience=patience
+    )
+    if reply.status == 405 or (reply.status == 404 and path in _FIXED):
+        return _lacking(reply, request)
     return read(reply, request.url)
+
+
+def _lacking(reply: Reply, request: Request) -> Any:
+    """What an older service does not have, as such, unless something else answers."""
+    try:
+        return read(reply, request.url)
+    except Refused as error:
+        raise UnexpectedAnswer(
+            f"The service does not know {request.method} {urlsplit(request.url).path}.",
+            code="not_offered",
+            advice=OTHER_VERSION,
+        ) from error
+
+
+def create(site: Site, path: str, body: Any, *, key: str | None = None) -> Steps[Any]:
+    """Have something made; the answer, read from JSON.
+
+    However often it has to be sent, it is made once: each call has a key of its own, by which the
+    service knows it again, unless it is given one.
+    """
+    headers = {"Idempotency-Key": key or str(uuid.uuid4())}
+    return (yield from ask(site, "POST", path, body=body, headers=headers, repeatable=True))
 
 
 def persist(
@@ -92,10 +139,12 @@ def persist(
     *,
     retries: int,
     repeatable: bool | None = None,
+    patience: float = PATIENCE,
 ) -> Steps[Reply]:
     """Do `effect`, which sends `request`, until it goes well or `retries` are used up.
 
-    Whether it may be heard twice follows from its method, unless `repeatable` says so.
+    Whether it may be heard twice follows from its method, unless `repeatable` says so. A service
+    that asks for a pause gets it, up to `patience` in all.
     """
     may_repeat = request.method in _REPEATABLE if repeatable is None else repeatable
     may_be_done = False
@@ -105,25 +154,56 @@ def persist(
             reply: Reply = yield effect
         except Unreachable as error:
             unsent = isinstance(error, NotConnected) and error.code != "bad_address"
-            if not left or not (unsent or may_repeat):
+            if not left or not (unsent or may_repeat) or _is_over(request, pause):
+                raise
+            if isinstance(error, TimedOut) and left < retries:
+                # Each takes long enough.
                 raise
             may_be_done = may_be_done or not unsent
         else:
             if reply.status == 404 and may_be_done and request.method == "DELETE":
                 return Reply(204, reply.headers, b"")
             asked = _retry_after(reply)
-            refused_unheard = reply.status == 429
-            troubled = reply.status in (502, 503, 504) and may_repeat
-            if not left or not (refused_unheard or troubled) or asked > LONGEST_ASKED_PAUSE:
-                return reply
+            patience -= asked
             pause = max(pause, asked)
+            is_too_long = asked > LONGEST_ASKED_PAUSE or patience < 0 or _is_over(request, pause)
+            if not left or is_too_long or not _passes(reply, asked, may_repeat=may_repeat):
+                return reply
         yield Pause(pause)
     raise AssertionError
 
 
+def _is_over(request: Request, pause: float) -> bool:
+    return request.ends is not None and time.monotonic() + pause > request.ends
+
+
+def _passes(reply: Reply, asked: float, *, may_repeat: bool) -> bool:
+    """Whether to ask again is of use, and does no harm."""
+    if reply.status == 429:
+        return True
+    # Of 409: the first sending of the same is not done yet.
+    return may_repeat and (reply.status in (502, 503, 504) or bool(reply.status == 409 and asked))
+
+
 def _retry_after(reply: Reply) -> float:
-    said = reply.headers.get("Retry-After", "")
-    return float(said) if said.isdecimal() else 0.0
+    """For how many seconds the service asks, by their number or a date."""
+    said = reply.headers.get("Retry-After", "").strip()
+    if said.isdecimal():
+        return min(float(said), _LONGEST_SAID)
+    if not said:
+        return 0.0
+    from email.utils import mktime_tz, parsedate_tz
+
+    until, now = parsedate_tz(said), parsedate_tz(reply.headers.get("Date", ""))
+    if until is None:
+        return 0.0
+    try:
+        # By the service's own clock, if it tells that.
+        return min(
+            max(mktime_tz(until) - (mktime_tz(now) if now else time.time()), 0.0), _LONGEST_SAID
+        )
+    except (ValueError, OverflowError):
+        return 0.0
 
 
 def read(reply: Reply, url: str, *, of_jupyter: bool = False) -> Any:
@@ -157,26 +237,40 @@ def refusal(reply: Reply, said: Mapping[str, Any]) -> Refused:
     """What the service refused, as it said it."""
     kind = _REFUSALS.get(reply.status, Unavailable if reply.status >= 500 else Refused)
     fields, details = said.get("fields"), said.get("details")
+    asked = _retry_after(reply)
     return kind(
         str(said["message"]),
         code=str(said["code"]),
         status=reply.status,
         fields=fields if isinstance(fields, dict) else None,
         details=details if isinstance(details, dict) else None,
-        retry_after=_retry_after(reply) or None,
-        advice=_SIGN_IN if kind is NotSignedIn else "",
+        retry_after=asked or None,
+        advice=_advice(kind, asked),
     )
+
+
+def _advice(kind: type[Refused], asked: float) -> str:
+    if kind is NotSignedIn:
+        return _SIGN_IN
+    when = f"in {asked:.0f} s" if asked else "in a moment"
+    if kind is TooMany:
+        return f"Nothing was done. Try again {when}, and ask less often."
+    return f"Try again {when}." if kind is Unavailable else ""
 
 
 def _not_json(reply: Reply, place: str) -> Exception:
     if reply.status == 429:
-        return TooMany("There are too many requests.", code="too_many_requests", status=429)
+        message = f"The service at {place} was asked too often."
+        return refusal(reply, {"code": "throttled", "message": message})
     if reply.status >= 500:
-        return Unreachable(
+        asked = _retry_after(reply)
+        away = Unreachable(
             f"The service at {place} cannot answer now (status {reply.status}).",
             code="unreachable",
-            advice="Try again in a moment.",
+            advice=_advice(Unavailable, asked),
         )
+        away.retry_after = asked or None
+        return away
     kind = reply.headers.get("Content-Type", "").partition(";")[0] or "something unknown"
     return UnexpectedAnswer(
         f"What answers at {place} is not Submarine Notebooks: it sends {kind} "
@@ -192,7 +286,7 @@ def pages(site: Site, path: str, item: Callable[[Any], T], params: Any = None) -
         page = yield from ask(site, "GET", path, params=asked)
         rows = page.get("results") if isinstance(page, dict) else page
         if not isinstance(rows, list):
-            raise UnexpectedAnswer("The service's answer is no list.")
+            raise UnexpectedAnswer("The service's answer is no list.", advice=OTHER_VERSION)
         for row in rows:
             yield Item(item(row))
         following = page.get("next") if isinstance(page, dict) else None

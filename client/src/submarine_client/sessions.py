@@ -8,23 +8,15 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
-from submarine_client.errors import (
-    NotFound,
-    Refused,
-    SessionFailed,
-    SubmarineError,
-    TooMany,
-    Unavailable,
-    Unreachable,
-    WaitTimedOut,
-)
+from submarine_client.errors import NotFound, SessionFailed, SubmarineError, WaitTimedOut
 from submarine_client.files import Files
 from submarine_client.kernel import Kernel
 from submarine_client.models import Event, Log, Opened, SessionInfo
-from submarine_client.requests import Site, ask, pages
+from submarine_client.requests import PATIENCE, Site, ask, create, pages
 from submarine_client.steps import Bound, Call, Flow, Item, Items, M, Runner, Steps, through
 from submarine_client.tail import overlap
 from submarine_client.transport import Pause
+from submarine_client.watch import TROUBLES, Watch
 
 if sys.version_info >= (3, 11):
     from typing import NotRequired, TypedDict
@@ -35,8 +27,6 @@ ACTIVE = frozenset({"requested", "starting", "running", "stopping"})
 """The states that a session leaves by itself or when it is asked to."""
 LOG_SECONDS = 1.0
 _FIRST_LOOK, _LAST_LOOK = 0.3, 2.0
-_AWAY_SECONDS = 120.0
-"""How long a service may be away, in a row, before whoever waits for it gives up."""
 
 OnChange = Callable[[SessionInfo], None]
 OnAway = Callable[[SubmarineError], None]
@@ -181,19 +171,21 @@ class Session(Bound[M]):
     def follow_log(self) -> Items[str]:
         """The lines that its server writes, those of the end so far first, until the run ends."""
         before: list[str] = []
-        while True:
-            info = yield from self._read()
-            try:
-                lines = (yield from self._log()).text.splitlines()
-            except (Unavailable, Unreachable, TooMany):
-                # No worker, or no service: the lines are there when it is back.
-                lines = before
-            for line in lines[overlap(before, lines) :]:
-                yield Item(line)
-            before = lines or before
-            if info.status not in ACTIVE:
-                return
-            yield Pause(LOG_SECONDS)
+        with Watch(self._site) as watch:
+            while True:
+                try:
+                    info = yield from self._read()
+                    lines = (yield from self._log()).text.splitlines()
+                except TROUBLES as error:
+                    # No worker, or no service: the lines are there when it is back.
+                    yield watch.bear(error, LOG_SECONDS)
+                    continue
+                for line in lines[overlap(before, lines) :]:
+                    yield Item(line)
+                before = lines or before
+                if info.status not in ACTIVE:
+                    return
+                yield watch.next(LOG_SECONDS)
 
     def kernel(self, name: str = "python3") -> Kernel[M]:
         """A kernel to run code on, while the session runs; it is started when it is first used."""
@@ -207,8 +199,9 @@ class Session(Bound[M]):
     def _path(self, rest: str = "") -> str:
         return f"sessions/{self.id}/{rest}"
 
-    def _read(self) -> Steps[SessionInfo]:
-        self.info = SessionInfo.of((yield from ask(self._site, "GET", self._path())))
+    def _read(self, ends: float | None = None, patience: float = PATIENCE) -> Steps[SessionInfo]:
+        said = yield from ask(self._site, "GET", self._path(), ends=ends, patience=patience)
+        self.info = SessionInfo.of(said)
         return self.info
 
     def _log(self) -> Steps[Log]:
@@ -224,32 +217,35 @@ class Session(Bound[M]):
 
     def _changes(self, on_away: OnAway | None, ends: float | None = None) -> Items[SessionInfo]:
         before: object = None
-        look, away_since = _FIRST_LOOK, 0.0
-        while True:
-            try:
-                info = yield from self._read()
-            except (Unreachable, TooMany, Unavailable) as error:
-                away_since = away_since or time.monotonic()
-                if time.monotonic() - away_since > _AWAY_SECONDS:
-                    raise
-                if on_away:
-                    on_away(error)
-                asked = error.retry_after if isinstance(error, Refused) else None
-                look = max(_LAST_LOOK, asked or 0.0)
-            else:
-                away_since = 0.0
-                now = (info.status, info.run and [p.raw for p in info.run.phases])
-                if now != before:
-                    before, look = now, _FIRST_LOOK
-                    yield Item(info)
+        look = _FIRST_LOOK
+        with Watch(self._site) as watch:
+            while True:
+                try:
+                    # Without patience of its own: who waits is told.
+                    info = yield from self._read(ends, patience=0)
+                except TROUBLES as error:
+                    pause = watch.bear(error, _LAST_LOOK)
+                    if on_away:
+                        on_away(error)
                 else:
-                    look = min(look * 1.5, _LAST_LOOK)
-            left = look if ends is None else ends - time.monotonic()
-            if left <= 0:
-                raise WaitTimedOut(
-                    f"“{self.name}” is still {self.status}.", advice="It goes on by itself."
-                )
-            yield Pause(min(look, left))
+                    now = (info.status, info.run and [p.raw for p in info.run.phases])
+                    if now != before:
+                        before, look = now, _FIRST_LOOK
+                        yield Item(info)
+                    else:
+                        look = min(look * 1.5, _LAST_LOOK)
+                    pause = watch.next(look)
+                yield self._until(pause, ends)
+
+    def _until(self, pause: Pause, ends: float | None) -> Pause:
+        if ends is None:
+            return pause
+        left = ends - time.monotonic()
+        if left <= 0:
+            raise WaitTimedOut(
+                f"“{self.name}” is still {self.status}.", advice="It goes on by itself."
+            )
+        return Pause(min(pause.seconds, left))
 
     def _give_up(self, info: SessionInfo, until: str) -> None:
         over = {"failed"} if until == "stopped" else {"failed", "stopped"}
@@ -302,14 +298,8 @@ class Sessions(Bound[M]):
             "mounts": mounts,
             "charge_to": charge_to,
         }
-        said = yield from ask(
-            self._site,
-            "POST",
-            "sessions/",
-            body={key: value for key, value in chosen.items() if value is not None},
-            headers={"Idempotency-Key": idempotency_key or str(uuid.uuid4())},
-            repeatable=True,
-        )
+        body = {name: value for name, value in chosen.items() if value is not None}
+        said = yield from create(self._site, "sessions/", body, key=idempotency_key)
         return self._session(said)
 
     @Flow

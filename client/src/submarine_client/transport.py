@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 MAX_CONNECTIONS = 20
 MAX_MESSAGE = 64 * 2**20
 _BLOCK = 2**18
+_SHORTEST = 3.0
+"""What an answer gets in any case: to hang up at once would cost a connection each time."""
+_UNENCRYPTED = "What answers there does not encrypt: its address begins with http://."
+_WHERE = "Check the address and your network; `subnb login ADDRESS` takes another address."
 
 
 @dataclass(frozen=True)
@@ -35,23 +40,26 @@ class Reply:
 
 @dataclass(frozen=True)
 class Request:
-    """Sends a request and gives a `Reply`. Raises `Unreachable` if none came."""
+    """Sends a request and gives a `Reply`. Raises `Unreachable` if none came, at the latest when
+    the clock that only goes on is at `ends`.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     params: Any = None
     content: bytes | None = None
-    timeout: float | None = None
+    ends: float | None = None
 
     def built(self, client: Any, timeout: float) -> Any:
+        left = timeout if self.ends is None else self.ends - time.monotonic()
         return client.build_request(
             self.method,
             self.url,
             headers=dict(self.headers),
             params=self.params,
             content=self.content,
-            timeout=_patience(self.timeout or timeout),
+            timeout=_patience(max(min(timeout, left), _SHORTEST)),
         )
 
     def sync(self, transport: SyncTransport) -> Reply:
@@ -135,13 +143,15 @@ class Connect:
         from websockets.sync.client import connect
 
         with _unreachable(self.url, socket=True):
-            return connect(
+            made = connect(
                 self.url,
                 additional_headers=dict(self.headers),
                 max_size=MAX_MESSAGE,
                 open_timeout=transport.timeout,
                 user_agent_header=transport.user_agent,
             )
+            # From 17.1 on, websockets has what it gives entered; before, that does nothing.
+            return made.__enter__()
 
     async def asynchronous(self, transport: AsyncTransport) -> AsyncSocket:
         from websockets.asyncio.client import connect
@@ -239,7 +249,7 @@ class _unreachable:  # noqa: N801 - used as a statement
             return _of_httpx(error, at)
         # Of files that are read and written meanwhile, others are to be told.
         if self._socket and isinstance(error, OSError):
-            return NotConnected(f"Nothing answers{at}: {_reason(error)}.")
+            return NotConnected(f"Nothing answers{at}: {_reason(error)}.", advice=_WHERE)
         return None
 
 
@@ -261,9 +271,14 @@ def _of_httpx(error: Exception, at: str) -> Unreachable | None:
     if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)):
         return NotConnected(f"This is no address: {error}", code="bad_address")
     if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
-        return NotConnected(f"Nothing answers{at}: {_reason(error)}.")
+        advice = _UNENCRYPTED if "WRONG_VERSION_NUMBER" in str(error) else _WHERE
+        return NotConnected(f"Nothing answers{at}: {_reason(error)}.", advice=advice)
     if isinstance(error, httpx.TimeoutException):
-        return TimedOut(f"The service{at} does not answer in time.", code="timed_out")
+        return TimedOut(
+            f"The service{at} does not answer in time.",
+            code="timed_out",
+            advice="Try again. On a slow link, set SUBMARINE_TIMEOUT to more seconds.",
+        )
     if isinstance(error, httpx.HTTPError):
         return Cut(f"The connection to the service{at} was cut: {_reason(error)}.", code="cut")
     return None

@@ -6,7 +6,7 @@ from typing import Any
 
 from submarine_client.errors import NotFound
 from submarine_client.models import Volume, VolumeClass
-from submarine_client.requests import Site, ask, pages
+from submarine_client.requests import Site, ask, create, pages
 from submarine_client.steps import Bound, Call, Flow, Items, M, Runner, Steps, through
 
 
@@ -51,7 +51,7 @@ class Volumes(Bound[M]):
     @Call
     def create(self, name: str, *, volume_class: str, size_mib: int) -> Steps[Volume]:
         body = {"name": name, "volume_class": volume_class, "size_mib": size_mib}
-        return Volume.of((yield from ask(self._site, "POST", "volumes/", body=body)))
+        return Volume.of((yield from create(self._site, "volumes/", body)))
 
     @Call
     def update(

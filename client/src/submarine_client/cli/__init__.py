@@ -9,6 +9,7 @@ import click
 
 from submarine_client.cli.app import app
 from submarine_client.cli.exits import INTERRUPTED, exit_code
+from submarine_client.cli.output import safe
 from submarine_client.errors import Refused, SubmarineError
 
 
@@ -41,10 +42,17 @@ def _run() -> int:
 
 def say(error: SubmarineError) -> None:
     """Tell the user what went wrong, and what to do."""
-    click.echo(f"{click.style('Error:', fg='red')} {error.message} ({error.code})", err=True)
-    if isinstance(error, Refused):
-        for name, message in error.fields.items():
-            if name not in error.message:
-                click.echo(f"  {name}: {message}", err=True)
+    said, fields = error.message, error.fields if isinstance(error, Refused) else {}
+    fields = {name: why for name, why in fields.items() if name not in said}
+    if list(fields.values()) == [said]:
+        said, fields = f"{next(iter(fields))}: {said}", {}
+    click.echo(f"{click.style('Error:', fg='red')} {_plain(said)} ({_plain(error.code)})", err=True)
+    for name, why in fields.items():
+        click.echo(f"  {_plain(name)}: {_plain(why)}", err=True)
     if error.advice:
-        click.echo(error.advice, err=True)
+        click.echo(_plain(error.advice), err=True)
+
+
+def _plain(text: str) -> str:
+    """On one line, with nothing that a terminal would obey."""
+    return " ".join(safe(line) for line in text.splitlines())

@@ -10,6 +10,10 @@ from submarine_client.client import Client
 from submarine_client.environments import UNFINISHED
 from submarine_client.models import Environment, Version
 
+follow_option = click.option(
+    "--follow", "follows", is_flag=True, help="Follow what is built for it, to the end."
+)
+
 
 @click.group("profile")
 def profile_command() -> None:
@@ -78,14 +82,22 @@ def show_environment(name: str, output: str) -> None:
 )
 @click.option("--image", help="Without one: the first that is offered.")
 @click.option("--description", default="")
+@follow_option
 @output_option
 def create_environment(
-    name: str, file: str | None, image: str | None, description: str, output: str
+    name: str,
+    file: str | None,
+    image: str | None,
+    description: str,
+    follows: bool,
+    output: str,
 ) -> None:
-    """Make an environment. What it needs is built at the first start."""
-    found = client().environments.create(
-        name, file=file, description=description, image=image or ""
-    )
+    """Make an environment. What it needs is built before its first start."""
+    service = client()
+    found = service.environments.create(name, file=file, description=description, image=image or "")
+    if follows:
+        _follow_all(service, found.newest, told=True)
+        found = service.environments.get(name)
     _show(found, output)
 
 
@@ -99,10 +111,14 @@ def create_environment(
     help="An environment.yml, requirements.txt or pyproject.toml.",
 )
 @click.option("--note", default="", help="What is new.")
-def update_environment(name: str, file: str, note: str) -> None:
+@follow_option
+def update_environment(name: str, file: str, note: str, follows: bool) -> None:
     """Make the next version of an environment of yours."""
-    version = client().environments.add_version(name, file=file, note=note)
+    service = client()
+    version = service.environments.add_version(name, file=file, note=note)
     click.echo(f"“{safe(name)}” has a version {version.number}.", err=True)
+    if follows:
+        _follow_all(service, version, told=True)
 
 
 @env_command.command("build")
@@ -117,17 +133,24 @@ def build_environment(name: str, number: int | None, retry: bool) -> None:
         if number is None
         else service.environments.version(name, number)
     )
-    if not version.builds:
-        click.echo("Nothing is built for it yet: that begins with its first start.", err=True)
     for build in version.builds:
         if retry and build.state == "failed":
             service.environments.retry_build(build.digest)
-        _follow(service, build.digest, build.kernel)
+    _follow_all(service, version)
 
 
-def _follow(service: Client, digest: str, kernel: str) -> None:
+def _follow_all(service: Client, version: Version, *, told: bool = False) -> None:
+    """Print the logs of all that is built for it. Broken off, they are built on."""
+    if not version.builds:
+        click.echo("Nothing is built for it yet: that begins with its first start.", err=True)
+    for build in version.builds:
+        _follow(service, build.digest, build.kernel, told=told)
+
+
+def _follow(service: Client, digest: str, kernel: str, *, told: bool) -> None:
     for line in service.environments.follow_build(digest):
-        click.echo(line)
+        # Where something else is the result, it is told beside it.
+        click.echo(line, err=told)
     built = service.environments.build(digest)
     if built.state not in UNFINISHED:
         click.echo(f"The kernel “{safe(kernel)}” is {built.state}.", err=True)

@@ -11,6 +11,8 @@ from submarine_client.errors import (
     NotSignedIn,
     SessionFailed,
     SubmarineError,
+    TooMany,
+    Unavailable,
     UnexpectedAnswer,
     Unreachable,
     WaitTimedOut,
@@ -22,12 +24,14 @@ _CODES: tuple[tuple[type[SubmarineError], int], ...] = (
     (ConfigurationError, 3),
     (NotFound, 4),
     (Unreachable, 5),
+    (Unavailable, 5),
     (UnexpectedAnswer, 5),
     (SessionFailed, 6),
     (BuildFailed, 6),
     (WaitTimedOut, 7),
     (ExecutionFailed, 8),
     (KernelDied, 8),
+    (TooMany, 9),
 )
 
 
