@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts.querysets import ApiTokenQuerySet, SignInQuerySet, VaultQuerySet
 from accounts.scopes import Scope
 from submarine_site.core.etags import etag_of
+from submarine_site.core.rows import QuickRow
 from submarine_site.core.text import MAX_NAME
 
 MAX_USERNAME = 150
@@ -22,7 +23,7 @@ class User(AbstractUser):
     """A person who may sign in."""
 
 
-class ApiToken(models.Model):
+class ApiToken(QuickRow):
     """A secret by which a program acts as its user. Only its hash is kept."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

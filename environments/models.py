@@ -13,6 +13,7 @@ from submarine_site.core.catalogue import CATALOGUE_NAME, CatalogueEntry
 from submarine_site.core.etags import etag_of
 from submarine_site.core.numbers import NextNumber, numbered
 from submarine_site.core.resources import Resources
+from submarine_site.core.rows import QuickRow
 
 
 class Environment(CatalogueEntry):
@@ -144,7 +145,7 @@ class Build(models.Model):
         return f"{mib} MiB" if mib < 1024 else f"{mib / 1024:.1f} GiB"  # noqa: PLR2004
 
 
-class EnvironmentVersion(models.Model):
+class EnvironmentVersion(QuickRow):
     """What an environment runs, as it was at some time. Written once, never changed."""
 
     environment = models.ForeignKey(Environment, on_delete=models.CASCADE, related_name="versions")

@@ -21,11 +21,12 @@ from notebooks.states import ACTIVE, LAUNCHED, SessionStatus
 from quotas.models import ResourceProfile
 from submarine_site.core.numbers import NextNumber, numbered
 from submarine_site.core.resources import Resources
+from submarine_site.core.rows import QuickRow
 from submarine_site.core.text import MAX_NAME
 from volumes.models import Volume
 
 
-class NotebookSession(models.Model):
+class NotebookSession(QuickRow):
     """One user's notebook server, from request to deletion. Survives stop and start.
 
     `status` is written by `objects.transition` alone. Profile and environment's version are what
@@ -150,7 +151,7 @@ class NotebookSession(models.Model):
         return explain(self.reason_code, self.reason) if self.reason_code else None
 
 
-class Run(models.Model):
+class Run(QuickRow):
     """One start-to-stop of a session, with what it was started with and how it ended."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -1,19 +1,22 @@
 """Answers that span tables, for pages, API and gateway. Reads only."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
+from django.contrib.auth.models import Group
 from django.db.models import Count
 
 from accounts.models import ApiToken, SignIn, User
 from accounts.uses import Uses
-from environments.models import Environment
+from environments.models import Environment, EnvironmentVersion
 from environments.usage import Usage
 from notebooks.models import NotebookSession
 from notebooks.querysets import NotebookSessionQuerySet
 from notebooks.setup import Setup
 from notebooks.states import LAUNCHED
+from quotas.models import ResourceProfile
+from submarine_site.core.rows import share
 
 NAMED = 10
 """How many of something long are named."""
@@ -27,16 +30,24 @@ def sessions_of(user: User) -> NotebookSessionQuerySet:
 
 
 def many_of(sessions: NotebookSessionQuerySet) -> NotebookSessionQuerySet:
-    """The same of long lists, in which many have the same size and environment: each of these is
-    read once, by some questions more.
+    """The same for long lists, in which many have the same size and environment: without these,
+    which `complete` gives to the rows that are shown.
     """
     return (
         sessions.select_related(None)
         .select_related("current_run")
         .defer(*(f"current_run__{name}" for name in ("log_tail", "kernels", "placement")))
-        .prefetch_related(
-            "owner", "profile", "environment_version__environment__newest", "charged_to"
-        )
+    )
+
+
+def complete(sessions: Sequence[NotebookSession]) -> None:
+    """Read what rows of `many_of` share, each once."""
+    share(
+        sessions,
+        owner=User.objects.all(),
+        profile=ResourceProfile.objects.all(),
+        environment_version=EnvironmentVersion.objects.select_related("environment__newest"),
+        charged_to=Group.objects.all(),
     )
 
 

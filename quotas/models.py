@@ -17,6 +17,7 @@ from quotas.querysets import ProfileQuerySet, QuotaRequestQuerySet, ReservationQ
 from submarine_site.core.catalogue import CATALOGUE_NAME, CatalogueEntry
 from submarine_site.core.placement import Placement
 from submarine_site.core.resources import Resources
+from submarine_site.core.rows import QuickRow
 
 MAX_MINUTES = 366 * 24 * 60
 
@@ -348,7 +349,7 @@ class Account(models.Model):
         return f"{self.get_kind_display()} {self.subject}"
 
 
-class Reservation(models.Model):
+class Reservation(QuickRow):
     """What a session or volume holds, from the moment it is asked for until it is gone. Written
     once; then only its end is.
 

@@ -42,7 +42,7 @@ from notebooks.backends.contract import CodeSource
 from notebooks.logs import log_of
 from notebooks.models import Bookmark, NotebookSession, SessionEvent
 from notebooks.mounts import Mount
-from notebooks.selectors import many_of
+from notebooks.selectors import complete, many_of
 from notebooks.setup import Setup
 from notebooks.states import SessionStatus
 from notebooks.tickets import Credential
@@ -205,6 +205,7 @@ class SessionViewSet(GenericViewSet[NotebookSession]):
     def list(self, *_: Any, **__: Any) -> Response:
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         assert page is not None
+        complete(page)
         rows = [answer(serializers.SessionSerializer, session) for session in page]
         return self.get_paginated_response(rows)
 

@@ -9,6 +9,8 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils import timezone
 
+from submarine_site.core.rows import QuickRow
+
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractUser
     from django.db.models.sql.compiler import SQLCompiler
@@ -84,7 +86,7 @@ class Granted(models.Func):
         return sql, [each for _, values in compiled.values() for each in values]
 
 
-class CatalogueEntry(models.Model):
+class CatalogueEntry(QuickRow):
     """An entry that operators keep and users choose from."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
