@@ -9,14 +9,14 @@ from django.utils import timezone
 from environments.kernels import Kernel
 from environments.querysets import EnvironmentQuerySet
 from environments.states import UNFINISHED, BuildQuerySet, BuildState
-from submarine_site.core.catalogue import CATALOGUE_NAME, CatalogueEntry
+from submarine_site.core.catalogue import CATALOGUE_NAME, CatalogueEntry, TransientEntry
 from submarine_site.core.etags import etag_of
 from submarine_site.core.numbers import NextNumber, numbered
 from submarine_site.core.resources import Resources
 from submarine_site.core.rows import QuickRow
 
 
-class Environment(CatalogueEntry):
+class Environment(TransientEntry):
     """An entry of the catalogue. What it runs is in its versions; the newest is what it offers.
 
     One that is deleted stays for the runs that had it; its name is free.
@@ -44,24 +44,6 @@ class Environment(CatalogueEntry):
         blank=True,
         related_name="environments",
         help_text="Whose it is. Nobody's: the site's.",
-    )
-    hidden = models.BooleanField(
-        default=False,
-        help_text="If set, the catalogue leaves it out; sessions that have it can be started.",
-    )
-    deprecated = models.BooleanField(
-        default=False, help_text="If set, people are told not to use it for new work."
-    )
-    deprecation = models.CharField(
-        "why deprecated", max_length=200, blank=True, help_text="What people are told then."
-    )
-    successor = models.ForeignKey(
-        "self",
-        on_delete=models.SET_NULL,
-        null=True,
-        blank=True,
-        related_name="+",
-        help_text="What to use in its place.",
     )
     # Set with every change: who changes what is older meanwhile is told.
     updated_at = models.DateTimeField(default=timezone.now, editable=False)

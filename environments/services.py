@@ -332,8 +332,9 @@ def _apply(environment: Environment, metadata: Metadata, actor: User) -> Collect
 def _successor(environment: Environment, name: str, actor: User) -> Environment | None:
     if not name:
         return None
+    # It may stay what the actor would not be offered.
     if environment.successor is not None and environment.successor.name == name:
-        return environment.successor
+        return Environment.objects.get(pk=environment.successor.pk)
     successor = Environment.objects.visible_to(actor).called(name)
     if successor is None or successor.pk == environment.pk:
         raise InvalidInput.field("successor", "There is no such environment to take its place.")

@@ -11,7 +11,7 @@ from notebooks.wiring import backend
 from quotas.amounts import CPU, MEMORY, Amounts, gpu
 from quotas.limits import Bound
 from quotas.models import ResourceProfile
-from quotas.standings import Standing
+from quotas.overview import Standing
 from submarine_site.core.redis import client
 
 LOOK_SECONDS = 60

@@ -18,7 +18,7 @@ from notebooks.models import NotebookSession
 from notebooks.querysets import NotebookSessionQuerySet
 from notebooks.states import SessionStatus
 from quotas.amounts import label, ordered, show
-from quotas.standings import held_by
+from quotas.overview import held_by
 from submarine_site.core.redis import client
 from submarine_site.core.sizes import size
 from volumes.models import Volume

@@ -12,7 +12,7 @@ from quotas.holders import described
 from quotas.ledger import Shortage
 from quotas.limits import Bound, bounds_of, explained_bounds_of
 from quotas.models import Limit, Reservation, ResourceProfile, Scope
-from quotas.standings import Standing
+from quotas.overview import Standing
 
 _PAGES = {
     Reservation.Kind.SESSION.value: "admin:notebooks_notebooksession_change",

@@ -14,7 +14,7 @@ from django.utils import timezone
 from quotas import validators
 from quotas.amounts import CPU, FIXED, MAX_AMOUNT, MEMORY, SESSIONS, Amounts, gpu, is_gpu, show
 from quotas.querysets import ProfileQuerySet, QuotaRequestQuerySet, ReservationQuerySet
-from submarine_site.core.catalogue import CATALOGUE_NAME, CatalogueEntry
+from submarine_site.core.catalogue import CATALOGUE_NAME, CatalogueEntry, TransientEntry
 from submarine_site.core.placement import Placement
 from submarine_site.core.resources import Resources
 from submarine_site.core.rows import QuickRow
@@ -22,7 +22,7 @@ from submarine_site.core.rows import QuickRow
 MAX_MINUTES = 366 * 24 * 60
 
 
-class ResourceProfile(CatalogueEntry):
+class ResourceProfile(TransientEntry):
     """A T-shirt size. What it says is copied to a run when that is requested."""
 
     cpu_milli = models.PositiveIntegerField(
@@ -53,25 +53,6 @@ class ResourceProfile(CatalogueEntry):
         validators=[MinValueValidator(5), MaxValueValidator(MAX_MINUTES)],
         help_text="After which a session is stopped in which nothing happens. None: never.",
     )
-    hidden = models.BooleanField(
-        default=False,
-        help_text="If set, people do not see it; sessions that have it can be started.",
-    )
-    deprecated = models.BooleanField(
-        default=False, help_text="If set, people are told not to use it for new work."
-    )
-    deprecation = models.CharField(
-        "why deprecated", max_length=200, blank=True, help_text="What people are told then."
-    )
-    successor = models.ForeignKey(
-        "self",
-        on_delete=models.SET_NULL,
-        null=True,
-        blank=True,
-        related_name="+",
-        help_text="What to use in its place.",
-    )
-
     shared_memory_mib = models.PositiveIntegerField(
         "shared memory (MiB)",
         default=64,

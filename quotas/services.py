@@ -10,7 +10,7 @@ from accounts.models import User
 from audit.models import AuditEntry
 from audit.services import entry, record_all
 from quotas.models import Limit
-from quotas.standings import key_of
+from quotas.overview import key_of
 from submarine_site.core.errors import DomainError
 
 _SAID = ("amount", "expires_at", "reason")

@@ -15,7 +15,7 @@ from django.utils.dateparse import parse_datetime
 from accounts.models import User
 from quotas.amounts import is_resource, parse, written
 from quotas.models import Limit, Scope
-from quotas.standings import Key, key_of
+from quotas.overview import Key, key_of
 from submarine_site.core.errors import InvalidInput
 
 COLUMNS = ("scope", "group", "user", "resource", "amount", "until", "reason")

@@ -17,7 +17,7 @@ from notebooks import capacity
 from notebooks.failures import explain
 from notebooks.models import NotebookSession, Run, SessionEvent
 from notebooks.states import ACTIVE, SessionStatus
-from quotas import standings
+from quotas import overview
 from quotas.admin.fields import bars
 from quotas.amounts import Amounts
 from quotas.models import QuotaRequest
@@ -56,7 +56,7 @@ def add_dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, An
     if not request.user.has_perms(["notebooks.view_notebooksession", "quotas.view_limit"]):
         return context
     now = timezone.now()
-    site = standings.site()
+    site = overview.site()
     return context | {
         "dashboard": {
             "sessions": _sessions(),

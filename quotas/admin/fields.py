@@ -23,7 +23,7 @@ from quotas.admin.forms import (
     resource_field,
 )
 from quotas.models import Limit
-from quotas.standings import Standing, key_of
+from quotas.overview import Standing, key_of
 
 SET = ("quotas.add_limit", "quotas.change_limit")
 """What whoever sets limits for several has to have."""

@@ -27,8 +27,8 @@ from quotas.admin.forms import ImportForm, LimitForm
 from quotas.amounts import label
 from quotas.inspector import inspect, pools_of
 from quotas.models import Limit, ResourceProfile
+from quotas.overview import foresee, key_of
 from quotas.services import differs, entry_of, said_of, same_as, set_limits
-from quotas.standings import foresee, key_of
 from submarine_site.core.errors import DomainError
 
 

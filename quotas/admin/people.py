@@ -20,8 +20,8 @@ from audit.services import entry, record_all
 from quotas.admin.fields import SET, OfMembers, OfPool, OfUser, bars, set_now
 from quotas.admin.forms import BulkForm, BulkOfGroupsForm
 from quotas.models import Limit, QuotaRequest, Scope
+from quotas.overview import foresee, pools, standings
 from quotas.services import entry_of, said_of, set_limits
-from quotas.standings import foresee, pools, standings
 from submarine_site.core.errors import DomainError
 
 admin.site.unregister(User)

@@ -20,7 +20,7 @@ from quotas.amounts import label, parse, show, written
 from quotas.inspector import holdings_of
 from quotas.limits import explained_bounds_of
 from quotas.models import QuotaRequest
-from quotas.standings import Standing, standings
+from quotas.overview import Standing, standings
 from submarine_site.core.errors import DomainError, InvalidInput
 
 State = QuotaRequest.State

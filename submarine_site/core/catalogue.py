@@ -113,3 +113,29 @@ class CatalogueEntry(QuickRow):
 
     def __str__(self) -> str:
         return self.display_name
+
+
+class TransientEntry(CatalogueEntry):
+    """An entry that gives way to another in the end, and stays for the sessions that have it."""
+
+    hidden = models.BooleanField(
+        default=False,
+        help_text="If set, people do not see it; sessions that have it can be started.",
+    )
+    deprecated = models.BooleanField(
+        default=False, help_text="If set, people are told not to use it for new work."
+    )
+    deprecation = models.CharField(
+        "why deprecated", max_length=200, blank=True, help_text="What people are told then."
+    )
+    successor = models.ForeignKey(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="What to use in its place.",
+    )
+
+    class Meta(CatalogueEntry.Meta):
+        abstract = True
