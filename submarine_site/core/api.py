@@ -151,7 +151,8 @@ class PlainSerializer(serializers.Serializer[T]):
 
 
 def _in_utc(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
+    in_utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return f"{in_utc.isoformat().removesuffix('+00:00')}Z"
 
 
 _WRITERS: dict[type, Callable[[Any], Any] | None] = {
@@ -164,19 +165,20 @@ _WRITERS: dict[type, Callable[[Any], Any] | None] = {
 }
 
 
+_MISSING = object()
+
+
 def _reader(field: serializers.Field[Any, Any, Any, Any]) -> Callable[[Any], Any]:
     path, default = field.source_attrs, field.default
-    if len(path) == 1:
-        return attrgetter(path[0])
+    if default is serializers.empty:
+        return attrgetter(".".join(path)) if path else lambda record: record
 
     def read(record: Any) -> Any:
-        try:
-            for name in path:
-                record = record[name] if isinstance(record, dict) else getattr(record, name)
-        except (AttributeError, KeyError):
-            if default is serializers.empty:
-                raise
-            return default() if callable(default) else default
+        for name in path:
+            is_dict = isinstance(record, dict)
+            record = record.get(name, _MISSING) if is_dict else getattr(record, name, _MISSING)
+            if record is _MISSING:
+                return default() if callable(default) else default
         return record
 
     return read
