@@ -106,6 +106,7 @@ def test_a_file_that_is_not_right(server: BadServer, subnb: Subnb, text: str, wo
         (["launch", "--profile", "a", "--env", "b", "--var", "X"], "X is not NAME=VALUE."),
         (["exec", "thesis"], "Say what to run"),
         (["exec", "thesis", "1", "2"], "Arguments are for a file"),
+        (["exec", "thesis", __file__], "is a file here: run it by -f"),
         (["cp", "a", "b"], "One of the two is to be SESSION:PATH."),
         (["cp", "a:x", "b:y"], "One of the two is to be SESSION:PATH."),
         (["volume", "create", "a", "--class", "b", "--size", "much"], "much is no size"),

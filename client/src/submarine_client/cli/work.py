@@ -34,6 +34,8 @@ def exec_command(
     """
     if file is None and code is None:
         raise click.UsageError("Say what to run: CODE, or -f FILE.")
+    if file is None and code is not None and code.endswith(".py") and Path(code).is_file():
+        raise click.UsageError(f"{code} is a file here: run it by -f {code}.")
     if file is None and arguments:
         raise click.UsageError("Arguments are for a file: -f FILE.")
     found = client().sessions.get(session)
