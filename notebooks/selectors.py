@@ -40,11 +40,12 @@ def many_of(sessions: NotebookSessionQuerySet) -> NotebookSessionQuerySet:
     )
 
 
-def complete(sessions: Sequence[NotebookSession]) -> None:
-    """Read what rows of `many_of` share, each once."""
+def complete(sessions: Sequence[NotebookSession], owner: User) -> None:
+    """Read what rows of `many_of`, all of this owner, share: each once."""
+    for session in sessions:
+        session.owner = owner
     share(
         sessions,
-        owner=User.objects.all(),
         profile=ResourceProfile.objects.all(),
         environment_version=EnvironmentVersion.objects.select_related("environment__newest"),
         charged_to=Group.objects.all(),

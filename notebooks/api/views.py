@@ -205,7 +205,7 @@ class SessionViewSet(GenericViewSet[NotebookSession]):
     def list(self, *_: Any, **__: Any) -> Response:
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         assert page is not None
-        complete(page)
+        complete(page, user_of(self.request))
         rows = [answer(serializers.SessionSerializer, session) for session in page]
         return self.get_paginated_response(rows)
 
