@@ -5,7 +5,6 @@ Redis counts, in one trip. While it is away nothing is counted and nobody is ref
 """
 
 import logging
-import math
 import time
 from functools import cache
 from typing import TYPE_CHECKING
@@ -35,7 +34,7 @@ class RequestRate(BaseThrottle):
     """DRF answers 429 with `wait()` where this does not allow a request."""
 
     def __init__(self) -> None:
-        self._wait = 0
+        self._wait = 0.0
 
     def allow_request(self, request: Request, view: "APIView") -> bool:  # noqa: ARG002
         if settings.API_REQUESTS_PER_MINUTE <= 0:
@@ -45,11 +44,11 @@ class RequestRate(BaseThrottle):
             who = f"address:{request.META.get('REMOTE_ADDR', '')}"
         full = _count_in(settings.REDIS_URL).add(who, settings.API_REQUESTS_PER_MINUTE)
         if full is not None:
-            self._wait = max(1, math.ceil(full.reset_time - time.time()))
+            self._wait = max(1, full.reset_time - time.time())
         return full is None
 
     def wait(self) -> float:
-        """Return after how many whole seconds a request is taken again."""
+        """Return after how many seconds a request is taken again; DRF says them in whole ones."""
         return self._wait
 
 

@@ -6,7 +6,7 @@ A version is written once; what else there is of an environment changes under it
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.auth.models import Group
@@ -334,7 +334,7 @@ def _successor(environment: Environment, name: str, actor: User) -> Environment 
         return None
     # It may stay what the actor would not be offered.
     if environment.successor is not None and environment.successor.name == name:
-        return Environment.objects.get(pk=environment.successor.pk)
+        return cast("Environment", environment.successor)
     successor = Environment.objects.visible_to(actor).called(name)
     if successor is None or successor.pk == environment.pk:
         raise InvalidInput.field("successor", "There is no such environment to take its place.")

@@ -56,6 +56,7 @@ def idle_since(ready_at: datetime | None, last_activity_at: datetime | None) -> 
 
 def size_change(size: Allowance, run: Allowance) -> str:
     """Say how a size differs from what a run has of it; empty if it does not."""
+    # As it is nearly always, in lists of many: the words take longer than all else of a row.
     if _numbers(size) == _numbers(run):
         return ""
     pairs = [pair for pair in zip(_words(size), _words(run), strict=True) if pair[0] != pair[1]]

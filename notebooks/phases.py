@@ -10,8 +10,6 @@ from notebooks.backends.contract import Phase, PhaseTime
 
 MAX_DETAIL = 200
 
-_IN_ORDER = tuple(Phase)
-
 
 def as_json(phases: Iterable[PhaseTime]) -> dict[str, dict[str, str]]:
     """What a run keeps of these phases."""
@@ -36,6 +34,6 @@ def from_json(kept: Mapping[str, Mapping[str, Any]]) -> tuple[PhaseTime, ...]:
             ),
             detail=one.get("detail", ""),
         )
-        for phase in _IN_ORDER
+        for phase in Phase
         if (one := kept.get(phase.value))
     )

@@ -5,7 +5,6 @@ where inputs are, and with `details` where programs can be told more.
 """
 
 import logging
-import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, cached_property
 from operator import attrgetter
@@ -272,7 +271,7 @@ def _headers_of(error: exceptions.APIException) -> dict[str, str]:
     if isinstance(error, exceptions.AuthenticationFailed | exceptions.NotAuthenticated):
         return {"WWW-Authenticate": 'Bearer realm="submarine"'}
     if isinstance(error, exceptions.Throttled):
-        return {"Retry-After": str(math.ceil(getattr(error, "wait", None) or 1))}
+        return {"Retry-After": str(getattr(error, "wait", None) or 1)}
     return {}
 
 

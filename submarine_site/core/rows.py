@@ -26,7 +26,7 @@ class QuickRow(models.Model):
         return row
 
 
-def share(rows: Sequence[models.Model], **found_in: "models.QuerySet[Any]") -> None:
+def share(rows: Sequence[models.Model], **found_in: models.QuerySet[Any]) -> None:
     """Give rows of one model what their foreign keys of these names lead to, each read once: what
     `prefetch_related` does, in a third of the time.
     """

@@ -5,8 +5,7 @@ import pty
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -154,11 +153,15 @@ def at_work(
         yield running
 
 
-def until(look: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 30
-    while not look():
-        assert time.monotonic() < ends
-        time.sleep(0.05)  # noqa: TID251
+def interrupt_after_one_line(server: BadServer, tmp_path: Path, *words: str) -> None:
+    """See the command say `one`, and end as what is broken off."""
+    with at_work(server, tmp_path, *words) as running:
+        assert running.stdout
+        assert running.stdout.readline() == "one\n"
+        running.send_signal(signal.SIGINT)
+        _, told = running.communicate(timeout=20)
+
+    assert (running.returncode, told) == (130, "\nBroken off.\n")
 
 
 def test_interrupted_code_is_interrupted_where_it_runs(server: BadServer, tmp_path: Path) -> None:
@@ -168,13 +171,8 @@ def test_interrupted_code_is_interrupted_where_it_runs(server: BadServer, tmp_pa
 
     kernel = Channels()
     server.plays(said(LISTED), *opened(server), stays, said({}))
-    with at_work(server, tmp_path, "exec", "thesis", "1") as running:
-        assert running.stdout
-        assert running.stdout.readline() == "one\n"
-        running.send_signal(signal.SIGINT)
-        _, told = running.communicate(timeout=20)
+    interrupt_after_one_line(server, tmp_path, "exec", "thesis", "1")
 
-    assert (running.returncode, told) == (130, "\nBroken off.\n")
     kernels = f"/session/{session()['id']}/api/kernels/k"
     *before, last = [(each.method, each.path) for each in server.asked[4:]]
     # Where it was just being printed, the end of the kernel is enough.
@@ -184,13 +182,8 @@ def test_interrupted_code_is_interrupted_where_it_runs(server: BadServer, tmp_pa
 
 def test_an_interrupted_log_is_left(server: BadServer, tmp_path: Path) -> None:
     server.plays(said(LISTED), said(session()), log("one"), said(session()))
-    with at_work(server, tmp_path, "logs", "-f", "thesis") as running:
-        assert running.stdout
-        assert running.stdout.readline() == "one\n"
-        running.send_signal(signal.SIGINT)
-        _, told = running.communicate(timeout=20)
+    interrupt_after_one_line(server, tmp_path, "logs", "-f", "thesis")
 
-    assert (running.returncode, told) == (130, "\nBroken off.\n")
     assert {each.method for each in server.asked} == {"GET"}
 
 

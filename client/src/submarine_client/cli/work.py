@@ -32,12 +32,13 @@ def exec_command(
     What it prints is printed, and the value of a last expression. Exits with 8 if it raises an
     error.
     """
-    if file is None and code is None:
-        raise click.UsageError("Say what to run: CODE, or -f FILE.")
-    if file is None and code is not None and code.endswith(".py") and Path(code).is_file():
-        raise click.UsageError(f"{code} is a file here: run it by -f {code}.")
-    if file is None and arguments:
-        raise click.UsageError("Arguments are for a file: -f FILE.")
+    if file is None:
+        if code is None:
+            raise click.UsageError("Say what to run: CODE, or -f FILE.")
+        if code.endswith(".py") and Path(code).is_file():
+            raise click.UsageError(f"{code} is a file here: run it by -f {code}.")
+        if arguments:
+            raise click.UsageError("Arguments are for a file: -f FILE.")
     found = client().sessions.get(session)
     with found.kernel(kernel) as running:
         try:
