@@ -1,19 +1,18 @@
 """Questions that every request asks: the ORM writes each once, and fills in the values after that.
 
 To write one takes the ORM several times as long as the database takes to answer it, and what it
-writes is the same each time, but for the values.
+writes is the same each time, but for the values; and so is how an answer becomes models.
 """
 
 from collections.abc import Callable
-from copy import copy
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, Generic, TypeVar, get_type_hints
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import Model, QuerySet
-from django.db.models.query import ModelIterable
-from django.db.models.sql.compiler import SQLCompiler
+from django.db.models.query import get_related_populators
 
 M = TypeVar("M", bound=Model)
 
@@ -35,13 +34,15 @@ class Asked(Generic[M]):
 
     def __call__(self, **values: Any) -> list[M]:
         """Ask it, as `list` of the queryset would."""
-        compiler, sql, parameters = self._written
-        filled = tuple(values[name] if name else value for name, value in parameters)
-        return list(ModelIterable(_Again(compiler, sql, filled)))  # type: ignore[arg-type]
+        written = self._written
+        filled = [values[name] if name else value for name, value in written.parameters]
+        with connection.cursor() as cursor:
+            cursor.execute(written.sql, filled)
+            rows = cursor.fetchall()
+        return [written.read(row) for row in rows]
 
     @cached_property
-    def _written(self) -> tuple[SQLCompiler, str, list[tuple[str, Any]]]:
-        """What wrote it, what it wrote, and each parameter: its name, or else its value."""
+    def _written(self) -> "_Written[M]":
         hints = {k: v for k, v in get_type_hints(self._question).items() if k != "return"}
         marks = {name: _MARKS[of](number) for number, (name, of) in enumerate(hints.items())}
         names = {mark: name for name, mark in marks.items()}
@@ -49,21 +50,45 @@ class Asked(Generic[M]):
         sql, parameters = compiler.as_sql()
         found = [(names.get(value, ""), value) for value in parameters]
         assert {name for name, _ in found} - {""} == marks.keys()
-        return compiler, sql, found
+        # From here on as `ModelIterable` reads them.
+        columns = [column for column, *_ in compiler.select]
+        own = compiler.klass_info["select_fields"]
+        return _Written(
+            sql=sql,
+            parameters=found,
+            model=compiler.klass_info["model"],
+            fields=[column.target.attname for column in columns[own[0] : own[-1] + 1]],
+            populators=get_related_populators(  # type: ignore[call-arg] # of a later Django
+                compiler.klass_info, compiler.select, DEFAULT_DB_ALIAS
+            ),
+            converters=[
+                (place, each, column)
+                for place, (all_of_it, column) in compiler.get_converters(columns).items()
+                for each in all_of_it
+            ],
+        )
 
 
-class _Again:
-    """What a `ModelIterable` needs of a queryset and of its query, and of whoever writes them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Written(Generic[M]):
+    """What the ORM wrote, each parameter with its name or else its value; and what it would make
+    of the rows: of the first columns a model of these fields, of the others what it refers to.
+    """
 
-    db = DEFAULT_DB_ALIAS
-    _known_related_objects: dict[str, Any] = {}
+    sql: str
+    parameters: list[tuple[str, Any]]
+    model: type[M]
+    fields: list[str]
+    populators: list[Any]
+    converters: list[tuple[int, Callable[..., Any], Any]]
 
-    def __init__(self, compiler: SQLCompiler, sql: str, parameters: tuple[Any, ...]) -> None:
-        self._compiler = copy(compiler)
-        # Each thread has its own.
-        self._compiler.connection = connections[DEFAULT_DB_ALIAS]
-        self._compiler.as_sql = lambda *_, **__: (sql, parameters)  # type: ignore[method-assign]
-        self.query = self
-
-    def get_compiler(self, **_: Any) -> SQLCompiler:
-        return self._compiler
+    def read(self, row: tuple[Any, ...]) -> M:
+        if self.converters:
+            values = list(row)
+            for place, convert, column in self.converters:
+                values[place] = convert(values[place], column, connection)
+            row = tuple(values)
+        found = self.model.from_db(DEFAULT_DB_ALIAS, self.fields, row[: len(self.fields)])
+        for each in self.populators:
+            each.populate(row, found)
+        return found

@@ -58,7 +58,7 @@ def test_our_client_reads_its_own_session(on: OnCluster, demo: Program) -> None:
     [shown, *_] = demo.run_notebook(session, path)
     assert shown == f"<Session 'inside' running {session}>"
     page = demo.jupyter(session, "GET", "lab", headers={"Accept": "text/html"}).text
-    assert "submarine-session" in page
+    assert "submarine_session" in page
 
 
 def test_the_released_clients_of_submarine_need_no_configuration(

@@ -26,7 +26,7 @@ WRITTEN_SECONDS = 7
 """After which the gateway has written what it saw."""
 
 SUBMARINE = str(CHECKOUT / ".venv-submarine" / "bin" / "submarine")
-EXAMPLE = "lab/extensions/submarine-session/static/example.ipynb"
+EXAMPLE = "lab/extensions/submarine_session/example.ipynb"
 
 SDK = """
 import submarine_client

@@ -2,23 +2,24 @@
 configuration that adds what lies beside it to what the image and the user configure.
 
 Its Python runs in the session, on the image's own (3.8 or later) and its standard library. Its
-JavaScript runs in JupyterLab as it is: nothing has to be built.
+JavaScript runs in JupyterLab as it is: nothing has to be built. The folder has the name of the
+JupyterLab extension that it is as well, and none within it, so that pods need not be told where
+each file goes.
 """
 
 from importlib.resources import files
 from pathlib import Path
 
-FOLDER = Path(str(files(__name__)))
-LAB = "labextensions/submarine-session"
+FOLDER = Path(str(files(__name__).joinpath("submarine_session")))
 
 FILES = {
     name: (FOLDER / name).read_text()
     for name in (
         "jupyter_server_config.py",
         "submarine_port.py",
-        f"{LAB}/package.json",
-        f"{LAB}/static/example.ipynb",
-        f"{LAB}/static/remoteEntry.js",
+        "package.json",
+        "remoteEntry.js",
+        "example.ipynb",
     )
 }
-"""By their paths below the folder."""
+"""By their names in the folder."""

@@ -304,13 +304,8 @@ def _command(spec: SessionSpec, site: SiteConfig) -> list[str]:
         "ServerApp.port_retries": 0,
         "ServerApp.base_url": spec.base_url,
         "ServerApp.root_dir": site.home_path,
-        "ServerApp.open_browser": False,
         # The gateway keeps the host that the browser asked for.
         "ServerApp.allow_remote_access": True,
-        # Sessions are stopped on our pages.
-        "ServerApp.quit_button": False,
-        "LabApp.news_url": None,
-        "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
     }
     if spec.kernels:
         options["MultiKernelManager.default_kernel_name"] = spec.kernels[0].name
@@ -342,13 +337,7 @@ def _volumes(spec: SessionSpec, site: SiteConfig) -> list[Json]:
     return [
         *storage.pod_volumes(spec),
         {"name": SHARED_MEMORY_VOLUME, "emptyDir": {"medium": "Memory", "sizeLimit": shared}},
-        {
-            "name": CONFIG_VOLUME,
-            "configMap": {
-                "name": programs,
-                "items": inside.ITEMS,
-            },
-        },
+        {"name": CONFIG_VOLUME, "configMap": {"name": programs}},
         *([code_step.volume(spec, programs)] if spec.code else []),
         *([_store(site)] if spec.kernels else []),
     ]

@@ -37,18 +37,13 @@ def command(jupyter: Path, spec: SessionSpec, *, home: Path, socket: Path) -> li
         "ServerApp.sock": socket,
         "ServerApp.base_url": spec.base_url,
         "ServerApp.root_dir": home,
-        "ServerApp.open_browser": False,
         # The gateway keeps the host that the browser asked for.
         "ServerApp.allow_remote_access": True,
         "ServerApp.allow_root": os.geteuid() == 0,
-        # Sessions are stopped on our pages.
-        "ServerApp.quit_button": False,
         # Kernels' TCP ports can be reached by every user of the machine.
         "KernelManager.transport": "ipc",
         # What one person installs would change the environment for all.
         "LabApp.extension_manager": "readonly",
-        "LabApp.news_url": None,
-        "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
     }
     if spec.is_rescue:
         options |= rescue.OPTIONS

@@ -10,7 +10,7 @@ from threading import Thread
 
 import pytest
 
-from notebooks.backends.inside import submarine_port
+from notebooks.backends.inside.submarine_session import submarine_port
 from tests.stack.service import free_ports
 
 pytestmark = pytest.mark.skipif(

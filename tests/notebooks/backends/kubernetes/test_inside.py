@@ -14,8 +14,8 @@ import aiohttp
 import pytest
 
 from notebooks.backends.kubernetes import inside
-from notebooks.backends.kubernetes.inside import submarine_session
-from notebooks.backends.kubernetes.inside.submarine_session import oom_kills, usage
+from notebooks.backends.kubernetes.inside import submarine_container
+from notebooks.backends.kubernetes.inside.submarine_container import oom_kills, usage
 from notebooks.gateway.headers import OOM_KILLS, USAGE
 from notebooks.gateway.usage import read
 
@@ -30,7 +30,7 @@ VERSION_2 = "low 0\nhigh 0\nmax 812\noom 1\noom_kill {}\noom_group_kill 0\n"
 def counter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The second place where the counter may be."""
     path = tmp_path / "counter"
-    monkeypatch.setattr(submarine_session, "COUNTERS", (tmp_path / "none", path))
+    monkeypatch.setattr(submarine_container, "COUNTERS", (tmp_path / "none", path))
     return path
 
 
@@ -53,8 +53,8 @@ def test_the_files_run_on_an_old_python(name: str) -> None:
 
 
 def test_the_gateway_knows_the_headers() -> None:
-    assert submarine_session.HEADER.lower().encode() == OOM_KILLS
-    assert submarine_session.USAGE_HEADER.lower().encode() == USAGE
+    assert submarine_container.HEADER.lower().encode() == OOM_KILLS
+    assert submarine_container.USAGE_HEADER.lower().encode() == USAGE
 
 
 def test_the_gateway_reads_how_full_volumes_are(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_the_gateway_reads_how_full_volumes_are(tmp_path: Path) -> None:
 
 
 def test_the_pods_own_name_for_the_variable_is_ours() -> None:
-    assert submarine_session.VOLUMES == inside.VOLUMES
+    assert submarine_container.VOLUMES == inside.VOLUMES
 
 
 @dataclass
@@ -89,10 +89,8 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
     ours, home = tmp_path / "ours", tmp_path / "home"
     counter, sock = tmp_path / "counter", tmp_path / "lab.sock"
     ours.mkdir()
-    for item in inside.ITEMS:
-        path, text = ours / item["path"], inside.FILES[item["key"]]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text.replace(str(submarine_session.COUNTERS[0]), str(counter)))
+    for name, text in inside.FILES.items():
+        (ours / name).write_text(text.replace(str(submarine_container.COUNTERS[0]), str(counter)))
     (home / ".jupyter").mkdir(parents=True)
     (home / ".jupyter" / "jupyter_server_config.py").write_text(
         "c.ServerApp.jpserver_extensions = {'jupyter_server_terminals': True}\n"
@@ -138,12 +136,12 @@ async def _answers(lab: Lab) -> bool:
 async def test_answers_tell_the_count_beside_what_the_user_configured(lab: Lab) -> None:
     headers = await lab.headers()
     assert headers["X-Mine"] == "stays"
-    assert submarine_session.HEADER not in headers
+    assert submarine_container.HEADER not in headers
     for kills in ("1", "2"):
         lab.counter.write_text(VERSION_2.format(kills))
         async with asyncio.timeout(20):
-            while headers.get(submarine_session.HEADER) != kills:
+            while headers.get(submarine_container.HEADER) != kills:
                 await asyncio.sleep(0.1)
                 headers = await lab.headers()
     assert headers["X-Mine"] == "stays"
-    assert list(read(headers[submarine_session.USAGE_HEADER].encode())) == [HOME]
+    assert list(read(headers[submarine_container.USAGE_HEADER].encode())) == [HOME]

@@ -41,6 +41,7 @@ COMMON = {
 }
 OF_RUN = COMMON | {"submarine-notebooks/session": SESSION, "submarine-notebooks/run": RUN}
 SHARED_MEMORY = "/dev/shm"  # noqa: S108
+CONFIG = "/etc/submarine-notebooks/submarine_session"
 CONFINED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
 
@@ -99,18 +100,14 @@ def test_a_session_is_one_pod() -> None:
                         "--ServerApp.port_retries=0",
                         f"--ServerApp.base_url=/session/{SESSION}/",
                         "--ServerApp.root_dir=/home/jovyan",
-                        "--ServerApp.open_browser=False",
                         "--ServerApp.allow_remote_access=True",
-                        "--ServerApp.quit_button=False",
-                        "--LabApp.news_url=None",
-                        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
                     ],
                     "workingDir": "/home/jovyan",
                     "env": [
                         {"name": "HOME", "value": "/home/jovyan"},
                         {"name": "CPU_LIMIT", "value": "1.5"},
                         {"name": "MEM_LIMIT", "value": str(2 * 1024**3)},
-                        {"name": "JUPYTER_CONFIG_PATH", "value": "/etc/submarine-notebooks"},
+                        {"name": "JUPYTER_CONFIG_PATH", "value": CONFIG},
                         {"name": "JUPYTER_RUNTIME_DIR", "value": manifests.RUNTIME_DIR},
                         {
                             "name": "JUPYTER_TOKEN",
@@ -133,7 +130,7 @@ def test_a_session_is_one_pod() -> None:
                         {"name": "shared-memory", "mountPath": SHARED_MEMORY},
                         {
                             "name": "jupyter-config",
-                            "mountPath": "/etc/submarine-notebooks",
+                            "mountPath": CONFIG,
                             "readOnly": True,
                         },
                     ],
@@ -149,17 +146,6 @@ def test_a_session_is_one_pod() -> None:
                     "name": "jupyter-config",
                     "configMap": {
                         "name": names.programs_name("default", manifests.PROGRAMS),
-                        "items": [
-                            {"key": name.replace("/", "."), "path": name}
-                            for name in (
-                                "jupyter_server_config.py",
-                                "submarine_port.py",
-                                "labextensions/submarine-session/package.json",
-                                "labextensions/submarine-session/static/example.ipynb",
-                                "labextensions/submarine-session/static/remoteEntry.js",
-                                "submarine_session.py",
-                            )
-                        ],
                     },
                 },
             ],
@@ -271,7 +257,7 @@ def test_pods_share_what_is_the_service_s_own_by_a_name_that_says_what_it_is(
     assert config["configMap"]["name"] == shared["metadata"]["name"]
     assert inside.FILES.items() <= shared["data"].items()
     assert shared["immutable"] is True
-    monkeypatch.setitem(manifests.PROGRAMS, "submarine_session.py", "another version")
+    monkeypatch.setitem(manifests.PROGRAMS, "submarine_container.py", "another version")
     assert manifests.programs_map(SITE)["metadata"]["name"] != shared["metadata"]["name"]
 
 

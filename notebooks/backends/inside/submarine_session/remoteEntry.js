@@ -3,7 +3,7 @@
 // example notebook in the launcher.
 "use strict";
 (() => {
-  const NAME = "submarine-session";
+  const NAME = "submarine_session";
   // The gateway answers this by itself, and does not take it for use of the session.
   const LIMITS = "_submarine/limits";
   const EVERY = 20_000;
@@ -79,7 +79,7 @@
       const home = await contents.get("", { content: true });
       if (!home.content.some(({ name }) => name === EXAMPLE)) {
         const labextensions = PageConfig.getOption("fullLabextensionsUrl");
-        const address = URLExt.join(labextensions, NAME, "static/example.ipynb");
+        const address = URLExt.join(labextensions, NAME, "example.ipynb");
         const content = await (await fetch(address)).json();
         await contents.save(EXAMPLE, { type: "notebook", format: "json", content });
       }
