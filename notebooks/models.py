@@ -39,7 +39,11 @@ class NotebookSession(QuickRow):
         unique=True, editable=False, db_default=NextNumber("notebooks_session_number")
     )
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="sessions"
+        # By `session_of_owner`.
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="sessions",
+        db_index=False,
     )
     name = models.CharField(max_length=MAX_NAME)
     profile = models.ForeignKey(ResourceProfile, on_delete=models.PROTECT, related_name="sessions")
@@ -155,7 +159,13 @@ class Run(QuickRow):
     """One start-to-stop of a session, with what it was started with and how it ended."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    session = models.ForeignKey(NotebookSession, on_delete=models.CASCADE, related_name="runs")
+    session = models.ForeignKey(
+        # By `run_number_unique`.
+        NotebookSession,
+        on_delete=models.CASCADE,
+        related_name="runs",
+        db_index=False,
+    )
     number = models.PositiveIntegerField()
     profile_name = models.CharField(max_length=80)
     cpu_milli = models.PositiveIntegerField()
@@ -258,7 +268,13 @@ class SessionEvent(models.Model):
     A change of state has `from_status` and `to_status`; a note has neither.
     """
 
-    session = models.ForeignKey(NotebookSession, on_delete=models.CASCADE, related_name="events")
+    session = models.ForeignKey(
+        # By `event_of_session`.
+        NotebookSession,
+        on_delete=models.CASCADE,
+        related_name="events",
+        db_index=False,
+    )
     run = models.ForeignKey(Run, on_delete=models.CASCADE, null=True, related_name="events")
     created_at = models.DateTimeField(default=timezone.now)
     from_status = models.CharField(max_length=16, choices=SessionStatus, blank=True)

@@ -77,6 +77,23 @@ def test_a_pod_is_confined_and_holds_nothing_secret(on: OnCluster, demo: Program
     )
 
 
+def test_shared_memory_is_as_large_as_the_profile_says(on: OnCluster, demo: Program) -> None:
+    session = demo.start()
+    write = """
+from pathlib import Path
+said = ""
+try:
+    Path("/dev/shm/NAME").write_bytes(bytes(MIB * 2**20))
+except OSError as error:
+    said = error.strerror
+said
+"""
+    assert demo.run_cell(session, write.replace("NAME", "most").replace("MIB", "60")) == "''"
+    beyond = demo.run_cell(session, write.replace("NAME", "more").replace("MIB", "8"))
+    assert beyond == "'No space left on device'"
+    assert on.await_agreement(session, "running")
+
+
 def test_a_notebook_finds_variables_and_secrets_that_the_pod_does_not_show(
     on: OnCluster, demo: Program
 ) -> None:

@@ -42,6 +42,10 @@ STORE_PATH = "/opt/submarine/environments"
 RESCUE_DIR = Path("/tmp/submarine-rescue")  # noqa: S108
 NODE_LOST_SECONDS = 60
 """How long a pod waits for a lost node to come back."""
+RUNTIME_SHARED_MEMORY_MIB = 64
+"""What a pod has at `/dev/shm` by itself, of containerd as of CRI-O. To fill it is an error there,
+while a pod that fills a volume of ours is evicted.
+"""
 START_SECONDS = 24 * 3600
 """The start-up probe may not end a start: what is too long is decided above the backend."""
 
@@ -220,7 +224,11 @@ def _notebook(spec: SessionSpec, site: SiteConfig) -> Json:
         "readinessProbe": answers | {"periodSeconds": 10},
         "volumeMounts": [
             *storage.mounts(spec, site),
-            {"name": SHARED_MEMORY_VOLUME, "mountPath": "/dev/shm"},  # noqa: S108
+            *(
+                [{"name": SHARED_MEMORY_VOLUME, "mountPath": "/dev/shm"}]  # noqa: S108
+                if _has_own_shared_memory(spec)
+                else []
+            ),
             {"name": CONFIG_VOLUME, "mountPath": inside.FOLDER, "readOnly": True},
             *(
                 # Of the store what is its own: the others may hold what others alone may see.
@@ -332,15 +340,23 @@ def _share(limit: int, overcommit: Decimal) -> int:
 
 
 def _volumes(spec: SessionSpec, site: SiteConfig) -> list[Json]:
-    shared = f"{spec.placement.shared_memory_mib}Mi"
     programs = names.programs_name(site.installation, PROGRAMS)
     return [
         *storage.pod_volumes(spec),
-        {"name": SHARED_MEMORY_VOLUME, "emptyDir": {"medium": "Memory", "sizeLimit": shared}},
+        *([_shared_memory(spec)] if _has_own_shared_memory(spec) else []),
         {"name": CONFIG_VOLUME, "configMap": {"name": programs}},
         *([code_step.volume(spec, programs)] if spec.code else []),
         *([_store(site)] if spec.kernels else []),
     ]
+
+
+def _has_own_shared_memory(spec: SessionSpec) -> bool:
+    return spec.placement.shared_memory_mib != RUNTIME_SHARED_MEMORY_MIB
+
+
+def _shared_memory(spec: SessionSpec) -> Json:
+    size = f"{spec.placement.shared_memory_mib}Mi"
+    return {"name": SHARED_MEMORY_VOLUME, "emptyDir": {"medium": "Memory", "sizeLimit": size}}
 
 
 def _store(site: SiteConfig) -> Json:

@@ -127,7 +127,6 @@ def test_a_session_is_one_pod() -> None:
                     "readinessProbe": answers | {"periodSeconds": 10},
                     "volumeMounts": [
                         {"name": "home", "mountPath": "/home/jovyan"},
-                        {"name": "shared-memory", "mountPath": SHARED_MEMORY},
                         {
                             "name": "jupyter-config",
                             "mountPath": CONFIG,
@@ -138,10 +137,6 @@ def test_a_session_is_one_pod() -> None:
             ],
             "volumes": [
                 {"name": "home", "persistentVolumeClaim": {"claimName": f"home-{HOME}"}},
-                {
-                    "name": "shared-memory",
-                    "emptyDir": {"medium": "Memory", "sizeLimit": "64Mi"},
-                },
                 {
                     "name": "jupyter-config",
                     "configMap": {
@@ -180,7 +175,14 @@ def test_a_profile_places_its_pods() -> None:
         "requests": {"cpu": "334m", "memory": "667Mi", "amd.com/gpu": "2"},
     }
     spec = pod["spec"]
-    assert spec["volumes"][1]["emptyDir"]["sizeLimit"] == "512Mi"
+    assert spec["volumes"][1] == {
+        "name": "shared-memory",
+        "emptyDir": {"medium": "Memory", "sizeLimit": "512Mi"},
+    }
+    assert notebook(pod)["volumeMounts"][1] == {
+        "name": "shared-memory",
+        "mountPath": SHARED_MEMORY,
+    }
     assert spec["nodeSelector"] == {"pool": "notebooks"}
     assert spec["affinity"] == {
         "nodeAffinity": {
@@ -230,6 +232,13 @@ def test_a_run_without_a_volume_for_its_home_has_one_that_goes_with_it() -> None
     assert pod["spec"]["volumes"][0] == {"name": "home", "emptyDir": {}}
     assert notebook(pod)["volumeMounts"][0] == {"name": "home", "mountPath": "/home/jovyan"}
     assert "SUBMARINE_VOLUMES" not in {each["name"] for each in notebook(pod)["env"]}
+
+
+@pytest.mark.parametrize("mib", [1, 63, 65])
+def test_shared_memory_is_a_volume_unless_the_runtime_gives_just_as_much(mib: int) -> None:
+    [volume] = [v for v in pod_of(shared_memory_mib=mib)["spec"]["volumes"] if "medium" in str(v)]
+    assert volume["emptyDir"] == {"medium": "Memory", "sizeLimit": f"{mib}Mi"}
+    assert "shared-memory" not in str(pod_of(shared_memory_mib=64))
 
 
 def test_the_token_is_in_the_secret_alone() -> None:
