@@ -27,9 +27,10 @@ c.JupyterHub.load_roles = [
 
 # 100 by default: more starts at a time are answered with 429.
 c.JupyterHub.concurrent_spawn_limit = 0
-# As Zero to JupyterHub sets it: a POST is answered at once rather than held until the server is
-# up (for at most 10 s), so that there is no more than one request's work between two starts.
-c.JupyterHub.tornado_settings = {"slow_spawn_timeout": given["slow_spawn_timeout"]}
+if not given["held"]:
+    # As Zero to JupyterHub sets it: a POST is answered at once rather than held until the server
+    # is up (for at most 10 s), so that there is no more than one request's work between two starts.
+    c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 0}
 # The namespace is removed as a whole.
 c.JupyterHub.cleanup_servers = False
 

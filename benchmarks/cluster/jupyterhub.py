@@ -4,7 +4,9 @@
 
 They are installed into the user's cache at the first run, by pip and npm. The users are made
 before anything is measured; a server counts as ready when the hub's log says how long it took,
-which is before the hub tells its proxy. `hub_config.py` says what is configured, and why.
+which is before the hub tells its proxy. `hub_config.py` says what is configured, and why. Two ways
+to ask are measured: `measure_held` has POSTs held until the server is up, as a hub does by itself
+(for at most 10 s), `measure` has them answered at once.
 """
 
 import asyncio
@@ -91,7 +93,7 @@ def installed() -> Path:
 
 
 @asynccontextmanager
-async def running(place: str, load: Load, *, slow_spawn_timeout: int) -> AsyncIterator[Hub]:
+async def running(place: str, load: Load, *, held: bool) -> AsyncIterator[Hub]:
     """Run a hub whose servers are pods in the namespace `place`."""
     folder = await asyncio.to_thread(installed)
     port, hub_port, proxy_port = free_ports(3)
@@ -106,7 +108,7 @@ async def running(place: str, load: Load, *, slow_spawn_timeout: int) -> AsyncIt
         "labels": LABELS,
         "toleration": TOLERATION,
         "homes": load.homes,
-        "slow_spawn_timeout": slow_spawn_timeout,
+        "held": held,
     }
     readiness = Readiness()
     failures: list[str] = []
@@ -166,11 +168,20 @@ async def _until_up(hub: Hub) -> None:
             await asyncio.sleep(0.2)
 
 
-async def measure(cluster: Cluster, load: Load, *, slow_spawn_timeout: int = 0) -> Launches:
-    """Start a server for as many users as the load says."""
+async def measure_held(cluster: Cluster, load: Load) -> Launches:
+    """Start a server for as many users as the load says, each POST held until it is up."""
+    return await _measure(cluster, load, held=True)
+
+
+async def measure(cluster: Cluster, load: Load) -> Launches:
+    """The same with POSTs that are answered at once."""
+    return await _measure(cluster, load, held=False)
+
+
+async def _measure(cluster: Cluster, load: Load, *, held: bool) -> Launches:
     async with (
         namespace(cluster) as place,
-        running(place, load, slow_spawn_timeout=slow_spawn_timeout) as hub,
+        running(place, load, held=held) as hub,
         asyncio.timeout(load.patience),
     ):
         users = [f"user{number}" for number in range(load.after)]
@@ -185,7 +196,9 @@ async def measure(cluster: Cluster, load: Load, *, slow_spawn_timeout: int = 0) 
         begun = time.time()
         ready = await start_all(users[load.before :])
         assert not hub.failures, hub.failures[:5]
-        name = "JupyterHub, with homes" if load.homes else "JupyterHub"
+        name = "JupyterHub, POSTs held" if held else "JupyterHub, POSTs answered at once"
+        if load.homes:
+            name += ", with homes"
         return Launches(
             name=name, begun=begun, ready=ready, costs=meter.costs(), machine=meter.machine()
         )
