@@ -9,10 +9,10 @@ import json
 import signal
 import ssl
 import time
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from http import HTTPStatus
 from typing import Any, Self
 from uuid import uuid4
@@ -44,13 +44,15 @@ class Load:
         return self.after - self.before
 
     @classmethod
-    def from_arguments(cls, description: str | None) -> Self:
-        parser = ArgumentParser(description=description)
+    def from_arguments(cls, parser: ArgumentParser) -> tuple[Self, Namespace]:
+        """Read the command line: the load, and what else the parser was told to read."""
         parser.add_argument("--before", type=int, default=cls.before)
         parser.add_argument("--after", type=int, default=cls.after)
         parser.add_argument("--in-flight", type=int, default=cls.in_flight)
         parser.add_argument("--homes", action="store_true", help="with a volume for each")
-        return cls(**vars(parser.parse_args()))
+        given = parser.parse_args()
+        names = [each.name for each in fields(cls)]
+        return cls(**{name: getattr(given, name) for name in names}), given
 
     @property
     def patience(self) -> float:
@@ -290,7 +292,7 @@ async def report(
     measure: Callable[[Cluster, Load], Awaitable[Launches]], description: str | None
 ) -> None:
     """Measure as the command line says, and print the outcome."""
-    load = Load.from_arguments(description)
+    load, _ = Load.from_arguments(ArgumentParser(description=description))
     async with connected() as cluster:
         (await measure(cluster, load)).report()
 
