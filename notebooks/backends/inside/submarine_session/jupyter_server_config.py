@@ -6,15 +6,17 @@ from pathlib import Path
 here = Path(__file__).parent
 sys.path.append(str(here))
 
-c.ServerApp.jpserver_extensions.update(  # type: ignore[name-defined]  # noqa: F821 - Jupyter has it
+config = c  # type: ignore[name-defined]  # noqa: F821 - Jupyter has it
+
+config.ServerApp.jpserver_extensions.update(
     {extension.stem: True for extension in here.glob("submarine_*.py")}
 )
 # JupyterLab finds in there what is in a folder of its own.
-c.LabApp.extra_labextensions_path.append(str(here.parent))  # type: ignore[name-defined]  # noqa: F821
+config.LabApp.extra_labextensions_path.append(str(here.parent))
 
-c.ServerApp.open_browser = False  # type: ignore[name-defined]  # noqa: F821
+config.ServerApp.open_browser = False
 # Sessions are stopped on our pages.
-c.ServerApp.quit_button = False  # type: ignore[name-defined]  # noqa: F821
+config.ServerApp.quit_button = False
 # Whoever sees to the image sees to its versions.
-c.LabApp.news_url = None  # type: ignore[name-defined]  # noqa: F821
-c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"  # type: ignore[name-defined]  # noqa: F821
+config.LabApp.news_url = None
+config.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"

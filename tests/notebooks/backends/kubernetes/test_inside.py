@@ -4,6 +4,7 @@ import ast
 import asyncio
 import json
 import os
+import re
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -79,14 +80,20 @@ class Lab:
     client: aiohttp.ClientSession
 
     async def headers(self) -> dict[str, str]:
-        async with self.client.get(self.url) as response:
+        async with self.client.get(f"{self.url}/api") as response:
             assert response.status == 200
             return dict(response.headers)
+
+    async def text(self, path: str) -> str:
+        bearer = {"Authorization": "token t0ken"}
+        async with self.client.get(f"{self.url}/{path}", headers=bearer) as response:
+            assert response.status == 200
+            return await response.text()
 
 
 @pytest.fixture
 async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
-    ours, home = tmp_path / "ours", tmp_path / "home"
+    ours, home = tmp_path / Path(inside.FOLDER).name, tmp_path / "home"
     counter, sock = tmp_path / "counter", tmp_path / "lab.sock"
     ours.mkdir()
     for name, text in inside.FILES.items():
@@ -111,7 +118,7 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
     )
     try:
         async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(sock))) as client:
-            found = Lab("http://localhost/api", counter, client)
+            found = Lab("http://localhost", counter, client)
             async with asyncio.timeout(60):
                 while not await _answers(found):  # noqa: ASYNC110 - it gives no event to wait for
                     await asyncio.sleep(0.2)
@@ -145,3 +152,15 @@ async def test_answers_tell_the_count_beside_what_the_user_configured(lab: Lab) 
                 headers = await lab.headers()
     assert headers["X-Mine"] == "stays"
     assert list(read(headers[submarine_container.USAGE_HEADER].encode())) == [HOME]
+
+
+@pytest.mark.jupyter
+@pytest.mark.skipif(not JUPYTER.exists(), reason="needs .venv-notebook")
+async def test_the_page_has_what_is_ours_and_offers_neither_news_nor_an_end(lab: Lab) -> None:
+    page = await lab.text("lab")
+    [told] = re.findall(r'<script id="jupyter-config-data"[^>]*>(.*?)</script>', page, re.DOTALL)
+    config = json.loads(told)
+    assert (config["quitButton"], config["news"]) == (False, {"disabled": True})
+    [ours] = [each for each in config["federated_extensions"] if each["name"].startswith("subm")]
+    remote = await lab.text(f"lab/extensions/{ours['name']}/{ours['load']}")
+    assert remote == inside.FILES["remoteEntry.js"]
