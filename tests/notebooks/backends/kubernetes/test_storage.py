@@ -116,7 +116,7 @@ def test_a_volume_that_is_attached_twice_is_in_the_pod_once() -> None:
     home = VolumeSpec(id=HOME)
     mounts = (VolumeMount(volume=home, path="a"), VolumeMount(volume=home, path="b"))
     pod = manifests.pod(replace(SPEC, mounts=mounts), SITE)
-    assert [each["name"] for each in pod["spec"]["volumes"]][:2] == ["home", "shared-memory"]
+    assert [each["name"] for each in pod["spec"]["volumes"]] == ["home", "jupyter-config"]
     assert [each["name"] for each in pod["spec"]["containers"][0]["volumeMounts"]][:3] == [
         "home"
     ] * 3
