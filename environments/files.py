@@ -15,6 +15,7 @@ import yaml
 
 from environments.kernels import Kernel
 from environments.packages import MAX_PACKAGES, BadSpec, Rules, channel, conda_spec, pip_spec
+from submarine_site.core import yaml_loader
 from submarine_site.core.errors import InvalidInput
 
 MAX_BYTES = 256 * 1024
@@ -135,20 +136,7 @@ def _read_conda(text: str, rules: Rules) -> Declared:
 def _composed(text: str) -> yaml.Node:
     """Return the document's root, of plain mappings, lists and values without names or types."""
     try:
-        depth = 0
-        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-            line = event.start_mark.line + 1 if event.start_mark else None
-            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-                raise _refused("anchors and aliases are not taken.", line=line)
-            if tag := getattr(event, "tag", None):
-                raise _refused(f"tags such as “{tag}” are not taken.", line=line)
-            if isinstance(event, yaml.CollectionStartEvent):
-                depth += 1
-            elif isinstance(event, yaml.CollectionEndEvent):
-                depth -= 1
-            if depth > MAX_DEPTH:
-                raise _refused("this is nested too deep.", line=line)
-        root = yaml.compose(text, Loader=yaml.CSafeLoader)
+        root = yaml_loader.compose(text, max_depth=MAX_DEPTH)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise _refused(f"{error.problem}.", line=mark.line + 1 if mark else None) from None

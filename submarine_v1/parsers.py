@@ -7,6 +7,8 @@ import yaml
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 
+from submarine_site.core import yaml_loader
+
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 16
 
@@ -28,10 +30,8 @@ class YamlParser(BaseParser):
         if len(body) > MAX_BYTES:
             raise ParseError(f"YAML may have {MAX_BYTES} bytes; this has {len(body)}. Send JSON.")
         try:
-            _refuse_what_grows(body)
-            return yaml.load(body, Loader=yaml.CSafeLoader)
-        # A date that there is not is no error of YAML's.
-        except (yaml.YAMLError, ValueError) as error:
+            return yaml_loader.load(body.decode("utf-8-sig"), max_depth=MAX_DEPTH)
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise ParseError(f"YAML parse error - {' '.join(str(error).split())}") from error
 
 
@@ -41,18 +41,3 @@ class XYamlParser(YamlParser):
 
 class TextYamlParser(YamlParser):
     media_type = "text/yaml"
-
-
-def _refuse_what_grows(body: bytes) -> None:
-    depth = 0
-    for event in yaml.parse(body, Loader=yaml.CSafeLoader):
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise ParseError("YAML parse error - anchors and aliases are not taken")
-        if tag := getattr(event, "tag", None):
-            raise ParseError(f"YAML parse error - tags such as {tag} are not taken")
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > MAX_DEPTH:
-            raise ParseError("YAML parse error - nested too deeply")
