@@ -8,7 +8,6 @@ address, that alone is worth nothing.
 
 import base64
 import hashlib
-import json
 import re
 import secrets
 from collections.abc import Collection
@@ -23,6 +22,7 @@ from accounts.services import NewToken, chosen_scopes, create_token
 from submarine_site.core.digests import digest
 from submarine_site.core.errors import DomainError, InvalidInput
 from submarine_site.core.redis import client
+from submarine_site.core.signed import sign, verify
 from submarine_site.core.text import clean_name
 
 CODE_LIFE = timedelta(minutes=5)
@@ -54,7 +54,7 @@ def allow(*, user: User, challenge: str, name: str, scopes: Collection[str]) -> 
     }
     code = secrets.token_urlsafe(24)
     try:
-        client().set(_key(code), json.dumps(kept), ex=CODE_LIFE)
+        client().set(_key(code), sign(_key(code), kept), ex=CODE_LIFE)
     except (RedisError, OSError) as error:
         raise _unavailable() from error
     return code
@@ -72,9 +72,9 @@ def redeem(*, code: str, verifier: str) -> NewToken:
         raw = client().getdel(_key(code))
     except (RedisError, OSError) as error:
         raise _unavailable() from error
-    if raw is None:
+    kept: dict[str, Any] | None = verify(_key(code), raw, max_age=CODE_LIFE)
+    if kept is None:
         raise _bad_code()
-    kept: dict[str, Any] = json.loads(raw)
     user = User.objects.filter(pk=kept["user"], is_active=True).first()
     if user is None or not secrets.compare_digest(_challenge(verifier), kept["challenge"]):
         raise _bad_code()

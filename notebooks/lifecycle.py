@@ -281,13 +281,19 @@ def _is_behind_the_lost(run: Run) -> bool:
 def halt(key: RunKey) -> None:
     """End a run, and record it as stopped once nothing of it is left.
 
-    Requires the session to be stopping, or this run to be wanted no more; leaves it stopping or
-    stopped. Raises `BackendUnavailable` also while another worker is at the same session.
+    Requires the session to be stopping, or this run to be wanted no more, and else does nothing;
+    leaves it stopping or stopped. Raises `BackendUnavailable` also while another worker is at the
+    same session.
     """
     with try_locks(AdvisoryLock.SESSION, [key.session_id]) as held:
         if not held:
             # Perhaps it is being launched: what is not there yet cannot be ended.
             raise BackendUnavailable("Another worker is at this session.")
+        # The queue may hold messages that the service did not write: what is true is in the row.
+        wanted = NotebookSession.objects.filter(current_run=key.run_id, status__in=LAUNCHED)
+        if wanted.exists():
+            logger.warning("run %s is not to be stopped", key.run_id)
+            return
         _halt(key)
 
 

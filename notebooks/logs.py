@@ -2,7 +2,6 @@
 
 import secrets
 from threading import BoundedSemaphore
-from typing import cast
 
 from django.db import connection
 from kombu.exceptions import OperationalError
@@ -12,6 +11,7 @@ from notebooks import tasks
 from notebooks.models import Run
 from submarine_site.core.errors import DomainError
 from submarine_site.core.redis import client
+from submarine_site.core.signed import sign, verify
 
 LOG_LINES = 200
 _LOG_WAIT_SECONDS = 3
@@ -29,10 +29,10 @@ def log_of(run: Run) -> str:
     if not _waiting.acquire(blocking=False):
         raise _unavailable()
     reply_to = f"log:{secrets.token_hex(16)}"
+    # A task that somebody else put into the queue must not read the logs of others.
+    signed = sign(reply_to, [str(run.session_id), str(run.pk), LOG_LINES])
     try:
-        tasks.send_log.apply_async(
-            (str(run.session_id), str(run.pk), LOG_LINES, reply_to), expires=_LOG_WAIT_SECONDS
-        )
+        tasks.send_log.apply_async((signed, reply_to), expires=_LOG_WAIT_SECONDS)
         # A wait of seconds with one of the pool's few connections in hand would stall the others.
         if not connection.in_atomic_block:
             connection.close()
@@ -41,9 +41,11 @@ def log_of(run: Run) -> str:
         answer = None
     finally:
         _waiting.release()
-    if answer is None:
+    text = verify(reply_to, answer[1], max_age=tasks.REPLY_LIFE) if answer else None
+    # Of the same signature as the request, which is a list.
+    if not isinstance(text, str):
         raise _unavailable()
-    return cast("bytes", answer[1]).decode()
+    return text
 
 
 def _unavailable() -> DomainError:

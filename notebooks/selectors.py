@@ -52,17 +52,21 @@ def complete(sessions: Sequence[NotebookSession], owner: User) -> None:
     )
 
 
-def live_sign_ins(ids: Collection[UUID]) -> frozenset[UUID]:
-    """Of these sign-ins, those that hold: not ended, user active, password the same."""
+def live_sign_ins(ids: Collection[UUID]) -> dict[UUID, int]:
+    """Of these sign-ins, those that hold (not ended, user active, password the same), each with the
+    id of its user.
+    """
     found = SignIn.objects.live().filter(pk__in=ids).select_related("user")
-    return frozenset(
-        sign_in.pk for sign_in in found if sign_in.auth_hash == sign_in.user.get_session_auth_hash()
-    )
+    return {
+        sign_in.pk: sign_in.user_id
+        for sign_in in found
+        if sign_in.auth_hash == sign_in.user.get_session_auth_hash()
+    }
 
 
-def live_tokens(ids: Collection[UUID]) -> frozenset[UUID]:
-    """Of these API tokens, those that hold."""
-    return frozenset(ApiToken.objects.live().filter(pk__in=ids).values_list("pk", flat=True))
+def live_tokens(ids: Collection[UUID]) -> dict[UUID, int]:
+    """Of these API tokens, those that hold, each with the id of its user."""
+    return dict(ApiToken.objects.live().filter(pk__in=ids).values_list("pk", "user_id"))
 
 
 def session_in(run_id: UUID) -> NotebookSession | None:

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from datetime import timedelta
 from threading import Event
 from uuid import UUID
 
@@ -17,10 +18,11 @@ from submarine_site.core.heartbeat import Heartbeat, beat
 from submarine_site.core.locks import AdvisoryLock, try_lock
 from submarine_site.core.outside import BackendError, BackendRefused, BackendUnavailable
 from submarine_site.core.redis import client
+from submarine_site.core.signed import sign, verify
 
 logger = logging.getLogger(__name__)
 
-_REPLY_SECONDS = 30
+REPLY_LIFE = timedelta(seconds=30)
 
 _ASKED = "launch:asked"
 _ASKED_SECONDS = 5
@@ -126,14 +128,22 @@ def tidy() -> None:
 
 
 @shared_task
-def send_log(session_id: str, run_id: str, lines: int, reply_to: str) -> None:
-    """Read the end of a run's log and answer on the Redis list `reply_to`; leaves any state."""
+def send_log(signed: str, reply_to: str) -> None:
+    """Read the end of a run's log and answer on the Redis list `reply_to`; leaves any state.
+
+    `signed` holds the ids of session and run and the number of lines, signed for `reply_to`.
+    """
+    request = verify(reply_to, signed.encode(), max_age=REPLY_LIFE)
+    if request is None:
+        logger.warning("a log was asked for by somebody else: %s", reply_to)
+        return
+    session_id, run_id, lines = request
     try:
         text = lifecycle.log_tail(_key(session_id, run_id), lines=lines)
         # Together: an answer that nobody takes must not stay.
         with client().pipeline() as together:
-            together.lpush(reply_to, text)
-            together.expire(reply_to, _REPLY_SECONDS)
+            together.lpush(reply_to, sign(reply_to, text))
+            together.expire(reply_to, REPLY_LIFE)
             together.execute()
     except RedisError as error:
         logger.warning("the log of run %s could not be sent: %s", run_id, error)

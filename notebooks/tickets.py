@@ -1,13 +1,13 @@
 """One-time codes and tickets: how leave to use a session gets from the pages to the gateway.
 
 A code goes to the browser in an address, so it lasts seconds and works once; the gateway changes
-it for a ticket, which only the gateway's own cookie carries. Redis keeps both under their hashes.
-What they allow still depends on the sign-in or API token behind them, which the gateway checks.
+it for a ticket, which only the gateway's own cookie carries. Redis keeps both under their hashes,
+signed. What they allow still depends on the sign-in or API token behind them, which the gateway
+checks.
 """
 
-import json
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 from submarine_site.core.digests import digest
 from submarine_site.core.errors import DomainError
 from submarine_site.core.redis import client
+from submarine_site.core.signed import sign, verify
 
 CODE_LIFE = timedelta(seconds=30)
 TICKET_LIFE = timedelta(hours=12)
@@ -57,7 +58,8 @@ def issue_code(leave: Leave) -> str:
     """
     code = secrets.token_urlsafe(32)
     try:
-        client().set(_key("code", code), _dump(leave), ex=CODE_LIFE)
+        key = _key("code", code)
+        client().set(key, sign(key, _dump(leave)), ex=CODE_LIFE)
     except (RedisError, OSError) as error:
         raise DomainError(
             "The way to the session is closed for a moment. Try again.",
@@ -69,30 +71,29 @@ def issue_code(leave: Leave) -> str:
 
 def redeem_code(session_id: UUID, code: str) -> IssuedTicket | None:
     """Spend a code for a ticket; None if it is unknown, spent, expired or for another session."""
-    raw = client().getdel(_key("code", code))
-    if raw is None:
+    key = _key("code", code)
+    values = verify(key, client().getdel(key), max_age=CODE_LIFE)
+    if values is None:
         return None
-    leave = _load(json.loads(raw))
+    leave = _load(values)
     if leave.session_id != session_id:
         return None
     ticket = secrets.token_urlsafe(32)
     expires_at = timezone.now() + TICKET_LIFE
-    client().set(
-        _key("ticket", ticket),
-        json.dumps({**json.loads(raw), "expires_at": expires_at.timestamp()}),
-        exat=expires_at,
-    )
+    key = _key("ticket", ticket)
+    signed = sign(key, {**values, "expires_at": expires_at.timestamp()})
+    client().set(key, signed, exat=expires_at)
     return IssuedTicket(value=ticket, leave=leave, expires_at=expires_at)
 
 
 def read_ticket(session_id: UUID, ticket: str) -> IssuedTicket | None:
     """Return what a ticket allows; None if it is unknown, expired or for another session."""
-    raw = client().get(_key("ticket", ticket))
-    if raw is None:
+    key = _key("ticket", ticket)
+    values = verify(key, client().get(key), max_age=TICKET_LIFE)
+    if values is None:
         return None
-    kept = json.loads(raw)
-    expires_at = datetime.fromtimestamp(kept.pop("expires_at"), UTC)
-    leave = _load(kept)
+    expires_at = datetime.fromtimestamp(values["expires_at"], UTC)
+    leave = _load(values)
     if leave.session_id != session_id:
         return None
     return IssuedTicket(value=ticket, leave=leave, expires_at=expires_at)
@@ -102,14 +103,19 @@ def _key(kind: str, secret: str) -> str:
     return f"gateway:{kind}:{digest(secret)}"
 
 
-def _dump(leave: Leave) -> str:
-    return json.dumps(asdict(leave), default=str)
+def _dump(leave: Leave) -> dict[str, Any]:
+    return {
+        "session_id": str(leave.session_id),
+        "user_id": leave.user_id,
+        "credential": leave.credential.value,
+        "credential_id": str(leave.credential_id),
+    }
 
 
-def _load(kept: dict[str, Any]) -> Leave:
+def _load(values: dict[str, Any]) -> Leave:
     return Leave(
-        session_id=UUID(kept["session_id"]),
-        user_id=kept["user_id"],
-        credential=Credential(kept["credential"]),
-        credential_id=UUID(kept["credential_id"]),
+        session_id=UUID(values["session_id"]),
+        user_id=values["user_id"],
+        credential=Credential(values["credential"]),
+        credential_id=UUID(values["credential_id"]),
     )

@@ -113,12 +113,13 @@ def _still_valid(grants: Collection[Grant]) -> frozenset[str]:
         ),
     }
     usable = selectors.usable_by({(grant.user_id, grant.session_id) for grant in grants})
-    return frozenset(
-        grant.id
-        for grant in grants
-        if (grant.user_id, grant.session_id) in usable
-        and credentials[grant.id][1] in live[credentials[grant.id][0]]
-    )
+    holds = set()
+    for grant in grants:
+        kind, pk = credentials[grant.id]
+        # The credential must belong to the user whom the grant names.
+        if live[kind].get(pk) == grant.user_id and (grant.user_id, grant.session_id) in usable:
+            holds.add(grant.id)
+    return frozenset(holds)
 
 
 def _routes(session_ids: Collection[UUID]) -> Mapping[UUID, Route]:

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from datetime import timedelta
@@ -15,8 +16,10 @@ from rest_framework.test import APIClient
 from accounts import program_logins
 from accounts.models import ApiToken, User
 from accounts.services import MAX_TOKENS, create_token
+from submarine_site.core.digests import digest
 from submarine_site.core.errors import DomainError
 from submarine_site.core.redis import client
+from submarine_site.core.signed import sign
 from tests.conftest import browser_of
 
 PAGE = "/account/allow-program"
@@ -40,6 +43,21 @@ def shown_code(browser: Client) -> str:
 def exchange(code: str, verifier: str = VERIFIER) -> tuple[int, dict[str, Any]]:
     response = APIClient().post(LOGIN, {"code": code, "verifier": verifier})
     return response.status_code, response.json()
+
+
+def test_a_code_that_somebody_wrote_into_redis_gives_no_token(operator: User) -> None:
+    forged = {
+        "user": operator.pk,
+        "challenge": CHALLENGE,
+        "name": "mine",
+        "scopes": ["read", "launch", "admin"],
+    }
+    name = f"program-login:{digest('forged')}"
+    for value in (json.dumps(forged), sign("program-login:other", forged), "", "null"):
+        client().set(name, value)
+        status, answer = exchange("forged")
+        assert (status, answer["code"]) == (400, "bad_code")
+    assert not ApiToken.objects.exists()
 
 
 def test_a_user_allows_a_program_and_it_gets_a_token(browser: Client, ada: User) -> None:

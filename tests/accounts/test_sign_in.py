@@ -33,7 +33,7 @@ def test_signing_in_is_recorded_with_the_browser(ada: User) -> None:
     record = SignIn.objects.get()
     assert (record.user, record.address) == (ada, "127.0.0.1")
     assert (len(record.user_agent), record.ended_at) == (200, None)
-    assert selectors.live_sign_ins([record.pk]) == {record.pk}
+    assert selectors.live_sign_ins([record.pk]) == {record.pk: ada.pk}
 
 
 def test_each_browser_has_one_record(ada: User) -> None:
@@ -100,7 +100,7 @@ def test_a_change_of_password_ends_other_browsers_and_their_leave(ada: User) -> 
     record = SignIn.objects.get()
     ada.set_password("another one")
     ada.save(update_fields=["password"])
-    assert selectors.live_sign_ins([record.pk]) == frozenset()
+    assert selectors.live_sign_ins([record.pk]) == {}
     assert not is_in(browser)
 
 
@@ -118,7 +118,7 @@ def test_the_browser_in_which_the_password_was_changed_goes_on(operator: User) -
     assert is_in(browser)
     now = SignIn.objects.live().get()
     assert now != before
-    assert selectors.live_sign_ins([before.pk, now.pk]) == {now.pk}
+    assert selectors.live_sign_ins([before.pk, now.pk]) == {now.pk: operator.pk}
 
 
 def test_a_browser_is_stamped_at_most_once_a_minute(ada: User) -> None:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from threading import Barrier
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import transaction
@@ -400,6 +400,17 @@ def test_halting_twice_is_the_same_as_once(running: NotebookSession, backend: Fa
     lifecycle.halt(key)
     assert state_of(running) == S.STOPPED
     assert [move[1] for move in moves(running)][-2:] == [S.STOPPING, S.STOPPED]
+
+
+def test_a_task_that_nobody_asked_for_stops_nothing(
+    running: NotebookSession, backend: FakeBackend
+) -> None:
+    key = key_of(running)
+    for session_id in (key.session_id, uuid4()):
+        tasks.halt(str(session_id), str(key.run_id))
+    assert state_of(running) == S.RUNNING
+    assert backend.observe_all()[key].state == "ready"
+    assert run_of(running).log_tail == ""
 
 
 def test_halting_keeps_the_end_of_the_log(running: NotebookSession, backend: FakeBackend) -> None:

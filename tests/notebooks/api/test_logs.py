@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 
 import pytest
+from django.core import signing
 from django.db import connections
 from redis.exceptions import ConnectionError as RedisConnectionError
 from rest_framework.test import APIClient
@@ -13,6 +14,7 @@ from notebooks.backends.fake import FakeBackend
 from notebooks.models import NotebookSession
 from submarine_site.celery import app
 from submarine_site.core.redis import client
+from submarine_site.core.signed import sign
 from tests.broker import Broker
 from tests.sessions import key_of, run_of
 
@@ -33,7 +35,7 @@ def test_the_log_of_a_run_that_goes_on_is_read_by_a_worker(
         task = broker.wait(10)
         assert task is not None
         name, arguments = task
-        assert (name, arguments[:3]) == ("send_log", [str(key.session_id), str(key.run_id), 200])
+        assert name == "send_log"
         app.tasks["notebooks.tasks.send_log"](*arguments)
         connections.close_all()
 
@@ -47,9 +49,47 @@ def test_the_log_of_a_run_that_goes_on_is_read_by_a_worker(
 
 
 def test_a_reply_that_nobody_waits_for_is_not_kept(running: NotebookSession) -> None:
-    key = key_of(running)
-    tasks.send_log(str(key.session_id), str(key.run_id), 10, "log:nobody")
+    tasks.send_log(request_for(running, "log:nobody"), "log:nobody")
     assert 0 < client().ttl("log:nobody") <= 30
+
+
+def request_for(session: NotebookSession, reply_to: str) -> str:
+    """What a worker is asked with for the log of this session."""
+    key = key_of(session)
+    return sign(reply_to, [str(key.session_id), str(key.run_id), 10])
+
+
+def test_a_log_is_sent_nowhere_but_to_whom_it_was_signed_for(
+    running: NotebookSession, backend: FakeBackend
+) -> None:
+    backend.write_log(key_of(running), "hello\n")
+    key = key_of(running)
+    signed = request_for(running, "log:mine")
+    for forged in (
+        signing.dumps([str(key.session_id), str(key.run_id), 10], key="guessed"),
+        "",
+        "x:y:z",
+    ):
+        tasks.send_log(forged, "log:mine")
+    tasks.send_log(signed, "log:another")
+    assert client().keys("*") == []
+    tasks.send_log(signed, "log:mine")
+    assert client().keys("*") == [b"log:mine"]
+
+
+def test_a_log_that_no_worker_wrote_is_not_shown(
+    api: APIClient, running: NotebookSession, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs.secrets, "token_hex", lambda _: "known")
+    for forged in (
+        b"rm -rf ~",
+        sign("log:other", "text").encode(),
+        request_for(running, "log:known"),
+    ):
+        client().lpush("log:known", forged)
+        assert read(api, running).status_code == 503
+    client().lpush("log:known", sign("log:known", "the end\n"))
+    assert read(api, running).json()["text"] == "the end\n"
 
 
 def test_the_log_of_a_run_that_ended_is_the_one_kept(

@@ -19,7 +19,7 @@ from notebooks.gateway.authority import DatabaseAuthority
 from notebooks.gateway.contract import Grant, Route, Ticket, TokenUse
 from notebooks.models import NotebookSession, Run
 from notebooks.states import SessionStatus as S
-from notebooks.tickets import Credential, Leave, issue_code
+from notebooks.tickets import Credential, Leave, issue_code, redeem_code
 from tests.factories import SessionFactory, UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -145,6 +145,38 @@ async def test_a_token_of_a_stranger_does_not_let_in(session: NotebookSession) -
     mallory = await in_thread(UserFactory.create, username="mallory")
     secret = (await in_thread(accounts.create_token, user=mallory, name="ci")).secret
     assert await authority.by_token(session.pk, secret) is None
+
+
+@pytest.mark.parametrize("kind", [Credential.TOKEN, Credential.SIGN_IN])
+async def test_a_ticket_whose_credential_is_another_users_does_not_let_in(
+    session: NotebookSession, sign_in: SignIn, token: accounts.NewToken, kind: Credential
+) -> None:
+    mallory = await in_thread(UserFactory.create, username="mallory")
+    own = {
+        Credential.TOKEN: partial(accounts.create_token, user=mallory, name="ci"),
+        Credential.SIGN_IN: partial(
+            SignIn.objects.create, user=mallory, auth_hash=mallory.get_session_auth_hash()
+        ),
+    }
+    made = await in_thread(own[kind])
+    credential_id = made.record.pk if isinstance(made, accounts.NewToken) else made.pk
+    leave = Leave(
+        session_id=session.pk,
+        user_id=session.owner_id,
+        credential=kind,
+        credential_id=credential_id,
+    )
+    ticket = redeem_code(session.pk, issue_code(leave))
+    assert ticket is not None
+    assert await authority.by_ticket(session.pk, ticket.value) is None
+    assert await authority.redeem(session.pk, issue_code(leave)) is None
+    grant = Grant(
+        id=f"{kind}:{credential_id}:x",
+        session_id=session.pk,
+        user_id=session.owner_id,
+        expires_at=ticket.expires_at,
+    )
+    assert await holds(grant) == [False]
 
 
 @pytest.mark.parametrize("secret", ["", "x", "subnb_", "subnb_" + "x" * 43, "\0"])
