@@ -16,6 +16,7 @@ from accounts.models import MAX_USERNAME, ApiToken, User
 from accounts.permissions import needed
 from accounts.scopes import limited_to
 from accounts.services import find_token
+from accounts.sign_in_failures import count_bad_credential, counted_attempt
 
 
 class BearerAuthentication(BaseAuthentication):
@@ -25,8 +26,10 @@ class BearerAuthentication(BaseAuthentication):
         scheme, _, secret = get_authorization_header(request).partition(b" ")
         if scheme.lower() != b"bearer":
             return None
-        token = find_token(secret.decode("ascii", "replace").strip())
+        credential = secret.decode("ascii", "replace").strip()
+        token = find_token(credential)
         if token is None:
+            count_bad_credential(credential, address=request.META.get("REMOTE_ADDR", ""))
             raise AuthenticationFailed(
                 "The API token is unknown, revoked or expired.", code="bad_token"
             )
@@ -46,14 +49,15 @@ class PasswordAuthentication(BasicAuthentication):
         self, userid: str, password: str, request: Request | None = None
     ) -> tuple[User, None]:
         assert request is not None
-        user = None
-        # What cannot be a name is not looked up, counted or kept (CVE-2026-54338).
-        if len(userid) <= MAX_USERNAME and "\0" not in userid:
-            user = authenticate(request._request, username=userid, password=password)  # noqa: SLF001
-        if not isinstance(user, User):
-            raise AuthenticationFailed(
-                "The name or the password is not right.", code="bad_credentials"
-            )
+        with counted_attempt(request._request):  # noqa: SLF001
+            user = None
+            # What cannot be a name is not looked up or kept (CVE-2026-54338).
+            if len(userid) <= MAX_USERNAME and "\0" not in userid:
+                user = authenticate(request._request, username=userid, password=password)  # noqa: SLF001
+            if not isinstance(user, User):
+                raise AuthenticationFailed(
+                    "The name or the password is not right.", code="bad_credentials"
+                )
         return user, None
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002

@@ -12,6 +12,7 @@ from django.core.checks import Warning as CheckWarning
 WEAK_KEY = "accounts.E001"
 NO_KEY = "accounts.W001"
 NO_LIFE = "accounts.E002"
+NO_ATTEMPTS = "accounts.E003"
 LEAST_CHARACTERS = 32
 
 
@@ -51,5 +52,18 @@ def tokens_can_be_made(**_: Any) -> list[CheckMessage]:
             "program could sign in.",
             hint="Give the number of days that an API token may live, such as 90.",
             id=NO_LIFE,
+        )
+    ]
+
+
+def people_can_sign_in(**_: Any) -> list[CheckMessage]:
+    """Refuse a limit that leaves room for no attempt to sign in."""
+    if settings.SIGN_IN_FAILURES_PER_NETWORK >= 1:
+        return []
+    return [
+        Error(
+            "SUBMARINE_SIGN_IN_FAILURES_PER_ADDRESS is less than 1: nobody could sign in.",
+            hint="Set the number of failed sign-ins that a network may have in five minutes.",
+            id=NO_ATTEMPTS,
         )
     ]

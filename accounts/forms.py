@@ -1,9 +1,12 @@
 """The form to sign in with."""
 
+from typing import Any
+
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm, UsernameField
 
 from accounts.models import MAX_USERNAME
+from accounts.sign_in_failures import counted_attempt
 
 
 class SignInForm(AuthenticationForm):
@@ -16,3 +19,9 @@ class SignInForm(AuthenticationForm):
         "invalid_login": "The name and the password do not go together. Check both.",
         "inactive": "This account is switched off. Ask an operator.",
     }
+
+    def clean(self) -> dict[str, Any]:
+        """Raises `TooManyAttempts` beside what Django's own raises."""
+        with counted_attempt(self.request):
+            cleaned: dict[str, Any] = super().clean()
+        return cleaned

@@ -1,4 +1,4 @@
-"""How many requests the API takes of one user, or of one address where nobody is signed in: so many
+"""How many requests the API takes of one user, or of one network where nobody is signed in: so many
 a minute, over all processes of web and whatever credentials are shown.
 
 Redis counts, in one trip. While it is away nothing is counted and nobody is refused.
@@ -17,6 +17,8 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
+
+from submarine_site.core.networks import client_network
 
 if TYPE_CHECKING:
     # Which itself imports the throttles that are the default.
@@ -41,7 +43,7 @@ class RequestRate(BaseThrottle):
             return True
         who = f"user:{request.user.pk}"
         if not request.user.is_authenticated:
-            who = f"address:{request.META.get('REMOTE_ADDR', '')}"
+            who = f"address:{client_network(request.META.get('REMOTE_ADDR', ''))}"
         full = _count_in(settings.REDIS_URL).add(who, settings.API_REQUESTS_PER_MINUTE)
         if full is not None:
             self._wait = max(1, full.reset_time - time.time())

@@ -22,6 +22,7 @@ from accounts.middleware import sign_in_id
 from accounts.models import ApiToken, GitCredential, SignIn, UserSecret
 from accounts.requests import user_of
 from accounts.scopes import DEFAULT_SCOPES, grantable
+from accounts.sign_in_failures import TooManyAttempts
 from submarine_site.core.errors import DomainError
 from submarine_site.core.http import safe_path
 from submarine_site.core.pages import answered, question
@@ -34,6 +35,12 @@ class SignInView(LoginView):
     template_name = "accounts/sign_in.html"
     authentication_form = SignInForm
     redirect_authenticated_user = True
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return super().post(request, *args, **kwargs)
+        except TooManyAttempts as refusal:
+            return _too_many_attempts(request, refusal.message, refusal.retry_after)
 
     def get_redirect_url(self, request: HttpRequest | None = None) -> str:
         """Where `next` says, if it is a path of ours, and not of this very page."""
@@ -198,12 +205,16 @@ def locked_out(
     wait: timedelta = settings.AXES_COOLOFF_TIME
     minutes = int(wait.total_seconds() // 60)
     message = f"Too many wrong passwords. Try again in {minutes} minutes."
-    headers = {"Retry-After": str(int(wait.total_seconds()))}
+    return _too_many_attempts(request, message, int(wait.total_seconds()))
+
+
+def _too_many_attempts(request: HttpRequest, message: str, seconds: int) -> HttpResponse:
+    code, status = TooManyAttempts.code, TooManyAttempts.status
+    response: HttpResponse
     if wants_api(request):
-        return error_response(request, "too_many_attempts", message, status=429, headers=headers)
-    return render(
-        request,
-        "error.html",
-        {"title": "Too many attempts", "message": message},
-        status=429,
-    )
+        response = error_response(request, code, message, status=status)
+    else:
+        context = {"title": "Too many attempts", "message": message}
+        response = render(request, "error.html", context, status=status)
+    response["Retry-After"] = str(seconds)
+    return response

@@ -14,6 +14,7 @@ from accounts.authentication import BearerAuthentication
 from accounts.models import MAX_USERNAME, User
 from accounts.requests import user_of
 from accounts.scopes import Scope, grantable
+from accounts.sign_in_failures import counted_attempt
 from submarine_site.core.errors import DomainError
 from submarine_v1 import shapes
 from submarine_v1.base import V1View, given, ok
@@ -68,17 +69,18 @@ def token_scopes(user: User) -> list[Scope]:
 def _sign_in(request: Request) -> tuple[User, str]:
     """Whom name and password let in, throttled as on the page, and a token just made."""
     asked = given(SignInInput, request, nothing=UNKNOWN)
-    user = None
-    # What cannot be a name is not looked up, counted or kept.
-    if len(asked["username"]) <= MAX_USERNAME:
-        user = authenticate(request._request, **asked)  # noqa: SLF001
-    if not isinstance(user, User):
-        hint = (
-            " Send the password itself: an MD5 of it lets nobody in here."
-            if _MD5.fullmatch(asked["password"])
-            else ""
-        )
-        raise DomainError(UNKNOWN + hint, code="bad_credentials", status=401)
+    with counted_attempt(request._request):  # noqa: SLF001
+        user = None
+        # What cannot be a name is not looked up or kept.
+        if len(asked["username"]) <= MAX_USERNAME:
+            user = authenticate(request._request, **asked)  # noqa: SLF001
+        if not isinstance(user, User):
+            hint = (
+                " Send the password itself: an MD5 of it lets nobody in here."
+                if _MD5.fullmatch(asked["password"])
+                else ""
+            )
+            raise DomainError(UNKNOWN + hint, code="bad_credentials", status=401)
     made = services.create_token(
         user=user, name="Submarine client", scopes=token_scopes(user), life=TOKEN_LIFE
     )

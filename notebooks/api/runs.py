@@ -16,6 +16,7 @@ from accounts.models import User
 from accounts.permissions import verb_of
 from accounts.requests import user_of
 from accounts.scopes import Scope, limited_to
+from accounts.sign_in_failures import count_bad_credential
 from notebooks.credentials import RUN_PREFIX, run_of
 from notebooks.querysets import NotebookSessionQuerySet
 from notebooks.selectors import session_in, sessions_of
@@ -43,6 +44,7 @@ class RunAuthentication(BaseAuthentication):
         run_id = run_of(credential)
         session = session_in(run_id) if run_id else None
         if session is None:
+            count_bad_credential(credential, address=request.META.get("REMOTE_ADDR", ""))
             raise AuthenticationFailed(
                 "The credential is of no run, or of one that has ended.", code="bad_token"
             )

@@ -34,6 +34,7 @@ from accounts.models import ApiToken, User
 from accounts.requests import user_of
 from accounts.scopes import Scope
 from accounts.services import NewToken
+from accounts.sign_in_failures import counted_attempt
 from notebooks import bookmarks, services
 from notebooks.addresses import session_url
 from notebooks.api import examples, serializers
@@ -94,7 +95,8 @@ class Login(GenericAPIView[User]):
     )
     def post(self, request: Request) -> Response:
         given = valid(serializers.LoginSerializer, request)
-        made = program_logins.redeem(code=given["code"], verifier=given["verifier"])
+        with counted_attempt(request._request):  # noqa: SLF001
+            made = program_logins.redeem(code=given["code"], verifier=given["verifier"])
         return _new_token(made)
 
 

@@ -8,6 +8,7 @@ from aiohttp import hdrs, web
 from notebooks.gateway.addresses import Place
 from notebooks.gateway.authorization import Authorization, Kind, Pass
 from notebooks.gateway.config import GatewayConfig
+from notebooks.gateway.failed_sign_ins import FailedSignIns
 from notebooks.gateway.headers import HeaderPolicy
 from notebooks.gateway.pages import wants_page
 from notebooks.gateway.refusals import Refusal
@@ -27,11 +28,13 @@ class Admission:
         authorization: Authorization,
         policy: HeaderPolicy,
         token_uses: TokenUses,
+        failed_sign_ins: FailedSignIns,
     ) -> None:
         self._pages_url = config.pages_url
         self._authorization = authorization
         self._policy = policy
         self._token_uses = token_uses
+        self._failed_sign_ins = failed_sign_ins
 
     async def admit(self, request: web.BaseRequest, place: Place) -> Pass:
         """The pass of this request.
@@ -44,7 +47,11 @@ class Admission:
             return ticket
         if token := await self._by_token(request, place):
             return token
-        raise _foreign() if ticket is not None else self._unknown(request, place)
+        if ticket is not None:
+            raise _foreign()
+        if sent := _token(request):
+            await self._failed_sign_ins.add(sent, request.remote or "")
+        raise self._unknown(request, place)
 
     async def _by_ticket(self, request: web.BaseRequest, place: Place) -> Pass | None:
         values = self._policy.tickets(request.headers.getall(hdrs.COOKIE, ()))
@@ -55,11 +62,10 @@ class Admission:
         return None
 
     async def _by_token(self, request: web.BaseRequest, place: Place) -> Pass | None:
-        header = request.headers.get(hdrs.AUTHORIZATION, "")
-        scheme, _, token = header.partition(" ")
-        if scheme.lower() not in {"bearer", "token"}:
+        token = _token(request)
+        if token is None:
             return None
-        found = await self._authorization.find(place.session_id, Kind.TOKEN, token.strip())
+        found = await self._authorization.find(place.session_id, Kind.TOKEN, token)
         if found is not None:
             self._token_uses.stamp(found.grant, request.remote or "")
             if found.grant.lacks:
@@ -80,6 +86,12 @@ class Admission:
             if wants_page(request)
             else {hdrs.WWW_AUTHENTICATE: "Bearer"},
         )
+
+
+def _token(request: web.BaseRequest) -> str | None:
+    """The API token that a request shows."""
+    scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    return token.strip() if scheme.lower() in {"bearer", "token"} else None
 
 
 def _is_own(request: web.BaseRequest, place: Place) -> bool:

@@ -24,6 +24,7 @@ from notebooks.gateway.authorization import Authorization
 from notebooks.gateway.config import GatewayConfig
 from notebooks.gateway.contract import Authority
 from notebooks.gateway.entrance import ENTER, Entrance
+from notebooks.gateway.failed_sign_ins import FailedSignIns
 from notebooks.gateway.headers import HeaderPolicy
 from notebooks.gateway.idleness import Idleness
 from notebooks.gateway.limits import LIMITS, limits
@@ -61,6 +62,7 @@ class Gateway:
             authorization=self._authorization,
             policy=policy,
             token_uses=self._token_uses,
+            failed_sign_ins=FailedSignIns(authority),
         )
         self._entrance = Entrance(config=config, authority=authority)
         self._activity = Activity(authority)

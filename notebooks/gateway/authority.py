@@ -13,6 +13,7 @@ from django.db import connection
 from accounts.models import ApiToken
 from accounts.scopes import Scope
 from accounts.services import find_token
+from accounts.sign_in_failures import TooManyAttempts, count_bad_credential
 from notebooks import idleness, memory, selectors, volume_usage
 from notebooks.addresses import base_path
 from notebooks.credentials import jupyter_token
@@ -95,6 +96,16 @@ def _by_token(session_id: UUID, secret: str) -> Grant | None:
     return grant if _still_valid([grant]) else None
 
 
+def _record_bad_token(token: str, address: str) -> int | None:
+    if find_token(token) is not None:
+        return None
+    try:
+        count_bad_credential(token, address=address)
+    except TooManyAttempts as refusal:
+        return refusal.retry_after
+    return None
+
+
 def _record_token_uses(seen: Mapping[str, TokenUse]) -> None:
     ApiToken.objects.stamp_all(
         {_named(grant_id)[1]: (use.at, use.address) for grant_id, use in seen.items()}
@@ -169,6 +180,9 @@ class DatabaseAuthority:
 
     async def by_token(self, session_id: UUID, token: str) -> Grant | None:
         return await _in_thread(_by_token)(session_id, token)
+
+    async def record_bad_token(self, token: str, address: str) -> int | None:
+        return await _in_thread(_record_bad_token)(token, address)
 
     async def still_valid(self, grants: Collection[Grant]) -> frozenset[str]:
         return await _in_thread(_still_valid, _SWEEPS)(grants)

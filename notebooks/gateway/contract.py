@@ -104,6 +104,13 @@ class Authority(Protocol):
     async def by_token(self, session_id: UUID, token: str) -> Grant | None:
         """The grant of an API token whose user may use this session."""
 
+    async def record_bad_token(self, token: str, address: str) -> int | None:
+        """Count a token that let nobody in as a failed sign-in of this address, unless it is a
+        valid token that merely may not use the session.
+
+        Returns after how many seconds to try again where the address has failed too often.
+        """
+
     async def still_valid(self, grants: Collection[Grant]) -> frozenset[str]:
         """Of these grants, the ids of those that still hold now, by one look at the database."""
 

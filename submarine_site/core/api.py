@@ -282,6 +282,8 @@ def exception_handler(error: Exception, _context: Any) -> Response | None:
         case DomainError():
             body = error_body(error.code, error.message, error.fields, error.details)
             status = error.status
+            if error.retry_after is not None:
+                headers["Retry-After"] = str(error.retry_after)
         case Http404() | exceptions.NotFound():
             body, status = error_body("not_found", NOT_FOUND), 404
         case PermissionDenied():

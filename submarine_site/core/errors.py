@@ -9,11 +9,12 @@ class DomainError(Exception):
 
     `code` is stable and for programs, `message` for people, `status` the HTTP status, and
     `fields` names the inputs at fault with a message for each. `details` is what else programs are
-    told.
+    told. `retry_after` is the number of seconds after which to try again, where that is known.
     """
 
     code: str = "refused"
     status: int = 409
+    retry_after: int | None = None
 
     def __init__(
         self,

@@ -37,14 +37,6 @@ def error_told(path: str, code: str, message: str, *, status: int) -> dict[str, 
     return error_body(code, message)
 
 
-def error_response(
-    request: HttpRequest,
-    code: str,
-    message: str,
-    *,
-    status: int,
-    headers: Mapping[str, str] | None = None,
-) -> JsonResponse:
+def error_response(request: HttpRequest, code: str, message: str, *, status: int) -> JsonResponse:
     """An error outside DRF's views: routes that do not exist, lockouts, faults of ours."""
-    told = error_told(request.path, code, message, status=status)
-    return JsonResponse(told, status=status, headers=dict(headers or {}))
+    return JsonResponse(error_told(request.path, code, message, status=status), status=status)

@@ -1,5 +1,6 @@
 """What people may write as the name of a thing."""
 
+import math
 import unicodedata
 
 from submarine_site.core.errors import InvalidInput
@@ -31,3 +32,12 @@ def clean_name(raw: str, *, field: str = "name") -> str:
             field, f"The name has {len(name)} characters; {MAX_NAME} is the most."
         )
     return name
+
+
+def too_many_sign_ins(seconds: int) -> str:
+    """What a client hears whose network has failed to sign in too often, on web and gateway."""
+    minutes = math.ceil(seconds / 60)
+    return (
+        "Too many failed sign-ins from your network address. "
+        f"Try again in {minutes} minute{'' if minutes == 1 else 's'}."
+    )

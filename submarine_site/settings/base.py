@@ -119,6 +119,9 @@ BUILDS_KEPT = timedelta(days=env.int("SUBMARINE_BUILDS_KEPT_DAYS", default=30))
 # How long an API token may live.
 TOKENS_LONGEST_LIFE = timedelta(days=env.int("SUBMARINE_TOKENS_LONGEST_DAYS", default=365))
 
+# How many failed sign-ins from one network address are answered within five minutes.
+SIGN_IN_FAILURES_PER_NETWORK: int = env.int("SUBMARINE_SIGN_IN_FAILURES_PER_ADDRESS", default=50)
+
 # How many requests a minute the API takes of one user; 0: as many as come.
 API_REQUESTS_PER_MINUTE: int = env.int("SUBMARINE_API_REQUESTS_PER_MINUTE", default=6000)
 
@@ -240,10 +243,14 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = reverse_lazy("sign-in")
 LOGIN_REDIRECT_URL = reverse_lazy("home")
 
-# Sign-in is throttled per person and address, wherever the password is given (page, admin, API).
+# Passwords are throttled by user name and network wherever they are given (page, admin, API);
+# `accounts.sign_in_failures` counts every kind of credential by network alone.
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=5)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_CLIENT_IP_CALLABLE = "accounts.sign_in_failures.network_of"
+# Attempts that are refused neither prolong the lockout nor grow its row.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_CALLABLE = "accounts.views.locked_out"
 AXES_ENABLE_ACCESS_FAILURE_LOG = False

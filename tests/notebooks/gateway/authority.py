@@ -26,6 +26,8 @@ class MemoryAuthority:
         self.where: dict[UUID, Route] = {}
         self.activity: list[dict[UUID, datetime]] = []
         self.token_uses: dict[str, TokenUse] = {}
+        self.bad_tokens: list[tuple[str, str]] = []
+        self.refuses_bad_tokens_for: int | None = None
         self.oom_kills: list[dict[UUID, int]] = []
         self.usage: list[dict[UUID, Mapping[UUID, VolumeSeen]]] = []
         self.to_probe: list[Probe] = []
@@ -81,6 +83,11 @@ class MemoryAuthority:
     async def by_token(self, session_id: UUID, token: str) -> Grant | None:
         self._ask("by_token")
         return self.tokens.get((session_id, token))
+
+    async def record_bad_token(self, token: str, address: str) -> int | None:
+        self._ask("record_bad_token")
+        self.bad_tokens.append((token, address))
+        return self.refuses_bad_tokens_for
 
     async def still_valid(self, grants: Collection[Grant]) -> frozenset[str]:
         self._ask("still_valid")

@@ -81,6 +81,49 @@ async def test_use_of_a_token_is_noted_with_its_address(
     assert use.address == "127.0.0.1"
 
 
+async def test_a_bad_token_is_counted_and_refused_while_there_are_too_many(
+    gateway: Running,
+) -> None:
+    gateway.authority.add_token(gateway.session_id, "ada-api")
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Origin": gateway.origin}
+    async with gateway.fetch("api", headers={"Authorization": "token one"}) as response:
+        assert response.status == 401
+    gateway.authority.refuses_bad_tokens_for = 90
+    for more in ({}, {}, upgrade):
+        headers = {"Authorization": "token other", **more}
+        async with gateway.fetch("api", headers=headers) as response:
+            assert response.status == 429
+            assert int(response.headers["Retry-After"]) in {89, 90}
+            assert await response.json() == {
+                "code": "too_many_attempts",
+                "message": "Too many failed sign-ins from your network address. "
+                "Try again in 2 minutes.",
+            }
+    # While its address is refused, nothing more is asked about it.
+    assert gateway.authority.bad_tokens == [("one", "127.0.0.1"), ("other", "127.0.0.1")]
+    for headers in (gateway.ticket, {"Authorization": "Bearer ada-api"}):
+        async with gateway.fetch("api", headers=headers) as response:
+            assert response.status == 200
+
+
+async def test_jupyters_own_token_beside_a_ticket_is_no_failure(gateway: Running) -> None:
+    headers = {**gateway.own, "Authorization": "token the-run's-token"}
+    async with gateway.fetch("api", headers=headers) as response:
+        assert response.status == 200
+    async with gateway.fetch("api", headers={}) as response:
+        assert response.status == 401
+    assert gateway.authority.bad_tokens == []
+
+
+async def test_a_bad_token_is_refused_also_where_it_cannot_be_counted(gateway: Running) -> None:
+    async def fail(*_: object) -> None:
+        raise OSError
+
+    gateway.authority.record_bad_token = fail  # type: ignore[method-assign,assignment]
+    async with gateway.fetch("api", headers={"Authorization": "token one"}) as response:
+        assert response.status == 401
+
+
 async def test_expired_ticket_is_refused(gateway: Running) -> None:
     gateway.authority.add_ticket(gateway.session_id, "old", seconds=-1)
     headers = {"Cookie": "submarine-ticket=old"}

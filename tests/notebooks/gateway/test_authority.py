@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts import services as accounts
 from accounts.models import ApiToken, SignIn, User
+from accounts.sign_in_failures import TooManyAttempts, count_bad_credential
 from notebooks import services
 from notebooks.credentials import jupyter_token
 from notebooks.gateway.authority import DatabaseAuthority
@@ -126,6 +127,20 @@ async def test_a_token_without_the_scope_is_known_and_lacks_it(session: Notebook
     grant = await authority.by_token(session.pk, made.secret)
     assert grant is not None
     assert grant.lacks == "access"
+
+
+async def test_bad_tokens_are_counted_together_with_failed_sign_ins_elsewhere(
+    settings, session: NotebookSession, token: accounts.NewToken
+) -> None:
+    settings.SIGN_IN_FAILURES_PER_NETWORK = 2
+    for each in ("one", "one", "two", token.secret):
+        assert await authority.record_bad_token(each, "2001:db8::1") is None
+    seconds = await authority.record_bad_token("three", "2001:db8::2")
+    assert seconds is not None
+    assert 1 <= seconds <= 300
+    assert await authority.record_bad_token("three", "2001:db8:0:1::1") is None
+    with pytest.raises(TooManyAttempts):
+        await in_thread(partial(count_bad_credential, "four", address="2001:db8::3"))
 
 
 async def test_the_use_of_a_token_is_noted_with_its_address_once_a_minute(
