@@ -1,7 +1,7 @@
 """Which headers pass, in each direction, and as what. Pure, and on raw bytes.
 
-A session never sees a credential of the gateway or the site, never sets one, and never widens what
-its pages may do on an origin that it may share with others.
+A session never sees a credential of the gateway or the site, never sets one, never widens what its
+pages may do on an origin that it may share with others, and never commands the proxy in front.
 """
 
 from collections.abc import Iterable, Sequence
@@ -43,20 +43,51 @@ _NOT_UPSTREAM = _HOP_BY_HOP | {
 }
 _FORWARDED_PREFIX = b"x-forwarded-"
 # These act on the whole origin or host, or on all of its cookies, not on one session.
-_NOT_DOWNSTREAM = _HOP_BY_HOP | {
-    b"alt-svc",
-    b"clear-site-data",
-    b"content-length",
-    b"nel",
-    b"referrer-policy",
-    b"report-to",
-    b"service-worker-allowed",
-    b"set-cookie",
-    b"strict-transport-security",
-    b"x-content-type-options",
-    OOM_KILLS,
-    USAGE,
-}
+_ORIGIN_WIDE = frozenset(
+    {
+        b"accept-ch",
+        b"alt-svc",
+        b"clear-site-data",
+        b"critical-ch",
+        b"expect-ct",
+        b"nel",
+        b"public-key-pins",
+        b"public-key-pins-report-only",
+        b"report-to",
+        b"service-worker-allowed",
+        b"set-cookie",
+        b"set-cookie2",
+        b"strict-transport-security",
+    }
+)
+# Reverse proxies and caches take these from the server behind them as commands: to serve a file of
+# theirs, to fetch another address, to keep a response for others, to take the server out of use.
+_PROXY_COMMANDS = frozenset(
+    {
+        b"cache-tag",
+        b"cdn-cache-control",
+        b"edge-cache-tag",
+        b"edge-control",
+        b"xkey",
+    }
+)
+_PROXY_COMMAND_PREFIXES = (
+    b"surrogate-",
+    b"x-accel-",  # nginx
+    b"x-archive-",  # nginx's mod_zip
+    b"x-envoy-",
+    b"x-lighttpd-",
+    b"x-litespeed-",
+    b"x-reproxy-",  # Perlbal
+    b"x-sendfile",  # Apache, lighttpd, uWSGI: X-Sendfile2 and X-Sendfile-Temporary as well
+)
+_PROXY_COMMAND_SUFFIX = b"-cdn-cache-control"  # by the name of the network
+_NOT_DOWNSTREAM = (
+    _HOP_BY_HOP
+    | _ORIGIN_WIDE
+    | _PROXY_COMMANDS
+    | {b"content-length", b"referrer-policy", b"x-content-type-options", OOM_KILLS, USAGE}
+)
 # Several policies all apply, so this one holds whatever the session's own says.
 _ADDED_DOWNSTREAM = (
     b"Content-Security-Policy: frame-ancestors 'self'\r\n"
@@ -116,7 +147,8 @@ class HeaderPolicy:
         for name, value in headers:
             lower = name.lower()
             if lower not in dropped:
-                lines.append(b"%b: %b\r\n" % (name, value))
+                if not _commands_proxy(lower):
+                    lines.append(b"%b: %b\r\n" % (name, value))
             elif lower == b"set-cookie":
                 if cookie := self._scoped(value, base.encode()):
                     lines.append(b"Set-Cookie: %b\r\n" % cookie)
@@ -154,6 +186,17 @@ class HeaderPolicy:
         if name.lower().startswith(b"__host-") and path != b"/":
             return None
         return b"; ".join((*kept, b"Path=" + path))
+
+
+def _commands_proxy(name: bytes) -> bool:
+    """Whether a header's name, in lower case, is of a family of commands to proxies."""
+    # Some proxies map names to variables, in which a dash and an underscore are the same.
+    name = name.replace(b"_", b"-")
+    return (
+        name.startswith(_PROXY_COMMAND_PREFIXES)
+        or name.endswith(_PROXY_COMMAND_SUFFIX)
+        or name in _PROXY_COMMANDS
+    )
 
 
 def _pairs(header: bytes) -> Iterable[tuple[bytes, bytes]]:

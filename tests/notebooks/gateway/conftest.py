@@ -116,6 +116,7 @@ class Upstream:
         ws = web.WebSocketResponse(
             protocols=["v1.kernel.websocket.jupyter.org"], max_msg_size=0, compress=False
         )
+        ws.headers.extend(self.extra_headers)
         await ws.prepare(request)
         async for message in ws:
             if message.type is aiohttp.WSMsgType.BINARY:

@@ -116,10 +116,72 @@ def test_tickets_are_read_from_the_cookie_of_this_configuration_only() -> None:
         b"NEL",
         b"Report-To",
         b"Referrer-Policy",
+        b"Accept-CH",
+        b"Critical-CH",
+        b"Expect-CT",
+        b"Public-Key-Pins",
+        b"Set-Cookie2",
     ],
 )
 def test_what_acts_on_the_whole_origin_does_not_reach_the_browser(name: bytes) -> None:
     assert downstream((name, b"x")) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"X-Accel-Redirect",
+        b"x-accel-redirect",
+        b"X-ACCEL-EXPIRES",
+        b"X-Accel-Buffering",
+        b"X-Accel-Limit-Rate",
+        b"X_Accel_Redirect",
+        b"X-Archive-Files",
+        b"X-Sendfile",
+        b"X-SENDFILE",
+        b"X-Sendfile2",
+        b"X-Sendfile-Temporary",
+        b"X-LIGHTTPD-send-file",
+        b"X-LIGHTTPD-send-tempfile",
+        b"X-LiteSpeed-Location",
+        b"X-LiteSpeed-Cache-Control",
+        b"X-REPROXY-URL",
+        b"X-Reproxy-File",
+        b"X-Envoy-Immediate-Health-Check-Fail",
+        b"Surrogate-Control",
+        b"Surrogate-Key",
+        b"CDN-Cache-Control",
+        b"Cloudflare-CDN-Cache-Control",
+        b"Edge-Control",
+        b"Cache-Tag",
+        b"xkey",
+    ],
+)
+def test_session_does_not_command_the_proxy_in_front(name: bytes) -> None:
+    kept = (b"X-Accelerated", b"yes")
+    assert downstream((name, b"/protected/x"), kept) == [b"X-Accelerated: yes\r\n"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"Cache-Control",
+        b"Expires",
+        b"Vary",
+        b"Location",
+        b"Refresh",
+        b"Via",
+        b"X-Send",
+        b"X-Access",
+    ],
+)
+def test_what_is_said_to_the_browser_reaches_it(name: bytes) -> None:
+    assert downstream((name, b"x")) == [name + b": x\r\n"]
+
+
+def test_connection_cannot_smuggle_a_command_to_the_proxy() -> None:
+    headers = ((b"Connection", b"X-Accel-Redirect, keep-alive"), (b"X-Accel-Redirect", b"/x"))
+    assert downstream(*headers) == []
 
 
 def test_the_sessions_own_policy_is_kept() -> None:

@@ -352,6 +352,48 @@ async def test_interim_responses_are_passed_over(gateway: Running) -> None:
         assert await response.text() == "ok"
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (
+            b"HTTP/1.1 103 Early Hints\r\nX-Accel-Redirect: /protected/x\r\n\r\n"
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+        ),
+        b"HTTP/1.1 200 OK\r\nX-Sendfile: /etc/passwd\r\nContent-Length: 2\r\n\r\nok",
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Accel-Redirect\r\n\r\n"
+            b"2\r\nok\r\n0\r\nX-Accel-Redirect: /protected/x\r\n\r\n"
+        ),
+    ],
+    ids=["interim", "head", "trailer"],
+)
+async def test_no_part_of_a_response_commands_the_proxy_in_front(
+    gateway: Running, answer: bytes
+) -> None:
+    head = (
+        f"GET {gateway.base}api HTTP/1.1\r\nHost: 127.0.0.1:{gateway.port}\r\n"
+        "Cookie: submarine-ticket=adas\r\nConnection: close\r\n\r\n"
+    )
+    async with instead(gateway, saying(answer)):
+        got = (await gateway.raw(head.encode())).lower()
+    assert got.startswith(b"http/1.1 200 ok\r\n")
+    assert b"ok" in got.partition(b"\r\n\r\n")[2]
+    assert b"x-accel" not in got
+    assert b"x-sendfile" not in got
+    assert b"trailer" not in got
+
+
+@pytest.mark.parametrize(
+    "line", [b"X-Accel-Redirect : /x", b"X: a\r\n X-Accel-Redirect: /x", b"X: a\rX-Sendfile: /x"]
+)
+async def test_header_that_others_may_read_differently_ends_the_response(
+    gateway: Running, line: bytes
+) -> None:
+    answer = b"HTTP/1.1 200 OK\r\n" + line + b"\r\nContent-Length: 2\r\n\r\nok"
+    async with instead(gateway, saying(answer)), gateway.fetch("api") as response:
+        assert response.status == 502
+
+
 async def closing_after_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Answers one request; reads a second one and closes, as when both happen at once."""
     await reader.readuntil(b"\r\n\r\n")

@@ -111,6 +111,13 @@ async def test_session_that_declines_the_upgrade_is_heard(gateway: Running) -> N
     assert refusal.value.status == 404
 
 
+async def test_accepted_upgrade_does_not_command_the_proxy_in_front(gateway: Running) -> None:
+    gateway.upstream.extra_headers = [("X-Accel-Redirect", "/protected/x"), ("X-Own", "kept")]
+    async with gateway.connect() as ws:
+        assert ws._response.headers["X-Own"] == "kept"
+        assert "X-Accel-Redirect" not in ws._response.headers
+
+
 async def test_upgrade_with_a_body_is_refused(gateway: Running) -> None:
     headers = gateway.own | {"Connection": "Upgrade", "Upgrade": "websocket"}
     async with gateway.fetch("ws", headers=headers, data=b"body") as response:
