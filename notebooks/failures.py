@@ -43,7 +43,11 @@ REASONS: dict[str, Reason] = {
     "server_never_answered": Reason(
         title="The notebook server did not start in time",
         mender=Mender.USER,
-        advice="Start it again; if that does not help, show the log to an operator.",
+        advice=(
+            "Start it again. A setting in the .jupyter folder of the home may keep it from "
+            "starting; in rescue the session starts without. If neither helps, show the log to an "
+            "operator."
+        ),
     ),
     "server_crashed": Reason(
         title="The notebook server crashed",

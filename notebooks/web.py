@@ -62,7 +62,7 @@ View: TypeAlias = Callable[Concatenate[HttpRequest, P], HttpResponse]
 PAGE_SIZE = 50
 EVENTS_SHOWN = 50
 RUNS_SHOWN = 10
-RESCUE_HELPS = frozenset({"server_exited", "home_full"})
+RESCUE_HELPS = frozenset({"home_full", "server_exited", "server_never_answered"})
 """The reasons that what is in the home may be at fault for."""
 STARTABLE = frozenset({SessionStatus.STOPPED, SessionStatus.FAILED})
 STOPS = frozenset({"stop", "stop-now"})

@@ -44,6 +44,7 @@ OWN_ENVIRONMENT = frozenset(
         "JUPYTER_RUNTIME_DIR",
         "JUPYTER_TOKEN",
         "MEM_LIMIT",
+        "SUBMARINE_JUPYTER",
         "SUBMARINE_SECRETS",
         "SUBMARINE_VOLUMES",
     }

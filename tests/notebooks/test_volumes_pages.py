@@ -245,7 +245,12 @@ def test_deleting_says_what_stays(browser: Client, ada: User, sets: Volume) -> N
 
 @pytest.mark.parametrize(
     ("reason", "offered"),
-    [("server_exited", True), ("home_full", True), ("server_lost", False)],
+    [
+        ("server_exited", True),
+        ("server_never_answered", True),
+        ("home_full", True),
+        ("server_lost", False),
+    ],
 )
 def test_rescue_is_offered_where_the_home_may_be_at_fault(
     browser: Client, ada: User, reason: str, *, offered: bool

@@ -7,15 +7,20 @@ JupyterLab extension that it is as well, and none within it, so that pods need n
 each file goes.
 """
 
+import json
 from importlib.resources import files
 from pathlib import Path
+
+from notebooks.backends.contract import SessionSpec
 
 FOLDER = Path(str(files(__name__).joinpath("submarine_session")))
 
 FILES = {
     name: (FOLDER / name).read_text()
     for name in (
+        "jupyter_config.py",
         "jupyter_server_config.py",
+        "session_server.py",
         "submarine_port.py",
         "package.json",
         "remoteEntry.js",
@@ -23,3 +28,13 @@ FILES = {
     )
 }
 """By their names in the folder."""
+
+JUPYTER = "SUBMARINE_JUPYTER"
+"""The variable by which `jupyter_config.py` knows the session's own server. The server removes it
+from its environment.
+"""
+
+
+def variable(spec: SessionSpec) -> str:
+    """Return the value of that variable."""
+    return json.dumps({"memory_mib": spec.resources.memory_mib})

@@ -207,6 +207,7 @@ def _notebook(spec: SessionSpec, site: SiteConfig) -> Json:
             {"name": "CPU_LIMIT", "value": f"{spec.resources.cpu_milli / 1000:g}"},
             {"name": "MEM_LIMIT", "value": str(spec.resources.memory_mib * 1024**2)},
             {"name": "JUPYTER_CONFIG_PATH", "value": inside.FOLDER},
+            {"name": inside.JUPYTER, "value": literal(inside.variable(spec))},
             # Sockets and files that others may not read do not work on every kind of volume, and
             # what is in there is of no use to the next run.
             {"name": "JUPYTER_RUNTIME_DIR", "value": RUNTIME_DIR},
@@ -305,6 +306,8 @@ def _asked_for(spec: SessionSpec) -> Json:
 
 def _command(spec: SessionSpec, site: SiteConfig) -> list[str]:
     options: dict[str, object] = {
+        # Where it is set, Jupyter listens at no address.
+        "ServerApp.sock": "",
         # All addresses of both families that the pod has.
         "ServerApp.ip": "*",
         "ServerApp.port": PORT,

@@ -8,6 +8,7 @@ from notebooks.backends import inside, rescue
 from notebooks.backends.contract import SECRETS_FOLDER, SessionSpec
 from notebooks.backends.local.processes import MARK
 
+DEFAULT_PORT = 8888
 # What a session may know of the service's own environment.
 INHERITED = frozenset(
     {
@@ -32,9 +33,11 @@ INHERITED = frozenset(
 
 
 def command(jupyter: Path, spec: SessionSpec, *, home: Path, socket: Path) -> list[str]:
-    """The command line. It wins over configuration files; the token is not in it."""
+    """The command line. Its values are pinned (`inside`); the token is not in it."""
     options: dict[str, object] = {
         "ServerApp.sock": socket,
+        # Jupyter refuses a socket together with any other port.
+        "ServerApp.port": DEFAULT_PORT,
         "ServerApp.base_url": spec.base_url,
         "ServerApp.root_dir": home,
         # The gateway keeps the host that the browser asked for.
@@ -74,6 +77,7 @@ def environment(
         "HOME": str(home),
         "PATH": os.pathsep.join([str(jupyter.parent), *path]),
         "JUPYTER_CONFIG_PATH": str(inside.FOLDER),
+        inside.JUPYTER: inside.variable(spec),
         "JUPYTER_RUNTIME_DIR": str(runtime),
         "JUPYTER_TOKEN": spec.token,
         MARK: str(spec.key.run_id),

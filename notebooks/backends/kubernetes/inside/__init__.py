@@ -10,6 +10,8 @@ FOLDER = f"/etc/submarine-notebooks/{inside.FOLDER.name}"
 VOLUMES = "SUBMARINE_VOLUMES"
 """The variable that says where which volume is."""
 
+JUPYTER, variable = inside.JUPYTER, inside.variable
+
 _OF_PODS = "submarine_container.py"
 
 FILES = {**inside.FILES, _OF_PODS: files(__name__).joinpath(_OF_PODS).read_text()}

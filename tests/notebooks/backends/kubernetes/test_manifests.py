@@ -95,6 +95,7 @@ def test_a_session_is_one_pod() -> None:
                         *room.looking_first([], run=f"nb-{RUN}"),
                         "jupyter",
                         "lab",
+                        "--ServerApp.sock=",
                         "--ServerApp.ip=*",
                         "--ServerApp.port=8888",
                         "--ServerApp.port_retries=0",
@@ -108,6 +109,7 @@ def test_a_session_is_one_pod() -> None:
                         {"name": "CPU_LIMIT", "value": "1.5"},
                         {"name": "MEM_LIMIT", "value": str(2 * 1024**3)},
                         {"name": "JUPYTER_CONFIG_PATH", "value": CONFIG},
+                        {"name": "SUBMARINE_JUPYTER", "value": '{"memory_mib": 2048}'},
                         {"name": "JUPYTER_RUNTIME_DIR", "value": manifests.RUNTIME_DIR},
                         {
                             "name": "JUPYTER_TOKEN",

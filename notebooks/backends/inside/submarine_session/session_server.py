@@ -1,0 +1,70 @@
+"""Pins the options of Jupyter's server that the service depends on.
+
+Of Jupyter's own rules none is enough. The command line wins over the section `ServerApp` of
+configuration files, and loses to the sections `NotebookApp` and `LabApp` there, which JupyterLab
+copies to `ServerApp` afterwards.
+"""
+
+import os
+from copy import deepcopy
+
+from jupyter_server.auth.authorizer import AllowAllAuthorizer
+from jupyter_server.auth.identity import PasswordIdentityProvider
+from jupyter_server.serverapp import ServerApp
+from traitlets import Bool, Unicode
+from traitlets.config import Config
+
+MANAGERS = (
+    "AsyncFileContentsManager",
+    "AsyncLargeFileManager",
+    "AsyncMappingKernelManager",
+    "FileContentsManager",
+    "LargeFileManager",
+    "MappingKernelManager",
+)
+"""The classes that have a root folder of their own, by default the server's."""
+
+
+class SessionIdentityProvider(PasswordIdentityProvider):  # type: ignore[misc]
+    """Lets in whoever has the session's token, and nobody else.
+
+    Configuration does not reach these traits: they are not tagged with `config`.
+    """
+
+    token = Unicode(os.environ["JUPYTER_TOKEN"])
+    hashed_password = Unicode()
+    password_required = Bool()
+    allow_password_change = Bool()
+
+
+def pin_options() -> None:
+    """Make the options of the command line, and those below, win over all configuration."""
+    app = ServerApp.instance()
+    pinned = deepcopy(app.cli_config)
+    pinned.ServerApp.update(
+        allow_origin="",
+        allow_origin_pat="",
+        authorizer_class=AllowAllAuthorizer,
+        certfile="",
+        client_ca="",
+        # With another file, the folder of this one would not be read again.
+        config_file="",
+        config_file_name=app.config_file_name,
+        file_to_run="",
+        identity_provider_class=SessionIdentityProvider,
+        keyfile="",
+        open_browser=False,
+        ssl_options={},
+        websocket_url="",
+    )
+    for manager in MANAGERS:
+        # Within `ServerApp` a section wins over the same one outside of it.
+        pinned.ServerApp[manager].root_dir = app.root_dir
+    update_config = app.update_config
+
+    def update_with_pinned(config: Config) -> None:
+        config = deepcopy(config)
+        config.merge(pinned)
+        update_config(config)
+
+    app.update_config = update_with_pinned
