@@ -3,10 +3,12 @@
 from typing import Any
 
 from django.contrib.auth import authenticate
+from drf_spectacular.authentication import SessionScheme
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import (
     BaseAuthentication,
     BasicAuthentication,
+    SessionAuthentication,
     get_authorization_header,
 )
 from rest_framework.exceptions import AuthenticationFailed
@@ -64,6 +66,17 @@ class PasswordAuthentication(BasicAuthentication):
         return 'Bearer realm="submarine"'
 
 
+class SignInAuthentication(SessionAuthentication):
+    """A browser's sign-in, for requests without an `Authorization` header: one of a kind that is
+    not known is refused rather than replaced by the cookie.
+    """
+
+    def authenticate(self, request: Request) -> tuple[User, None] | None:
+        if "Authorization" in request.headers:
+            return None
+        return super().authenticate(request)
+
+
 class _BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = BearerAuthentication
     name = "token"
@@ -83,3 +96,7 @@ class _PasswordScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untype
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:  # noqa: ARG002
         return {"type": "http", "scheme": "basic"}
+
+
+class _SignInScheme(SessionScheme):
+    target_class = SignInAuthentication

@@ -42,12 +42,20 @@ router.register("audit", audit.AuditViewSet, basename="audit")
 v2: list[URLPattern | URLResolver] = [
     re_path("^me/?$", api.Me.as_view(), name="me"),
     re_path("^login/?$", api.Login.as_view(), name="login"),
-    path("schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("docs/", SpectacularSwaggerView.as_view(url_name="api:schema"), name="docs"),
+    re_path("^schema/?$", SpectacularAPIView.as_view(), name="schema"),
+    re_path("^docs/?$", SpectacularSwaggerView.as_view(url_name="api:schema"), name="docs"),
     path("", include(router.urls)),
 ]
 
 urlpatterns = [
+    # Without a redirect to the same with a slash: no address of the API needs one.
+    path(
+        "api/v2",
+        api.Root.as_view(
+            api_root_dict={prefix: f"api:{name}-list" for prefix, _, name in router.registry}
+        ),
+        name="api-root",
+    ),
     path("api/v2/", include((v2, "api"))),
     path("", web.home, name="home"),
     path("live", web.live, name="live"),

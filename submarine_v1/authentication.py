@@ -3,7 +3,7 @@ nothing: neither `User-Agent` nor `ownerId` nor `?id=`.
 """
 
 from django.conf import settings
-from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from accounts.models import User
@@ -13,10 +13,16 @@ from submarine_site.core.networks import is_loopback
 class NoAuthentication(BaseAuthentication):
     """Whoever brings no credential is the user that the site names for that, if it names one and
     the request has not left this machine.
+
+    A credential that this API does not take, such as a password or the cookie of a sign-in, is
+    refused: its owner would act as somebody else.
     """
 
     def authenticate(self, request: Request) -> tuple[User, None] | None:
-        if not settings.V1_AUTH_NONE or get_authorization_header(request):
+        is_credential_sent = (
+            "Authorization" in request.headers or settings.SESSION_COOKIE_NAME in request.COOKIES
+        )
+        if not settings.V1_AUTH_NONE or is_credential_sent:
             return None
         ends = (request.META.get("SERVER_NAME", ""), request.META.get("REMOTE_ADDR", ""))
         if not all(map(is_loopback, ends)):

@@ -17,7 +17,6 @@ from drf_spectacular.utils import (
     extend_schema_view,
 )
 from rest_framework import mixins, status
-from rest_framework.authentication import SessionAuthentication
 from rest_framework.decorators import action
 from rest_framework.generics import GenericAPIView, RetrieveAPIView
 from rest_framework.request import Request
@@ -28,6 +27,7 @@ from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 
 from accounts import program_logins
 from accounts import services as accounts
+from accounts.authentication import SignInAuthentication
 from accounts.idempotency import once
 from accounts.middleware import sign_in_id
 from accounts.models import ApiToken, User
@@ -463,7 +463,7 @@ def _credential(request: Request) -> tuple[Credential, UUID]:
     """By what the browser that is let in stays in: when it ends, so does that."""
     if isinstance(request.auth, ApiToken):
         return Credential.TOKEN, request.auth.pk
-    if isinstance(request.successful_authenticator, SessionAuthentication):
+    if isinstance(request.successful_authenticator, SignInAuthentication):
         return Credential.SIGN_IN, sign_in_id(request._request)  # noqa: SLF001
     raise _token_needed("Opening a session")
 

@@ -11,11 +11,11 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.http.request import split_domain_port
 from django.http.response import HttpResponseBase
 
-from submarine_site.core.envelope import is_enveloped
+from submarine_site.core.responses import error_response, wants_api
 
 GetResponse: TypeAlias = Callable[[HttpRequest], HttpResponseBase]
 
-API_V2 = "/api/v2/"
+_FOR_MONITORS = {"/health", "/metrics"}
 
 _CONTROL_OR_BACKSLASH = re.compile(r"[\x00-\x20\x7f\\]")
 
@@ -62,9 +62,12 @@ class PageHeadersMiddleware:
 
 
 class OneHostMiddleware:
-    """Leads whoever came by another of the pages' names to the one that the settings give.
+    """Leads pages that were requested by another of the site's names to the one in the settings.
 
-    Cookies and the gateway's way back know that one alone.
+    Cookies and the gateway's way back know that name alone. The API is never redirected: a redirect
+    loses the credential, which clients do not send to another host and which may have stood in the
+    path. It answers at every allowed host; where the site is https, plain http is refused except at
+    the name that sessions have.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -73,14 +76,24 @@ class OneHostMiddleware:
         self.sessions_host = urlsplit(settings.SESSIONS_API_URL).hostname
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        asked = split_domain_port(request.get_host())[0]
-        if asked == self.host:
-            return self.get_response(request)
-        # Sessions know the service by a name that may be of the cluster alone.
-        is_api = is_enveloped(request.path) or request.path.startswith(API_V2)
-        if asked == self.sessions_host and is_api:
-            return self.get_response(request)
-        response = HttpResponseRedirect(settings.PAGES_URL + request.get_full_path())
-        # The method and the body go along.
-        response.status_code = HTTPStatus.PERMANENT_REDIRECT
-        return response
+        host = split_domain_port(request.get_host())[0]
+        if wants_api(request):
+            is_sessions = host == self.sessions_host
+            if settings.SECURE_SSL_REDIRECT and not request.is_secure() and not is_sessions:
+                return _https_required(request)
+        elif host != self.host and request.path not in _FOR_MONITORS:
+            response = HttpResponseRedirect(settings.PAGES_URL + request.get_full_path())
+            # The method and the body go along.
+            response.status_code = HTTPStatus.PERMANENT_REDIRECT
+            return response
+        return self.get_response(request)
+
+
+def _https_required(request: HttpRequest) -> HttpResponseBase:
+    return error_response(
+        request,
+        "https_required",
+        "The API is reached by https here. A credential that was sent by plain http can have been "
+        "read on the way: revoke it.",
+        status=HTTPStatus.FORBIDDEN,
+    )

@@ -271,6 +271,8 @@ CSRF_FAILURE_VIEW = "submarine_site.error_pages.csrf_failure"
 # The gateway tells a navigation from the pages by its Referer, so the origin is sent along.
 SECURE_REFERRER_POLICY = "strict-origin-when-cross-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
+# Of the API, `OneHostMiddleware` refuses what has to come by https rather than redirect it.
+SECURE_REDIRECT_EXEMPT = [r"^api/"]
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
@@ -292,7 +294,7 @@ REST_FRAMEWORK = {
         "notebooks.api.runs.RunAuthentication",
         "accounts.authentication.BearerAuthentication",
         "accounts.authentication.PasswordAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "accounts.authentication.SignInAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": [
         "rest_framework.permissions.IsAuthenticated",

@@ -69,6 +69,7 @@ def button(post: Answers) -> dict[str, Answers]:
 SESSION = "/api/v2/sessions/{session}"
 VOLUME = "/api/v2/volumes/{volume}"
 API = {
+    "api-root": Address(path="/api/v2", answers={"GET": MINE}),
     "api:api-root": Address(path="/api/v2/", answers={"GET": MINE}),
     "api:me": Address(path="/api/v2/me", answers={"GET": MINE}),
     # Who has a code and its verifier needs nothing else; these are none.

@@ -2,9 +2,11 @@
 machine everybody, where that was asked for.
 """
 
+from base64 import b64encode
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.core.checks import run_checks
 from django.urls import reverse
 from rest_framework.test import APIClient
@@ -16,6 +18,7 @@ from notebooks.credentials import run_credential, run_of
 from notebooks.models import NotebookSession
 from tests.factories import SessionFactory
 from tests.submarine_v1.conftest import ENVIRONMENT, NOTEBOOK, refused, result_of
+from tests.submarine_v1.test_paths import led_on
 
 pytestmark = pytest.mark.django_db
 
@@ -128,7 +131,7 @@ def test_nobody_makes_one_of_an_id(hers: NotebookSession) -> None:
 def unknown(settings, ada: User) -> APIClient:
     """A program that shows nothing, on the machine itself, where that is Ada's."""
     settings.V1_AUTH_NONE = "ada"
-    settings.ALLOWED_HOSTS = ["127.0.0.1"]
+    settings.ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
     settings.PAGES_URL = "http://127.0.0.1:8000"
     return APIClient(SERVER_NAME="127.0.0.1", REMOTE_ADDR="127.0.0.1")
 
@@ -148,6 +151,38 @@ def test_what_is_shown_counts_all_the_same(unknown: APIClient, mallory: User) ->
     token = create_token(user=mallory, name="his").secret
     shown = unknown.get("/api/sys/user/info", headers={"Authorization": f"Bearer {token}"})
     assert result_of(shown)["username"] == "mallory"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost:8000"])
+@pytest.mark.parametrize(
+    "credential",
+    [
+        *({"Authorization": value} for value in ("Bearer none", "Bearer", "x", "", "Token none")),
+        {"Authorization": f"Basic {b64encode(b'ada:wrong').decode()}"},
+        {"Cookie": "sessionid=none"},
+    ],
+)
+def test_what_is_shown_is_never_left_out(
+    unknown: APIClient, hers: NotebookSession, credential: dict[str, str], host: str
+) -> None:
+    response = unknown.get(NOTEBOOK, headers={"Host": host, **credential})
+    refused(response, 401, "UNAUTHORIZED")
+    assert result_of(unknown.get(f"{NOTEBOOK}/ping", headers={"Host": host})) == "Pong"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost:8000"])
+def test_a_credential_in_the_path_counts_at_each_name(
+    unknown: APIClient, mallory: User, host: str
+) -> None:
+    token = create_token(user=mallory, name="his").secret
+    for shown, status in ((token, 200), ("subnb_none", 401)):
+        scope = async_to_sync(led_on)(f"/u/{shown}/api/sys/user/info", (b"host", host.encode()))
+        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+        response = unknown.get(scope["path"], headers=headers)
+        if status == 200:
+            assert result_of(response)["username"] == "mallory"
+        else:
+            refused(response, status, "UNAUTHORIZED")
 
 
 @pytest.mark.parametrize(

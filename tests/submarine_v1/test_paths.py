@@ -1,6 +1,7 @@
 """Credentials in paths: where they are taken, and that nothing behind sees them there."""
 
 import asyncio
+import json
 import socket
 from typing import Any
 
@@ -10,6 +11,7 @@ from uvicorn import Config, Server
 
 from submarine_site.asgi import application
 from submarine_v1.paths import PathCredentials
+from tests.submarine_v1.conftest import ENVELOPE
 
 
 async def led_on(path: str, *headers: tuple[bytes, bytes]) -> dict[str, Any]:
@@ -39,10 +41,41 @@ async def led_on(path: str, *headers: tuple[bytes, bytes]) -> dict[str, Any]:
     ],
 )
 async def test_it_is_taken_to_the_header(path: str) -> None:
-    scope = await led_on(path, (b"authorization", b"Bearer other"), (b"accept", b"x"))
+    scope = await led_on(path, (b"authorization", b"Bearer subnb_a-b"), (b"accept", b"x"))
     assert scope["path"] == "/api/v1/notebook"
     assert scope["raw_path"] == b"/api/v1/notebook"
     assert scope["headers"] == [(b"accept", b"x"), (b"authorization", b"Bearer subnb_a-b")]
+
+
+@pytest.mark.parametrize(
+    "header", [b"Bearer other", b"Basic YTpi", b"subnb_a", b"Bearer subnb_a-", b"", b"Bearer"]
+)
+async def test_another_in_the_header_is_refused(header: bytes) -> None:
+    sent: list[dict[str, Any]] = []
+
+    async def behind(*_: object) -> None:
+        raise AssertionError
+
+    async def send(event: dict[str, Any]) -> None:
+        sent.append(event)
+
+    path = "/u/subnb_a/api/v1/notebook"
+    scope = {
+        "type": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "headers": [(b"authorization", b"Bearer subnb_a"), (b"authorization", header)],
+    }
+    await PathCredentials(behind)(scope, behind, send)
+    assert sent[0]["status"] == 400
+    told = json.loads(sent[1]["body"])
+    assert list(told) == ENVELOPE
+    assert (told["code"], told["success"]) == (400, False)
+    assert told["message"] == (
+        "Two credentials were sent that differ: one in the path, one in the Authorization header. "
+        "Send one of them."
+    )
+    assert scope["path"] == scope["raw_path"].decode() == "/api/v1/notebook"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Where a redirect may lead, and the headers of pages."""
 
+import re
 from urllib.parse import urljoin, urlsplit
 
 import pytest
@@ -7,7 +8,11 @@ from django.test import Client
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from accounts.models import User
+from accounts.services import create_token
 from submarine_site.core.http import safe_path
+from tests.architecture.test_permissions import API, V1
+from tests.conftest import browser_of
 
 SITE = "https://submarine.example"
 # What browsers strip from an address, or take for a slash.
@@ -89,3 +94,61 @@ def test_another_name_of_the_pages_leads_to_the_one_that_was_announced(
     )
     assert Client(headers={"host": "127.0.0.1:8000"}).get("/sign-in").status_code == 200
     assert Client(headers={"host": "evil.example"}).get("/sign-in").status_code == 400
+
+
+@pytest.fixture
+def two_names(settings) -> None:
+    settings.PAGES_URL = "http://127.0.0.1:8000"
+    settings.ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("two_names")
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "DELETE"])
+def test_the_api_is_never_redirected(method: str) -> None:
+    some_id = "b6c1f2d0-5d3f-4a53-9c83-0c2f6f1a7a11"
+    addresses = {re.sub(r"\{\w+\}", some_id, row.path) for row in {**API, **V1}.values()}
+    addresses = {each for each in addresses if each.startswith("/api/")}
+    assert len(addresses) > 40
+    program = Client(headers={"host": "localhost:8000", "authorization": "Bearer none"})
+    for address in {*addresses, "/api/v1", "/api/v2", "/api/v2/none"}:
+        for path in (address.rstrip("/"), f"{address.rstrip('/')}/"):
+            answered = program.generic(method, path, b"{}", content_type="application/json")
+            assert "Location" not in answered
+            assert answered.status_code in {200, 400, 401, 404, 405}, path
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("two_names")
+def test_a_token_is_judged_at_every_name(ada: User, mallory: User) -> None:
+    token = create_token(user=ada, name="hers").secret
+    browser = browser_of(mallory)
+    for host in ("127.0.0.1:8000", "localhost:8000"):
+        shown = {"host": host, "authorization": f"Bearer {token}"}
+        assert browser.get("/api/v2/me", headers=shown).json()["username"] == "ada"
+        assert browser.get("/metrics", headers=shown).status_code == 403
+        assert browser.get("/health", headers=shown).status_code == 200
+    for header in ("Bearer none", "Token none", "none", ""):
+        shown = {"host": "127.0.0.1:8000", "authorization": header}
+        assert browser.get("/api/v2/me", headers=shown).status_code == 401
+    assert browser.get("/api/v2/me", headers={"host": "127.0.0.1"}).json()["username"] == "mallory"
+
+
+@pytest.mark.django_db
+def test_where_the_site_is_https_the_api_is_not_led_there(ada: User, settings) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    settings.SESSIONS_API_URL = "http://web.cluster:8000"
+    settings.ALLOWED_HOSTS = ["testserver", "web.cluster"]
+    token = create_token(user=ada, name="hers").secret
+    shown = {"authorization": f"Bearer {token}"}
+    for path in ("/api/v2/me", "/api/v1/notebook", "/api/sys/user/info", "/api/auth/token"):
+        for method in ("GET", "POST", "HEAD"):
+            assert Client().generic(method, path, headers=shown).status_code == 403
+        said = Client().get(path, headers=shown).json()["message"]
+        assert said.startswith("The API is reached by https here.")
+        there = Client().get(path, headers=shown | {"host": "web.cluster:8000"})
+        assert there.status_code in {200, 405}
+        by_https = Client().get(path, headers=shown, secure=True)
+        assert by_https.status_code in {200, 405}
+    led = Client().get("/sign-in")
+    assert (led.status_code, led["Location"]) == (301, "https://testserver/sign-in")
