@@ -22,6 +22,9 @@ MAX_USERNAME = 150
 class User(AbstractUser):
     """A person who may sign in."""
 
+    # Written by a trigger, so that every way of disabling an account sets it.
+    disabled_at = models.DateTimeField(null=True, blank=True, editable=False)
+
 
 class ApiToken(QuickRow):
     """A secret by which a program acts as its user. Only its hash is kept."""

@@ -339,6 +339,11 @@ REASONS: dict[str, Reason] = {
         mender=Mender.USER,
         advice="Files are safe, kernels are gone. Start it again when you need it.",
     ),
+    "owner_disabled": Reason(
+        title="The owner's account is disabled",
+        mender=Mender.OPERATOR,
+        advice="Files are safe. The owner can start it again once the account is enabled.",
+    ),
     "shut_down_inside": Reason(
         title="Shut down from inside",
         mender=Mender.NOBODY,

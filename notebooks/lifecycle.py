@@ -13,6 +13,7 @@ from datetime import datetime
 from functools import cache
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 from psycopg.types.json import Jsonb
@@ -126,10 +127,12 @@ def _spec(session: NotebookSession, run: Run, given: Given, storage: Storage) ->
 
 def requested(*, limit: int) -> list[RunKey]:
     """Return the runs that can be begun, those first that have waited longest: not those whose
-    environment is still being built.
+    environment is still being built, nor those that are about to end with their owner's account.
     """
-    waiting = NotebookSession.objects.filter(status=SessionStatus.REQUESTED).exclude(
-        current_run__builds__state__in=sorted(UNFINISHED)
+    waiting = (
+        NotebookSession.objects.filter(status=SessionStatus.REQUESTED)
+        .exclude(current_run__builds__state__in=sorted(UNFINISHED))
+        .exclude(owner__disabled_at__lte=timezone.now() - settings.DISABLED_GRACE)
     )
     rows = waiting.order_by("status_changed_at").values_list("pk", "current_run__pk")
     return [RunKey(session_id, run_id) for session_id, run_id in rows[:limit]]
@@ -424,12 +427,22 @@ def stop_exited(key: RunKey, *, code: str, message: str, exit_code: int | None) 
         halt(key)
 
 
-def stop_due(key: RunKey, *, code: str, message: str, idle_since: datetime | None = None) -> None:
-    """Stop a run whose time is over; one that has been idle, unless something happened since.
+def stop_due(
+    key: RunKey,
+    *,
+    code: str,
+    message: str,
+    idle_since: datetime | None = None,
+    owner_disabled_at: datetime | None = None,
+) -> None:
+    """Stop a run whose time is over; one that has been idle, unless something happened since; one
+    whose owner's account was disabled, unless it has been enabled since.
 
-    Requires the session to be running; leaves it stopping or stopped.
+    Requires the session to be requested, starting or running; leaves it stopping or stopped.
     """
     sessions = NotebookSession.objects.all()
+    if owner_disabled_at is not None:
+        sessions = sessions.filter(owner__disabled_at=owner_disabled_at)
     if idle_since is not None:
         sessions = sessions.exclude(last_activity_at__gt=idle_since)
     with transaction.atomic():

@@ -23,7 +23,7 @@ from notebooks.lifetimes import SETTLED, idle_since, minutes
 from notebooks.models import NotebookSession, Run
 from notebooks.phases import from_json
 from notebooks.querysets import NotebookSessionQuerySet
-from notebooks.states import SessionStatus
+from notebooks.states import LAUNCHED, SessionStatus
 from notebooks.wiring import backend
 from submarine_site.core.locks import AdvisoryLock, try_lock
 from submarine_site.core.outside import BackendError
@@ -61,6 +61,9 @@ class Row:
     idle_limit: timedelta | None = None
     probed_at: datetime | None = None
     """When its server last said whether something happens in it."""
+    owner_disabled_at: datetime | None = None
+    disabled_grace: timedelta = timedelta()
+    """How long it goes on after its owner's account was disabled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +128,15 @@ class StopExited:
 
 @dataclass(frozen=True, slots=True)
 class StopDue:
-    """Its time is over; of one that is idle, unless something has happened since then."""
+    """Its time is over; of one that is idle, unless something has happened since then; of one whose
+    owner was disabled, unless the account has been enabled since.
+    """
 
     key: RunKey
     code: str
     message: str
     idle_since: datetime | None = None
+    owner_disabled_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +192,8 @@ def plan(
 def _plan_row(
     row: Row, seen: Observed | None, now: datetime, start_timeout: timedelta
 ) -> list[Action]:
+    if row.status in LAUNCHED and (over := _owner_gone(row, now)) is not None:
+        return [over]
     match row.status:
         case SessionStatus.REQUESTED:
             # Whoever launches takes those that wait longest, many at a time.
@@ -285,6 +293,21 @@ def _exited(row: Row, seen: Observed) -> StopExited | Fail:
     )
 
 
+def _owner_gone(row: Row, now: datetime) -> StopDue | None:
+    """Of one whose owner has been disabled for longer than the grace period, in whatever state."""
+    if row.owner_disabled_at is None or now - row.owner_disabled_at < row.disabled_grace:
+        return None
+    grace = span(row.disabled_grace.total_seconds())
+    return StopDue(
+        row.key,
+        "owner_disabled",
+        f"The owner's account was disabled, and has not been enabled within {grace}."
+        if row.disabled_grace
+        else "The owner's account was disabled.",
+        owner_disabled_at=row.owner_disabled_at,
+    )
+
+
 def _life_over(row: Row, now: datetime) -> StopDue | None:
     if row.longest_life is None or row.ready_at is None or now - row.ready_at < row.longest_life:
         return None
@@ -368,8 +391,10 @@ def apply(action: Slow) -> None:
                 message="Jupyter was shut down from inside.",
                 exit_code=exit_code,
             )
-        case StopDue(key, code, message, since):
-            lifecycle.stop_due(key, code=code, message=message, idle_since=since)
+        case StopDue(key, code, message, since, disabled_at):
+            lifecycle.stop_due(
+                key, code=code, message=message, idle_since=since, owner_disabled_at=disabled_at
+            )
         case Halt(key):
             lifecycle.halt(key)
         case Finish(key):
@@ -508,6 +533,7 @@ def _rows(sessions: NotebookSessionQuerySet) -> list[Row]:
         "current_run__longest_life_minutes",
         "current_run__idle_limit_minutes",
         "current_run__probed_at",
+        "owner__disabled_at",
     )
     return [
         Row(
@@ -525,6 +551,8 @@ def _rows(sessions: NotebookSessionQuerySet) -> list[Row]:
             longest_life=minutes(longest_life),
             idle_limit=minutes(idle_limit),
             probed_at=probed_at,
+            owner_disabled_at=owner_disabled_at,
+            disabled_grace=settings.DISABLED_GRACE,
         )
         for (
             session_id,
@@ -541,6 +569,7 @@ def _rows(sessions: NotebookSessionQuerySet) -> list[Row]:
             longest_life,
             idle_limit,
             probed_at,
+            owner_disabled_at,
         ) in found
     ]
 

@@ -119,6 +119,9 @@ BUILDS_KEPT = timedelta(days=env.int("SUBMARINE_BUILDS_KEPT_DAYS", default=30))
 # How long an API token may live.
 TOKENS_LONGEST_LIFE = timedelta(days=env.int("SUBMARINE_TOKENS_LONGEST_DAYS", default=365))
 
+# How long sessions go on after their owner's account was disabled.
+DISABLED_GRACE = timedelta(minutes=env.int("SUBMARINE_DISABLED_GRACE_MINUTES", default=60))
+
 # How many failed sign-ins from one network address are answered within five minutes.
 SIGN_IN_FAILURES_PER_NETWORK: int = env.int("SUBMARINE_SIGN_IN_FAILURES_PER_ADDRESS", default=50)
 
