@@ -1,7 +1,7 @@
 """Networks that nothing of a session's may reach, and the one of the machine itself."""
 
 from contextlib import suppress
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 # Where clouds give their machines credentials. Link-local (RFC 3927, RFC 4291) holds the address
 # of most, and the others by name: Azure's WireServer, Alibaba, and over IPv6 AWS (instances and
@@ -17,10 +17,6 @@ CLOUD_METADATA = (
     "fd00:42::42/128",
     "fd00:c1::a9fe:a9fe/128",
     "fd00:a9fe:a9fe::1/128",
-    # The same through NAT64 (RFC 6052).
-    "64:ff9b::a9fe:0/112",
-    "64:ff9b::a83f:8110/128",
-    "64:ff9b::6464:64c8/128",
 )
 
 NOT_OF_THE_INTERNET = ("0.0.0.0/8", "240.0.0.0/4", "::/128")
@@ -43,6 +39,17 @@ def effective_address(written: str) -> IPv4Address | IPv6Address:
     if embeds and address not in _LOOPBACK_AND_UNSPECIFIED:
         return IPv4Address(address.packed[-4:])
     return address
+
+
+def nat64_network(written: str) -> str:
+    """Return the IPv6 network at which a NAT64 translator (RFC 6052) presents this IPv4 network;
+    empty for an IPv6 network.
+    """
+    network = ip_network(written)
+    if isinstance(network, IPv6Network):
+        return ""
+    base = IPv6Address(int(_NAT64.network_address) | int(network.network_address))
+    return f"{base}/{_NAT64.prefixlen + network.prefixlen}"
 
 
 def client_network(written: str) -> str:

@@ -118,6 +118,10 @@ def test_what_is_no_url_of_a_repository_is_refused(url: str) -> None:
         "[::ffff:7f00:1]",
         "[64:ff9b::7f00:1]",
         "[64:ff9b::a9fe:a9fe]",
+        "[64:ff9b:1::7f00:1]",
+        "[::127.0.0.1]",
+        "[::7f00:1]",
+        "[::169.254.169.254]",
         "[2002:7f00:1::]",
     ],
 )

@@ -17,7 +17,9 @@ from ipaddress import (
 )
 from typing import Iterable
 
-_NAT64 = ip_network("64:ff9b::/96")
+_COMPATIBLE = ip_network("::/96")  # RFC 4291
+_LOOPBACK_AND_UNSPECIFIED = ip_network("::/127")
+_NAT64 = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))  # RFC 6052, RFC 8215
 
 
 class Refused(Exception):
@@ -82,6 +84,7 @@ def _within(address: IPv4Address | IPv6Address) -> list[IPv4Address]:
     if isinstance(address, IPv4Address):
         return []
     carried = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-    if address in _NAT64:
+    is_compatible = address in _COMPATIBLE and address not in _LOOPBACK_AND_UNSPECIFIED
+    if is_compatible or any(address in network for network in _NAT64):
         carried.append(IPv4Address(int(address) & 0xFFFFFFFF))
     return [each for each in carried if each is not None]

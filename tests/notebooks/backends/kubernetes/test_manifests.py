@@ -315,6 +315,11 @@ def is_reached(address: str, policy: Json) -> bool:
         ("fd20:ce::254", False),
         ("168.63.129.16", False),
         ("100.100.100.200", False),
+        ("64:ff9b::192.0.2.1", True),
+        ("64:ff9b::10.1.2.3", False),
+        ("64:ff9b::169.254.169.254", False),
+        ("64:ff9b::168.63.129.16", False),
+        ("64:ff9b::100.100.100.200", False),
     ],
 )
 def test_sessions_reach_neither_metadata_nor_what_is_blocked(
