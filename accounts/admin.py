@@ -11,10 +11,11 @@ from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.forms import UserChangeForm, UserCreationForm
 
 from accounts import services
 from accounts.models import ApiToken, SignIn, User
+from accounts.password_forms import ResetPasswordForm
 from audit.audited import Audited
 from submarine_site.core.admin_base import ReadOnly, SaysWhatProtects
 
@@ -42,7 +43,8 @@ class UserAdmin(Audited, SaysWhatProtects, DjangoUserAdmin, ModelAdmin):  # type
     audit_kind = "user"
     form = UserChangeForm
     add_form = UserCreationForm
-    change_password_form = AdminPasswordChangeForm
+    change_password_form = ResetPasswordForm
+    change_user_password_template = "accounts/admin/reset_password.html"  # noqa: S105 - no password
     list_display = ("username", "email", "is_active", "is_staff", "active_sessions", "last_login")
     list_filter = ("is_active", "is_staff", "groups")
     search_fields = ("username", "first_name", "last_name", "email")

@@ -6,27 +6,33 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.views import LoginView, redirect_to_login
+from django.contrib.auth.views import LoginView, PasswordChangeView, redirect_to_login
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
+from django.urls import reverse, reverse_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts import program_logins, services
 from accounts.forms import SignInForm
 from accounts.middleware import sign_in_id
 from accounts.models import ApiToken, GitCredential, SignIn, UserSecret
+from accounts.password_forms import OwnPasswordForm
 from accounts.requests import user_of
 from accounts.scopes import DEFAULT_SCOPES, grantable
 from accounts.sign_in_failures import TooManyAttempts
+from audit.audited import NOT_KEPT
+from audit.services import record
 from submarine_site.core.errors import DomainError
 from submarine_site.core.http import safe_path
 from submarine_site.core.pages import answered, question
 from submarine_site.core.responses import error_response, wants_api
+
+_PASSWORD = {"password": NOT_KEPT}
 
 
 class SignInView(LoginView):
@@ -48,6 +54,32 @@ class SignInView(LoginView):
         path = safe_path(asked.POST.get("next", asked.GET.get("next", "")), default="")
         # Django takes a way back here for a fault of ours.
         return "" if path == asked.path else path
+
+
+class ChangePasswordView(PasswordChangeView):
+    """The admin's page to change one's own password on."""
+
+    template_name = "accounts/admin/own_password.html"
+    form_class = OwnPasswordForm
+    success_url = reverse_lazy("admin:password_change_done")
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return super().post(request, *args, **kwargs)
+        except TooManyAttempts as refusal:
+            return _too_many_attempts(request, refusal.message, refusal.retry_after)
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {**super().get_form_kwargs(), "request": self.request}
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return {**admin.site.each_context(self.request), **super().get_context_data(**kwargs)}
+
+    def form_valid(self, form: OwnPasswordForm) -> HttpResponse:  # type: ignore[override]
+        with transaction.atomic():
+            response = super().form_valid(form)
+            record("user.changed", form.user, before=_PASSWORD, after=_PASSWORD)
+        return response
 
 
 @require_GET

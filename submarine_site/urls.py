@@ -14,6 +14,7 @@ urlpatterns = [
     # One page to sign in on: the admin's own would go past the sign-in's record and words.
     path("admin/login/", accounts.admin_sign_in),
     path("admin/logout/", accounts.sign_out),
+    path("admin/password_change/", admin.site.admin_view(accounts.ChangePasswordView.as_view())),
     path("admin/monitor/", monitor, name="monitor"),
     path("admin/monitor/<path:rest>", monitor),
     path("admin/", admin.site.urls),

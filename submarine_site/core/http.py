@@ -40,7 +40,7 @@ def _gateway_source() -> str:
 
 
 class PageHeadersMiddleware:
-    """Adds the Content-Security-Policy of our own pages.
+    """Adds the Content-Security-Policy of our own pages, and has no cache keep what they show.
 
     Forms may lead to the gateway: whoever signs in on the way to a session is sent on to it.
     """
@@ -58,6 +58,8 @@ class PageHeadersMiddleware:
         # The admin (Alpine.js), Swagger UI and the browsable API bring inline scripts.
         if not request.path.startswith(("/admin/", "/api/")):
             response.headers.setdefault("Content-Security-Policy", self.policy)
+        # Static files and what is no one's in particular say how long they may be kept.
+        response.headers.setdefault("Cache-Control", "no-store")
         return response
 
 

@@ -354,7 +354,7 @@ ADMIN = {
     ),
     "admin:index": Address(path="/admin/", answers={"GET": staff(200)}),
     "admin:search": Address(path="/admin/search/", answers={"GET": staff(200)}),
-    "admin:password_change": Address(path="/admin/password_change/", answers={"GET": staff(200)}),
+    "admin/password_change/": Address(path="/admin/password_change/", answers={"GET": staff(200)}),
     "admin:password_change_done": Address(
         path="/admin/password_change/done/", answers={"GET": staff(200)}
     ),
@@ -369,6 +369,7 @@ ADMIN = {
     # The same addresses as above, which stand before them.
     "admin:login": Address(path="/admin/login/", answers={"GET": (302, 403, 403, 302)}),
     "admin:logout": Address(path="/admin/logout/", answers={"POST": (302, 302, 302, 302)}),
+    "admin:password_change": Address(path="/admin/password_change/", answers={"GET": staff(200)}),
     **of_model("notebooks_notebooksession", "{session}", **WINDOW),
     **of_model("notebooks_sessionevent", "{event}", **WINDOW),
     **of_model("accounts_apitoken", "{token}", **WINDOW),
