@@ -23,7 +23,8 @@ settings.INSTALLED_APPS = [
 ]
 django.setup()
 
-from notebooks.gateway.app import run  # noqa: E402 - models need the apps
+from accounts.services import TOKEN_PREFIX  # noqa: E402 - models need the apps
+from notebooks.gateway.app import run  # noqa: E402
 from notebooks.gateway.authority import DatabaseAuthority  # noqa: E402
 from notebooks.gateway.config import GatewayConfig  # noqa: E402
 
@@ -39,6 +40,7 @@ def main() -> None:
         gateway_url=settings.GATEWAY_URL,
         subdomains=settings.GATEWAY_SUBDOMAINS,
         site_cookies=frozenset({settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME}),
+        token_prefix=TOKEN_PREFIX,
     )
     if options.fd is None:
         family = socket.AF_INET6 if ":" in options.host else socket.AF_INET

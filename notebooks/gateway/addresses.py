@@ -25,12 +25,17 @@ _SUSPECT = re.compile(r"[%\\]|\.\.")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A session, and where in it: `base` and `within` together are the request's raw target."""
+    """A session, and where in it."""
 
     session_id: UUID
     origin: str
     base: str
     within: str
+
+    @property
+    def target(self) -> str:
+        """The raw target of a request for it."""
+        return self.base + self.within
 
     @property
     def url(self) -> str:

@@ -1,5 +1,7 @@
 """May this request pass? One answer for HTTP and for WebSocket upgrades alike."""
 
+from collections.abc import Callable, Container
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -11,11 +13,21 @@ from notebooks.gateway.config import GatewayConfig
 from notebooks.gateway.failed_sign_ins import FailedSignIns
 from notebooks.gateway.headers import HeaderPolicy
 from notebooks.gateway.pages import wants_page
+from notebooks.gateway.query_tokens import query_tokens, without_tokens
 from notebooks.gateway.refusals import Refusal
 from notebooks.gateway.token_uses import TokenUses
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _MAX_TICKETS = 4
+_MAX_QUERY_TOKENS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """An admitted request: its pass, and its place without the API tokens in its query."""
+
+    access: Pass
+    place: Place
 
 
 class Admission:
@@ -31,27 +43,37 @@ class Admission:
         failed_sign_ins: FailedSignIns,
     ) -> None:
         self._pages_url = config.pages_url
+        self._token_prefix = config.token_prefix
         self._authorization = authorization
         self._policy = policy
         self._token_uses = token_uses
         self._failed_sign_ins = failed_sign_ins
 
-    async def admit(self, request: web.BaseRequest, place: Place) -> Pass:
-        """The pass of this request.
+    async def admit(self, request: web.BaseRequest, place: Place) -> Admitted:
+        """Admit this request, or raise a `Refusal`.
 
         JupyterLab sends its own server's token along with the ticket, so a token that is not
-        known does not spoil a good ticket.
+        known does not spoil a good ticket. A page's address with a token of ours in it is answered
+        with a redirect to the same address without it.
         """
+        found = await self._by_query(place)
+        bare = replace(place, within=without_tokens(place.within, self._is_ours(found)))
+        if bare != place and _is_navigation(request):
+            raise _without_token(request, bare)
         ticket = await self._by_ticket(request, place)
         if ticket is not None and _is_own(request, place):
-            return ticket
-        if token := await self._by_token(request, place):
-            return token
+            return Admitted(access=ticket, place=bare)
+        token = await self._by_header(request, place) or next(iter(found.values()), None)
+        if token is not None:
+            self._token_uses.stamp(token.grant, request.remote or "")
+            if token.grant.lacks:
+                raise _insufficient(token.grant.lacks)
+            return Admitted(access=token, place=bare)
         if ticket is not None:
             raise _foreign()
-        if sent := _token(request):
+        if sent := _header_token(request) or self._query_token(request, place):
             await self._failed_sign_ins.add(sent, request.remote or "")
-        raise self._unknown(request, place)
+        raise self._unknown(request, bare)
 
     async def _by_ticket(self, request: web.BaseRequest, place: Place) -> Pass | None:
         values = self._policy.tickets(request.headers.getall(hdrs.COOKIE, ()))
@@ -61,16 +83,36 @@ class Admission:
                 return found
         return None
 
-    async def _by_token(self, request: web.BaseRequest, place: Place) -> Pass | None:
-        token = _token(request)
+    async def _by_header(self, request: web.BaseRequest, place: Place) -> Pass | None:
+        token = _header_token(request)
         if token is None:
             return None
-        found = await self._authorization.find(place.session_id, Kind.TOKEN, token)
-        if found is not None:
-            self._token_uses.stamp(found.grant, request.remote or "")
-            if found.grant.lacks:
-                raise _insufficient(found.grant.lacks)
+        return await self._authorization.find(place.session_id, Kind.TOKEN, token)
+
+    async def _by_query(self, place: Place) -> dict[str, Pass]:
+        """The passes that tokens in the query give, by token."""
+        tokens = dict.fromkeys(query_tokens(place.within))
+        found = {}
+        for token in list(tokens)[:_MAX_QUERY_TOKENS]:
+            grant = await self._authorization.find(place.session_id, Kind.TOKEN, token)
+            if grant is not None:
+                found[token] = grant
         return found
+
+    def _is_ours(self, found: Container[str]) -> Callable[[str], bool]:
+        """Whether a token in a query is an API token, also one that has ended. An application in
+        the session may have tokens of its own, which are for it.
+        """
+        return lambda token: token.startswith(self._token_prefix) or token in found
+
+    def _query_token(self, request: web.BaseRequest, place: Place) -> str | None:
+        """The API token in the query of a request that its sender made up: another site's page can
+        have a browser send any number of bad ones.
+        """
+        if request.headers.get("Sec-Fetch-Site") in {"same-site", "cross-site"}:
+            return None
+        tokens = query_tokens(place.within)
+        return next((token for token in tokens if token.startswith(self._token_prefix)), None)
 
     def _unknown(self, request: web.BaseRequest, place: Place) -> Refusal:
         """The same for a stranger as for a session that does not exist."""
@@ -88,8 +130,8 @@ class Admission:
         )
 
 
-def _token(request: web.BaseRequest) -> str | None:
-    """The API token that a request shows."""
+def _header_token(request: web.BaseRequest) -> str | None:
+    """The API token in a request's header."""
     scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     return token.strip() if scheme.lower() in {"bearer", "token"} else None
 
@@ -111,6 +153,33 @@ def _is_own(request: web.BaseRequest, place: Place) -> bool:
             and headers.get("Sec-Fetch-Dest") == "document"
         )
     return site == "same-origin" or (site is None and origin is not None)
+
+
+def _is_navigation(request: web.BaseRequest) -> bool:
+    """Whether the response may be shown as a page, with the gateway's origin as its own."""
+    mode = request.headers.get("Sec-Fetch-Mode")
+    if mode is not None:
+        return mode == "navigate"
+    # Browsers leave it out on plain http.
+    return "text/html" in request.headers.get(hdrs.ACCEPT, "") and hdrs.UPGRADE not in (
+        request.headers
+    )
+
+
+def _without_token(request: web.BaseRequest, place: Place) -> Refusal:
+    """The answer to a navigation by an API token in its address.
+
+    Whoever makes up such an address would otherwise choose whose pages a browser shows on an origin
+    that its own sessions may share; and those pages could read the token.
+    """
+    is_safe = request.method in _SAFE
+    return Refusal(
+        status=HTTPStatus.SEE_OTHER if is_safe else HTTPStatus.FORBIDDEN,
+        code="token_in_address",
+        title="A token in an address opens no page",
+        message="A token in the address opens no page. Programs send it as a header.",
+        headers={"Location": place.url + place.within} if is_safe else {},
+    )
 
 
 def _insufficient(scope: str) -> Refusal:

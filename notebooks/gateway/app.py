@@ -144,7 +144,8 @@ class Gateway:
         raise not_found()
 
     async def _carry(self, request: web.BaseRequest, place: Place) -> web.StreamResponse:
-        held = await self._admission.admit(request, place)
+        admitted = await self._admission.admit(request, place)
+        held, place = admitted.access, admitted.place
         transport = request.transport
         assert transport is not None, "aiohttp cancels the handler of a client that is gone"
         exchange = Exchange(

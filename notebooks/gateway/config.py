@@ -13,13 +13,15 @@ class GatewayConfig:
     With `subdomains` a session is at `<session id>.<gateway host>/`; without, at
     `/session/<session id>/`. Prefer them: only an origin of its own keeps a page of one session
     from acting in another that the same person has open. `site_cookies` are the names of the
-    cookies that the pages set: no session ever sees one or sets one.
+    cookies that the pages set: no session ever sees one or sets one. API tokens begin with
+    `token_prefix`: no session ever sees one that came in an address.
     """
 
     pages_url: str
     gateway_url: str
     subdomains: bool
     site_cookies: frozenset[str] = frozenset({"sessionid", "csrftoken"})
+    token_prefix: str = "subnb_"  # noqa: S105 - of tokens, not one
 
     def __post_init__(self) -> None:
         for url in (self.pages_url, self.gateway_url):

@@ -7,6 +7,7 @@ pages may do on an origin that it may share with others, and never commands the 
 from collections.abc import Iterable, Sequence
 
 from notebooks.gateway.config import TICKET_COOKIES, GatewayConfig
+from notebooks.gateway.query_tokens import without_tokens
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 
@@ -39,9 +40,11 @@ _NOT_UPSTREAM = _HOP_BY_HOP | {
     b"forwarded",
     b"sec-websocket-extensions",
     b"x-real-ip",
+    b"x-rewrite-url",
     b"x-scheme",
 }
-_FORWARDED_PREFIX = b"x-forwarded-"
+# What a proxy in front says of the request; the original address may have a token in its query.
+_NOT_UPSTREAM_PREFIXES = (b"x-forwarded-", b"x-original-")
 # These act on the whole origin or host, or on all of its cookies, not on one session.
 _ORIGIN_WIDE = frozenset(
     {
@@ -101,6 +104,7 @@ class HeaderPolicy:
 
     def __init__(self, config: GatewayConfig) -> None:
         self._proto = b"https" if config.secure else b"http"
+        self._token_prefix = config.token_prefix
         self._ticket = config.ticket_cookie.encode()
         self._reserved = frozenset(
             name.lower().encode() for name in (*config.site_cookies, *TICKET_COOKIES)
@@ -127,7 +131,9 @@ class HeaderPolicy:
             lower = name.lower()
             if lower == b"cookie":
                 cookies.append(value)
-            elif lower not in dropped and not lower.startswith(_FORWARDED_PREFIX):
+            elif lower == b"referer":
+                lines.append(b"%b: %b\r\n" % (name, self._bare(value)))
+            elif lower not in dropped and not lower.startswith(_NOT_UPSTREAM_PREFIXES):
                 lines.append(b"%b: %b\r\n" % (name, value))
         if cookies and (kept := self._kept(cookies)):
             lines.append(b"Cookie: %b\r\n" % kept)
@@ -156,6 +162,12 @@ class HeaderPolicy:
                 lines.append(b"%b: %b\r\n" % (name, value))
         lines.append(_ADDED_DOWNSTREAM)
         return lines
+
+    def _bare(self, address: bytes) -> bytes:
+        """An address without API tokens in its query."""
+        text = address.decode("latin-1")
+        bare = without_tokens(text, lambda token: token.startswith(self._token_prefix))
+        return bare.encode("latin-1")
 
     def _kept(self, cookies: Iterable[bytes]) -> bytes:
         return b"; ".join(

@@ -200,7 +200,7 @@ class Exchange:
 
     def _request_head(self, route: Route, *, framing: bytes, upgrade: bool) -> bytes:
         request = self._request
-        target = request.raw_path.encode("utf-8", "surrogateescape")
+        target = self._place.target.encode("utf-8", "surrogateescape")
         return b"".join(
             (
                 b"%b %b HTTP/1.1\r\n" % (request.method.encode(), target),

@@ -88,14 +88,17 @@ async def kernel_computes(lab: Running) -> None:
         "metadata": {},
         "content": {"code": "6*7", "silent": False},
     }
-    async with lab.connect(f"api/kernels/{kernel['id']}/channels?session_id=s") as ws:
-        await ws.send_str(json.dumps(execute))
-        async with asyncio.timeout(30):
-            while True:
-                message = json.loads(await ws.receive_str())
-                if message["msg_type"] == "execute_result":
-                    break
-    assert message["content"]["data"] == {"text/plain": "42"}
+    lab.authority.add_token(lab.session_id, "subnb_adas")
+    for query, headers in (("", lab.own), ("&token=subnb_adas", {})):
+        within = f"api/kernels/{kernel['id']}/channels?session_id=s{query}"
+        async with lab.connect(within, headers=headers) as ws:
+            await ws.send_str(json.dumps(execute))
+            async with asyncio.timeout(30):
+                while True:
+                    message = json.loads(await ws.receive_str())
+                    if message["msg_type"] == "execute_result":
+                        break
+        assert message["content"]["data"] == {"text/plain": "42"}
     status, _ = await answer(lab, f"api/kernels/{kernel['id']}", "DELETE")
     assert status == 204
 
