@@ -18,7 +18,10 @@ from notebooks.gateway.refusals import Refusal
 from notebooks.gateway.token_uses import TokenUses
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_MAX_TICKETS = 4
+# More cookies than browsers keep for a host and its parents. A page of a session can set any number
+# with the ticket's name, and a browser may send all of them before the ticket. To try them costs no
+# more than as many requests.
+_MAX_TICKETS = 200
 _MAX_QUERY_TOKENS = 4
 
 
@@ -76,12 +79,9 @@ class Admission:
         raise self._unknown(request, bare)
 
     async def _by_ticket(self, request: web.BaseRequest, place: Place) -> Pass | None:
-        values = self._policy.tickets(request.headers.getall(hdrs.COOKIE, ()))
-        for value in values[:_MAX_TICKETS]:
-            found = await self._authorization.find(place.session_id, Kind.TICKET, value)
-            if found is not None:
-                return found
-        return None
+        tickets = self._policy.tickets(request.headers.getall(hdrs.COOKIE, ()))
+        distinct = list(dict.fromkeys(tickets))[:_MAX_TICKETS]
+        return await self._authorization.find_any(place.session_id, Kind.TICKET, distinct)
 
     async def _by_header(self, request: web.BaseRequest, place: Place) -> Pass | None:
         token = _header_token(request)

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection
 from enum import StrEnum
 from typing import Protocol, TypeVar
 from uuid import UUID
@@ -94,16 +94,26 @@ class Authorization:
         if not credential or len(credential) > MAX_CREDENTIAL:
             return None
         key = (session_id, kind, credential)
-        held = self._passes.get(key)
-        if held is not None:
-            if held.expires_at > time.time():
-                held.used_at = time.monotonic()
-                self._passes.move_to_end(key)
-                return held
-            self._drop(key)
-        if self._refused.get(key, 0.0) > time.monotonic():
-            return None
+        held = self._held(key)
+        if held is not None or self._refused.get(key, 0.0) > time.monotonic():
+            return held
         return await self._look_up(key)
+
+    async def find_any(
+        self, session_id: UUID, kind: Kind, credentials: Collection[str]
+    ) -> Pass | None:
+        """The pass that one of these credentials gives. One that is in use already is found without
+        a look-up of those before it.
+        """
+        if not self.healthy:
+            raise unavailable()
+        for credential in credentials:
+            if held := self._held((session_id, kind, credential)):
+                return held
+        for credential in credentials:
+            if found := await self.find(session_id, kind, credential):
+                return found
+        return None
 
     async def route(self, session_id: UUID) -> Route | None:
         """Where a session is, at most one sweep ago; of one that does not run, now."""
@@ -157,6 +167,18 @@ class Authorization:
         for session_id in self._routes.keys() - {key[0] for key in self._passes}:
             del self._routes[session_id]
         self._fresh_at = started
+
+    def _held(self, key: Key) -> Pass | None:
+        """The pass of a credential that was found good before."""
+        held = self._passes.get(key)
+        if held is None:
+            return None
+        if held.expires_at <= time.time():
+            self._drop(key)
+            return None
+        held.used_at = time.monotonic()
+        self._passes.move_to_end(key)
+        return held
 
     async def _look_up(self, key: Key) -> Pass | None:
         # Everything a page loads at once shares one look-up, which outlives any one of them.

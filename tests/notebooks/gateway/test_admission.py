@@ -169,6 +169,54 @@ async def test_second_ticket_cookie_does_not_hide_the_good_one(gateway: Running)
         assert response.status == 200
 
 
+def planted(count: int) -> str:
+    """Cookies of the ticket's name, each with a value of its own, as a session's page can set."""
+    return "; ".join(f"submarine-ticket={uuid4()}" for _ in range(count))
+
+
+@pytest.mark.parametrize("count", [5, 180])
+async def test_planted_tickets_do_not_lock_a_browser_out(gateway: Running, count: int) -> None:
+    for cookie in (
+        f"{planted(count)}; submarine-ticket=adas",
+        f"submarine-ticket=adas; {planted(count)}",
+        f"submarine-ticket; submarine-ticket=; {planted(count)}; submarine-ticket=adas",
+    ):
+        async with gateway.fetch("api", headers={"Cookie": cookie}) as response:
+            assert response.status == 200
+    assert all(seen.header("Cookie") is None for seen in gateway.upstream.seen)
+
+
+async def test_browser_with_planted_tickets_gets_in_anew(gateway: Running) -> None:
+    gateway.authority.tickets.clear()
+    gateway.authority.add_code(gateway.session_id, "c0de")
+    cookie = planted(100)
+    async with gateway.fetch("lab", headers=PAGE | {"Cookie": cookie}) as response:
+        assert response.headers["Location"].startswith(f"{PAGES}/sessions/")
+    async with gateway.fetch("_submarine/enter?code=c0de", headers={"Cookie": cookie}) as response:
+        assert response.status == 303
+        ticket = response.cookies["submarine-ticket"].value
+    headers = PAGE | {"Cookie": f"{cookie}; submarine-ticket={ticket}"}
+    async with gateway.fetch("lab", headers=headers) as response:
+        assert response.status == 200
+
+
+async def test_ticket_in_use_is_found_without_asking_about_planted_ones(gateway: Running) -> None:
+    async with gateway.fetch("api") as response:
+        assert response.status == 200
+    asked = gateway.authority.asked.count("by_ticket")
+    cookie = f"{planted(100)}; submarine-ticket=adas"
+    async with gateway.fetch("api", headers={"Cookie": cookie}) as response:
+        assert response.status == 200
+    assert gateway.authority.asked.count("by_ticket") == asked
+
+
+async def test_no_more_tickets_are_tried_than_browsers_keep(gateway: Running) -> None:
+    cookie = "; ".join(f"submarine-ticket={n}" for n in range(300))
+    async with gateway.fetch("api", headers={"Cookie": cookie}) as response:
+        assert response.status == 401
+    assert gateway.authority.asked.count("by_ticket") == 200
+
+
 @pytest.mark.parametrize(
     ("method", "headers", "status"),
     [
