@@ -89,6 +89,22 @@ async def test_bad_token_in_the_query_admits_nobody(
     assert gateway.upstream.seen == []
 
 
+@pytest.mark.parametrize(
+    ("query", "headers", "counted"),
+    [
+        ("token=subnb_forged", {}, [("subnb_forged", "127.0.0.1")]),
+        ("token=subnb_forged", {"Sec-Fetch-Site": "cross-site"}, []),
+        ("token=the-applications-own", {}, []),
+    ],
+)
+async def test_bad_token_in_the_query_counts_as_a_failed_sign_in_unless_another_site_sends_it(
+    gateway: Running, query: str, headers: dict[str, str], counted: list[tuple[str, str]]
+) -> None:
+    async with gateway.fetch(f"api?{query}", headers=headers) as response:
+        assert response.status == 401
+    assert gateway.authority.bad_tokens == counted
+
+
 async def test_token_in_the_query_without_the_scope_is_told_so(gateway: Running) -> None:
     gateway.authority.add_token(gateway.session_id, "subnb_ci", lacks="access")
     async with gateway.fetch("api?token=subnb_ci", headers={}) as response:
