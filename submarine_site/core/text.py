@@ -41,3 +41,11 @@ def too_many_sign_ins(seconds: int) -> str:
         "Too many failed sign-ins from your network address. "
         f"Try again in {minutes} minute{'' if minutes == 1 else 's'}."
     )
+
+
+def header_too_large(most: int) -> str:
+    """Say that a request's header has more than so many bytes, the same on web and gateway."""
+    return (
+        f"The header of this request has more than {most // 1024} KiB or too many fields. "
+        "If a browser sent it, delete the cookies of this site there and try again."
+    )

@@ -39,6 +39,7 @@ CODE_OF: dict[str, str | int] = {
     "_error": 1,
     "error_body": 0,
     "error_response": 1,
+    "error_told": 1,
 }
 
 

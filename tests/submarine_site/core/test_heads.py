@@ -1,6 +1,7 @@
 """Heads that are larger than anybody's, as the one who sends them sees it."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,18 +11,20 @@ from uvicorn.server import ServerState
 
 from submarine_site.core.heads import MOST_BYTES, BoundedHeads
 
-REFUSED = b"HTTP/1.1 400 Bad Request"
+REFUSED = b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
 PIECE = b"x" * 1024
 
 
-async def echo(_scope: Any, receive: Any, send: Any) -> None:
-    """Answer with the length of the body."""
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    """Answer with the length of the body, or with the raw address where that is asked for."""
     length, more = 0, True
     while more:
         event = await receive()
         length += len(event.get("body", b""))
         more = event.get("more_body", False)
     body = str(length).encode()
+    if (b"x-echo", b"address") in scope["headers"]:
+        body = scope["raw_path"] + b"?" * bool(scope["query_string"]) + scope["query_string"]
     headers = [(b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -83,7 +86,73 @@ async def test_what_does_not_end_is_refused(connection: Connection, begun: bytes
     said = await connection.send_without_end()
 
     assert REFUSED in said
-    assert said.endswith(b"The head of this request is too large.")
+    assert json.loads(said.rpartition(b"\r\n\r\n")[2]) == {
+        "code": "header_too_large",
+        "message": (
+            "The header of this request has more than 64 KiB or too many fields. "
+            "If a browser sent it, delete the cookies of this site there and try again."
+        ),
+    }
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /%b HTTP/1.1\r\nHost: here\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: here\r\nCookie: %b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: here\r\n%b: x\r\n\r\n",
+    ],
+    ids=["address", "value", "name"],
+)
+async def test_a_head_that_comes_at_once_has_the_same_bound(
+    connection: Connection, head: bytes
+) -> None:
+    await connection.send(head % (b"x" * MOST_BYTES))
+
+    said = await connection.send_without_end()
+
+    assert said.startswith(REFUSED)
+    assert said.count(b"HTTP/1.1") == 1
+
+
+async def test_submarines_clients_are_told_in_the_form_that_they_know(
+    connection: Connection,
+) -> None:
+    head = b"GET /api/v1/notebook HTTP/1.1\r\nHost: here\r\nCookie: %b\r\n\r\n"
+    await connection.send(head % (b"x" * MOST_BYTES))
+
+    said = await connection.send_without_end()
+
+    body = json.loads(said.rpartition(b"\r\n\r\n")[2])
+    assert (body["code"], body["success"]) == (431, False)
+
+
+@pytest.mark.parametrize(
+    ("line", "echoed"),
+    [
+        ("GET /größe?q=ünï HTTP/1.1".encode(), b"/gr%C3%B6%C3%9Fe?q=%C3%BCn%C3%AF"),
+        (b"GET /\xff%41 HTTP/1.1", b"/%FF%41"),
+    ],
+)
+async def test_an_address_that_is_not_ascii_is_encoded(
+    connection: Connection, line: bytes, echoed: bytes
+) -> None:
+    request = line + b"\r\nHost: here\r\nContent-Length: 2\r\nX-Echo: address\r\n\r\n\xff\xfe"
+    for _ in range(2):
+        for cut in (0, 1, 6, 7, len(line) + 1):
+            await connection.send(request[:cut])
+            await asyncio.sleep(0)
+            await connection.send(request[cut:])
+            assert await connection.answer() == echoed
+
+
+@pytest.mark.parametrize("byte", [b"\x00", b"\x01", b"\t", b"\x7f", b"\r"])
+async def test_control_characters_in_an_address_are_refused(
+    connection: Connection, byte: bytes
+) -> None:
+    await connection.send(b"GET /\xc3\xbc" + byte + b" HTTP/1.1\r\nHost: here\r\n\r\n")
+
+    assert (await connection.send_without_end()).startswith(b"HTTP/1.1 400 ")
 
 
 async def test_a_large_head_is_taken(connection: Connection) -> None:
