@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import uvloop
 from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
-from aiohttp.http_exceptions import LineTooLong
+from aiohttp.http_exceptions import BadHttpMessage, LineTooLong
 
 from notebooks.gateway.activity import Activity, is_act, is_use
 from notebooks.gateway.addresses import HEALTH_TARGET, OWN_PREFIX, Addresses, Place
@@ -29,19 +29,23 @@ from notebooks.gateway.headers import HeaderPolicy
 from notebooks.gateway.idleness import Idleness
 from notebooks.gateway.limits import LIMITS, limits
 from notebooks.gateway.memory import OomKills
-from notebooks.gateway.pages import answer, own_headers, wants_page
+from notebooks.gateway.pages import answer, own_headers, raw_answer, wants_page
 from notebooks.gateway.proxy import Exchange, Proxy
-from notebooks.gateway.refusals import Refusal, bad_request, not_found
+from notebooks.gateway.refusals import Refusal, bad_request, header_too_large, not_found
 from notebooks.gateway.token_uses import TokenUses
 from notebooks.gateway.usage import Usage
+from submarine_site.core.request_lines import RequestLine
 
 KEEP_ALIVE_SECONDS = 75.0
 SHUTDOWN_SECONDS = 10.0
 EXPIRE_SECONDS = 5.0
 READ_BYTES = 256 * 1024
-MAX_LINE = 16 * 1024
+MAX_HEAD = 60 * 1024
+"""Of a request line and all headers. Jupyter takes 64 KiB, with what the gateway adds."""
+
 LINGER_SECONDS = 2.0
 
+_END = b"\r\n\r\n"
 _VERSIONS = (HttpVersion10, HttpVersion11)
 
 logger = logging.getLogger(__name__)
@@ -123,6 +127,8 @@ class Gateway:
         self._proxy.close_tunnels()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if _head_size(request) > MAX_HEAD:
+            raise header_too_large(MAX_HEAD)
         if request.version not in _VERSIONS:
             raise bad_request("This version of HTTP is not served.")
         target = request.raw_path
@@ -182,10 +188,66 @@ class Gateway:
             self._proxy.pool.expire()
 
 
+class _Head:
+    """The head of one request while it comes."""
+
+    __slots__ = ("_bytes", "_last", "_line", "is_refused", "is_too_large")
+
+    def __init__(self) -> None:
+        self._line = RequestLine()
+        self._bytes = 0
+        self._last = b""
+        self.is_too_large = False
+        self.is_refused = False
+
+    def take(self, data: bytes) -> bytes:
+        """Take the next bytes; return them as the parser takes them."""
+        data = self._line.encode(data)
+        self._bytes += len(data)
+        if self._bytes > MAX_HEAD and _END not in self._last + data:
+            self.is_too_large = True
+        self._last = data[1 - len(_END) :]
+        return data
+
+
 class _ClientProtocol(web.RequestHandler):
     """aiohttp's, but what cannot be parsed or fails gets the gateway's own answer."""
 
-    __slots__ = ()
+    __slots__ = ("_head", "_head_of")
+
+    _head: _Head
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._head_of = -1
+
+    def data_received(self, data: bytes) -> None:
+        if self._awaits_request():
+            if self._head_of != self._request_count:
+                self._head_of = self._request_count
+                self._head = _Head()
+            data = self._head.take(data)
+            if self._head.is_too_large:
+                self._refuse_head()
+                return
+        super().data_received(data)
+
+    def _awaits_request(self) -> bool:
+        """Whether what comes next is a request's head: all before it are answered, and read to
+        their ends.
+        """
+        return self._request_count == 0 or (self._waiter is not None and not self._waiter.done())
+
+    def _refuse_head(self) -> None:
+        """Answer a head that does not end; what still comes of it is read and thrown away, as to
+        close at once would reset the connection before the client reads the answer.
+        """
+        if self.transport is None or self.transport.is_closing() or self._head.is_refused:
+            return
+        self._head.is_refused = True
+        self.transport.write(raw_answer(header_too_large(MAX_HEAD)))
+        self.transport.write_eof()
+        self._loop.call_later(LINGER_SECONDS, self.force_close)
 
     def handle_error(
         self,
@@ -196,10 +258,10 @@ class _ClientProtocol(web.RequestHandler):
     ) -> web.StreamResponse:
         if request.writer.output_size > 0:
             raise ConnectionError("The response has begun.")
-        if status == HTTPStatus.BAD_REQUEST:
+        if _is_too_large(exc):
+            refusal = header_too_large(MAX_HEAD)
+        elif status == HTTPStatus.BAD_REQUEST:
             refusal = bad_request("This is not a valid HTTP request.")
-            if isinstance(exc, LineTooLong):
-                refusal.status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
         else:
             logger.error("A request failed", exc_info=exc)
             refusal = Refusal(
@@ -211,6 +273,20 @@ class _ClientProtocol(web.RequestHandler):
         response = answer(refusal, page=False)
         response.force_close()
         return response
+
+
+def _is_too_large(error: BaseException | None) -> bool:
+    """Whether this is the parser's word for a header that is too large."""
+    # It has no class of its own for too many fields.
+    return isinstance(error, LineTooLong) or (
+        isinstance(error, BadHttpMessage) and error.message.startswith("Too many headers")
+    )
+
+
+def _head_size(request: web.BaseRequest) -> int:
+    return len(request.raw_path) + sum(
+        len(name) + len(value) for name, value in request.raw_headers
+    )
 
 
 class _Server(web.Server):
@@ -246,8 +322,8 @@ async def serve(
         "keepalive_timeout": KEEP_ALIVE_SECONDS,
         "lingering_time": LINGER_SECONDS,
         "logger": logger,
-        "max_field_size": MAX_LINE,
-        "max_line_size": MAX_LINE,
+        "max_field_size": MAX_HEAD,
+        "max_line_size": MAX_HEAD,
         "read_bufsize": READ_BYTES,
     }
     server = _Server(gateway.handle, handler_cancellation=True, **options)

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from http import HTTPStatus
 
 from aiohttp import hdrs, web
 from django.template.loader import render_to_string
@@ -36,6 +37,18 @@ def answer(refusal: Refusal, *, page: bool) -> web.Response:
     response.headers.update(own_headers())
     response.headers.update(refusal.headers)
     return response
+
+
+def raw_answer(refusal: Refusal) -> bytes:
+    """The refusal as the bytes of a response that ends its connection."""
+    response = answer(refusal, page=False)
+    body = response.body
+    assert isinstance(body, bytes)
+    response.headers.update({hdrs.CONTENT_LENGTH: str(len(body)), hdrs.CONNECTION: "close"})
+    status = HTTPStatus(refusal.status)
+    lines = [f"HTTP/1.1 {status} {status.phrase}"]
+    lines += [f"{name}: {value}" for name, value in response.headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 def own_headers() -> dict[str, str]:

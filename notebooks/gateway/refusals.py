@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
+from submarine_site.core.text import header_too_large as too_large_told
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
@@ -34,6 +36,15 @@ def bad_request(message: str) -> Refusal:
         code="bad_request",
         title="This address is not valid",
         message=message,
+    )
+
+
+def header_too_large(most: int) -> Refusal:
+    return Refusal(
+        status=HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+        code="header_too_large",
+        title="The header of this request is too large",
+        message=too_large_told(most),
     )
 
 

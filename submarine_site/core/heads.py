@@ -14,6 +14,8 @@ from submarine_site.core.text import header_too_large
 MOST_BYTES = 64 * 1024
 """Of a head, and of all else that is no body's."""
 
+LINGER_SECONDS = 2.0
+
 _STATUS = 431
 
 
@@ -28,11 +30,13 @@ class BoundedHeads(HttpToolsProtocol):
     _left = MOST_BYTES
     _begun = False
     _too_large = False
+    _refused = False
     _line: RequestLine
 
     def data_received(self, data: bytes) -> None:
         if self._left < 0:
             self._refuse()
+        if self._refused:
             return
         if not self._begun:
             self._line = RequestLine()
@@ -69,6 +73,12 @@ class BoundedHeads(HttpToolsProtocol):
             super().send_400_response(msg)
 
     def _refuse(self) -> None:
+        """Say so. What still comes is read and thrown away, as to close at once would reset the
+        connection before the client reads the answer.
+        """
+        if self._refused:
+            return
+        self._refused = True
         path = self.url.partition(b"?")[0].decode("latin-1")
         message = header_too_large(MOST_BYTES)
         body = json.dumps(error_told(path, "header_too_large", message, status=_STATUS)).encode()
@@ -77,4 +87,6 @@ class BoundedHeads(HttpToolsProtocol):
             b"Cache-Control: no-store\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b"
             % (_STATUS, len(body), body)
         )
-        self.transport.close()
+        if self.transport.can_write_eof():  # not over TLS
+            self.transport.write_eof()
+        self.loop.call_later(LINGER_SECONDS, self.transport.close)

@@ -202,7 +202,11 @@ async def upstream() -> AsyncIterator[Upstream]:
         path = Path(folder) / "jupyter.sock"
         upstream = Upstream(f"unix:{path}")
         server = web.Server(
-            upstream.handle, handler_cancellation=True, auto_decompress=False, access_log=None
+            upstream.handle,
+            handler_cancellation=True,
+            auto_decompress=False,
+            access_log=None,
+            max_field_size=2**16,
         )
         listener = await asyncio.get_running_loop().create_unix_server(server, path)
         yield upstream
