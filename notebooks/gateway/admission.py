@@ -145,6 +145,10 @@ def _is_own(request: web.BaseRequest, place: Place) -> bool:
     headers = request.headers
     origin = headers.get(hdrs.ORIGIN)
     site = headers.get("Sec-Fetch-Site")
+    if origin == "null" and hdrs.UPGRADE not in headers:
+        # A form of a page with the referrer policy `no-referrer`, if the browser says that the page
+        # is of this origin; a sandboxed page, or one of another site, is not.
+        return site == "same-origin"
     if origin is not None and origin.lower() != place.origin:
         return False
     if request.method in _SAFE and hdrs.UPGRADE not in headers:
