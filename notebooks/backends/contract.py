@@ -11,7 +11,7 @@ Whoever starts and stops holds the session's lock (`notebooks.lifecycle`): a bac
 that a run which was stopped, and is gone, must not be begun again.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
@@ -127,6 +127,9 @@ class SessionSpec:
     token; what the backend itself sets there stays. `secret_files` are, by their names, files that
     the server alone can read, in the folder that the variable `SECRETS_FOLDER` names, until the
     run ends.
+
+    `record` is JSON with what the rows of session and run consist of. It is kept with the run for
+    `describe`, in plain text, and never holds a secret.
     """
 
     key: RunKey
@@ -147,6 +150,22 @@ class SessionSpec:
     variables: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     secret_files: Mapping[str, str] = field(default_factory=dict, repr=False)
+    record: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDescription:
+    """What a backend knows of a run by itself, for a database that has no row of it.
+
+    `created_at` is when the backend began it, by the service's clock; None: not known. `record` is
+    that of its `SessionSpec`; empty where an older version of the service began the run. Whoever
+    may change the backend's objects can have changed all of it.
+    """
+
+    created_at: datetime | None = None
+    owner: str = ""
+    display_name: str = ""
+    record: Mapping[str, Any] = field(default_factory=dict)
 
 
 class RunState(StrEnum):
@@ -263,6 +282,11 @@ class Backend(Keeper, Protocol):
     def observe_all(self) -> Mapping[RunKey, Observed]:
         """Every run of ours that this backend has, whether or not there is a row for it. Phases may
         be left out.
+        """
+
+    def describe(self, keys: Collection[RunKey]) -> Mapping[RunKey, RunDescription]:
+        """Return what was written down of these runs when they were begun. Runs that are gone are
+        left out.
         """
 
     def changes(self) -> Iterator[Mapping[RunKey, Observed | None]]:

@@ -5,9 +5,9 @@ A started run stays STARTING until `make_ready` and a stopped one STOPPING until
 """
 
 import time
-from collections.abc import Iterator, KeysView, Mapping
+from collections.abc import Collection, Iterator, KeysView, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from queue import SimpleQueue
 from threading import RLock
 from uuid import UUID
@@ -20,6 +20,7 @@ from notebooks.backends.contract import (
     Observed,
     Phase,
     PhaseTime,
+    RunDescription,
     RunKey,
     RunState,
     SessionSpec,
@@ -52,6 +53,7 @@ class _Run:
     spec: SessionSpec
     observed: Observed
     volumes: Mapping[str, _Volume]
+    created_at: datetime
 
 
 class FakeBackend:
@@ -87,7 +89,9 @@ class FakeBackend:
                 PhaseTime(phase=Phase.STARTING_SERVER, started_at=now),
             )
             observed = Observed(key=spec.key, state=RunState.STARTING, phases=phases)
-            self._runs[spec.key] = _Run(spec=spec, observed=observed, volumes=volumes)
+            self._runs[spec.key] = _Run(
+                spec=spec, observed=observed, volumes=volumes, created_at=now
+            )
             self.started.append(spec)
             self._tell(spec.key)
 
@@ -108,6 +112,19 @@ class FakeBackend:
     def observe_all(self) -> Mapping[RunKey, Observed]:
         with self._lock:
             return {key: run.observed for key, run in self._runs.items()}
+
+    def describe(self, keys: Collection[RunKey]) -> Mapping[RunKey, RunDescription]:
+        with self._lock:
+            return {
+                key: RunDescription(
+                    created_at=run.created_at,
+                    owner=run.spec.owner,
+                    display_name=run.spec.display_name,
+                    record=run.spec.record,
+                )
+                for key, run in self._runs.items()
+                if key in keys
+            }
 
     def changes(self) -> Iterator[Mapping[RunKey, Observed | None]]:
         watcher: SimpleQueue[Mapping[RunKey, Observed | None]] = SimpleQueue()
@@ -240,6 +257,11 @@ class FakeBackend:
                 elif observed.state is RunState.STOPPING:
                     self.vanish(key)
 
+    def make_older(self, key: RunKey, by: timedelta) -> None:
+        """Have a run be begun so much earlier."""
+        with self._lock:
+            self._runs[key].created_at -= by
+
     def fill(self, volume_id: UUID, *, used_mib: int) -> None:
         """Let a volume hold this much. A home that holds as much as it can is full."""
         with self._lock:
@@ -333,6 +355,10 @@ class UnreachableBackend(FakeBackend):
     def observe_all(self) -> Mapping[RunKey, Observed]:
         self._connect()
         return super().observe_all()
+
+    def describe(self, keys: Collection[RunKey]) -> Mapping[RunKey, RunDescription]:
+        self._connect()
+        return super().describe(keys)
 
     def changes(self) -> Iterator[Mapping[RunKey, Observed | None]]:
         self._connect()

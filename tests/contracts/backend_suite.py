@@ -10,6 +10,7 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from django.utils import timezone
 
 from notebooks.backends.contract import (
     Backend,
@@ -457,6 +458,23 @@ class BackendContract:
         spec = a_spec(mounts=(VolumeMount(volume=a_volume(), path="data"),))
         site.backend.ensure_volume(home_of(spec))
         assert_cannot_start(site, spec)
+
+    def test_a_run_is_described_by_what_was_kept_with_it(self, site: Site) -> None:
+        before = timezone.now()
+        record = {"owner": "ada", "run": {"kernels": [], "cpu_milli": 50}, "setup": {"A": "“1”"}}
+        spec = replace(a_spec(), record=record)
+        site.backend.ensure_volume(home_of(spec))
+        site.backend.start(spec)
+        gone = RunKey(uuid4(), uuid4())
+        [(key, description)] = site.backend.describe([spec.key, gone]).items()
+        assert (key, description.owner, description.display_name, description.record) == (
+            *(spec.key, "ada", "Ada's notes"),
+            record,
+        )
+        assert description.created_at is not None
+        # A cluster tells it in whole seconds.
+        assert before - timedelta(seconds=2) < description.created_at <= timezone.now()
+        assert site.backend.describe([]) == {}
 
     def test_a_home_that_goes_with_its_run_leaves_nothing(self, site: Site) -> None:
         spec = replace(a_spec(), home=None)

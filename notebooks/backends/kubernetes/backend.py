@@ -4,19 +4,37 @@ Names come from ids, so that whoever comes second finds what the first made; wha
 is never touched, whatever its name.
 """
 
+import json
 import logging
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from http import HTTPStatus
+from typing import Any
 from uuid import UUID
 
-from notebooks.backends.contract import Capacity, Ceiling, Observed, RunKey, RunState, SessionSpec
+from notebooks.backends.contract import (
+    Capacity,
+    Ceiling,
+    Observed,
+    RunDescription,
+    RunKey,
+    RunState,
+    SessionSpec,
+)
 from notebooks.backends.kubernetes import manifests, storage
 from notebooks.backends.kubernetes.api import Api, ApiError, Json
 from notebooks.backends.kubernetes.claims import Claims
 from notebooks.backends.kubernetes.config import SiteConfig
-from notebooks.backends.kubernetes.names import RUN, pod_key, run_name, selector
+from notebooks.backends.kubernetes.names import (
+    DISPLAY_NAME,
+    OWNER,
+    RECORD,
+    RUN,
+    pod_key,
+    run_name,
+    selector,
+)
 from notebooks.backends.kubernetes.nodes import capacity_of
 from notebooks.backends.kubernetes.objects import Objects
 from notebooks.backends.kubernetes.observer import Observer
@@ -104,6 +122,15 @@ class KubernetesBackend:
                 seen[key] = self._observer.look(pod, events[pod["metadata"]["name"]])
         return seen
 
+    def describe(self, keys: Collection[RunKey]) -> Mapping[RunKey, RunDescription]:
+        ours = selector(self._site.installation)
+        pods = self._api.get_metadata("pods", labelSelector=ours)
+        return {
+            key: self._description(pod["metadata"])
+            for pod in pods
+            if (key := pod_key(pod["metadata"])) and key in keys
+        }
+
     def changes(self) -> Iterator[Mapping[RunKey, Observed | None]]:
         return Watch(self._api, selector(self._site.installation), self._observer.look).changes()
 
@@ -156,6 +183,15 @@ class KubernetesBackend:
     def observe_volumes(self) -> Mapping[UUID, VolumeSeen]:
         return self._claims.observe()
 
+    def _description(self, metadata: Json) -> RunDescription:
+        annotations = metadata.get("annotations", {})
+        return RunDescription(
+            created_at=_time(metadata["creationTimestamp"]) - self._api.offset,
+            owner=annotations.get(OWNER, ""),
+            display_name=annotations.get(DISPLAY_NAME, ""),
+            record=_record(annotations.get(RECORD, "")),
+        )
+
     def _remove(self, pod: Json) -> None:
         metadata = pod["metadata"]
         path = f"pods/{metadata['name']}"
@@ -184,6 +220,15 @@ def _has_ended(pod: Json) -> bool:
     """Whether its node has said that every process of it is gone."""
     containers = pod["status"].get("containerStatuses", [])
     return bool(containers) and all("terminated" in each["state"] for each in containers)
+
+
+def _record(written: str) -> Mapping[str, Any]:
+    """Read the annotation; nothing if it was changed to what it cannot be."""
+    try:
+        record = json.loads(written)
+    except (ValueError, RecursionError):
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 def _time(written: str) -> datetime:

@@ -19,6 +19,8 @@ BUILDS_OF = "submarine-notebooks/builds-of"
 DISPLAY_NAME = "submarine-notebooks/name"
 OWNER = "submarine-notebooks/owner"
 """Annotations: labels cannot hold what people write."""
+RECORD = "submarine-notebooks/record"
+"""An annotation of pods: JSON with what the rows of session and run consist of."""
 
 
 def run_name(key: RunKey) -> str:

@@ -9,7 +9,7 @@ import fcntl
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from subprocess import SubprocessError
@@ -18,14 +18,22 @@ from uuid import UUID
 import psutil
 
 from notebooks.backends.code import code_request, fetching_first
-from notebooks.backends.contract import Capacity, Ceiling, Observed, RunKey, RunState, SessionSpec
+from notebooks.backends.contract import (
+    Capacity,
+    Ceiling,
+    Observed,
+    RunDescription,
+    RunKey,
+    RunState,
+    SessionSpec,
+)
 from notebooks.backends.fetcher.request import USUAL_RULES, Rules
 from notebooks.backends.local import before, jupyter, links, processes, shim
 from notebooks.backends.local.builds import store
 from notebooks.backends.local.folders import remove_tree
 from notebooks.backends.local.life import life, spawn
 from notebooks.backends.local.logs import tail
-from notebooks.backends.local.observed import observed
+from notebooks.backends.local.observed import description, observed
 from notebooks.backends.local.runs import (
     Request,
     Run,
@@ -114,6 +122,11 @@ class LocalBackend:
             seen = {run.key: self.observe(run.key) for run in self._runs.unfinished()}
         return {key: observed for key, observed in seen.items() if observed}
 
+    def describe(self, keys: Collection[RunKey]) -> Mapping[RunKey, RunDescription]:
+        with _errors():
+            unfinished = (run for run in self._runs.unfinished() if run.key in keys)
+            return {run.key: description(run.request()) for run in unfinished}
+
     def changes(self) -> Iterator[Mapping[RunKey, Observed | None]]:
         with _errors():
             for key in watch(self._watch):
@@ -186,6 +199,8 @@ class LocalBackend:
                     session_id=str(spec.key.session_id),
                     run_id=str(spec.key.run_id),
                     session=spec.display_name,
+                    owner=spec.owner,
+                    record=dict(spec.record),
                     requested_at=time.time(),
                     argv=[sys.executable, "-I", "-S", BEFORE, str(run.folder), *command],
                     home=str(home),

@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from notebooks.backends.code import FETCHING
-from notebooks.backends.contract import Observed, Phase, PhaseTime, RunState
-from notebooks.backends.local.runs import Failure, Run, State
+from notebooks.backends.contract import Observed, Phase, PhaseTime, RunDescription, RunState
+from notebooks.backends.local.runs import Failure, Request, Run, State
 
 LOST = Failure(code="server_lost", message="The process that looked after the server was killed.")
 
@@ -33,6 +33,18 @@ def observed(run: Run, state: RunState, facts: State) -> Observed:
         failure_detail=failure.message,
         waits=is_fetching,
         code=fetched.outcomes if fetched else () if has_code and facts.ready else None,
+    )
+
+
+def description(request: Request | None) -> RunDescription:
+    """Return what was written down of a run; nothing if a crash of the machine spoilt it."""
+    if request is None:
+        return RunDescription()
+    return RunDescription(
+        created_at=_time(request.requested_at),
+        owner=request.owner,
+        display_name=request.session,
+        record=request.record,
     )
 
 

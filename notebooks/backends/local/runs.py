@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
 from notebooks.backends.code import outcomes
@@ -66,6 +66,9 @@ class Request:
     grace: float
     session: str = ""
     """What its user calls the session."""
+    owner: str = ""
+    record: dict[str, Any] = field(default_factory=dict)
+    """What the rows of session and run consist of."""
     has_code: bool = False
     is_rescue: bool = False
     home_mib: int | None = None
