@@ -14,8 +14,8 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action, display
 
 from accounts.requests import user_of
-from notebooks import reports, services
-from notebooks.models import NotebookSession, Run, SessionEvent
+from notebooks import adoption, orphans, reports, services
+from notebooks.models import NotebookSession, OrphanedRun, Run, SessionEvent
 from notebooks.states import SessionStatus
 from notebooks.tasks import settle_ledger
 from submarine_site.core.admin_base import ReadOnly
@@ -183,3 +183,85 @@ class SessionEventAdmin(ReadOnly, ModelAdmin):
     list_per_page = 50
     search_fields = ("session__name", "session__owner__username", "message", "session__id")
     date_hierarchy = "created_at"
+
+
+@admin.register(OrphanedRun)
+class OrphanedRunAdmin(ReadOnly, ModelAdmin):
+    """Runs that the database lacks. Whoever may end sessions decides about them."""
+
+    list_display = ("__str__", "owner_name", "state", "began_at", "first_seen_at", "session_id")
+    list_filter = ("hold", "began_at")
+    list_per_page = 100
+    search_fields = ("name", "owner_name", "session_id", "run_id")
+    fields = (
+        "name",
+        "owner_name",
+        "state",
+        "session_id",
+        "run_id",
+        "began_at",
+        "first_seen_at",
+        "removal_requested_at",
+        "removal_began_at",
+    )
+    readonly_fields = fields
+    actions = ("adopt", "remove")
+
+    def has_view_permission(
+        self,
+        request: HttpRequest,
+        obj: OrphanedRun | None = None,  # noqa: ARG002
+    ) -> bool:
+        return request.user.has_perm("notebooks.view_notebooksession")
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("notebooks.delete_notebooksession")
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    @display(  # type: ignore[untyped-decorator]
+        description="state",
+        label={
+            "Held, newer than the database": "warning",
+            "Held, one of many": "warning",
+            "Removing": "danger",
+        },
+    )
+    def state(self, orphan: OrphanedRun) -> str:
+        if orphan.removal_requested_at or orphan.removal_began_at:
+            return "Removing"
+        match orphan.hold:
+            case OrphanedRun.Hold.NEWER:
+                return "Held, newer than the database"
+            case OrphanedRun.Hold.MANY:
+                return "Held, one of many"
+        return "Removed after 5 minutes"
+
+    @admin.action(description="Adopt", permissions=["act"])
+    def adopt(self, request: HttpRequest, chosen: QuerySet[OrphanedRun]) -> None:
+        actor = user_of(request)
+        adopted = 0
+        for orphan in chosen:
+            try:
+                adoption.adopt(orphan, actor=actor)
+            except adoption.CannotAdopt as refusal:
+                messages.error(request, f"{orphan}: {refusal.message}")
+            else:
+                adopted += 1
+        if adopted:
+            messages.success(request, f"Adopted {adopted} session{pluralize(adopted)}.")
+
+    @admin.action(description="Remove", permissions=["act"])
+    def remove(self, request: HttpRequest, chosen: QuerySet[OrphanedRun]) -> HttpResponse | None:
+        if "confirmed" not in request.POST:
+            context = {
+                **self.admin_site.each_context(request),
+                "title": "Remove orphaned runs",
+                "opts": self.opts,
+                "orphans": chosen,
+            }
+            return render(request, "admin/notebooks/remove_orphans.html", context)
+        removed = orphans.request_removal([orphan.pk for orphan in chosen], actor=user_of(request))
+        messages.success(request, f"Removing {removed} run{pluralize(removed)}.")
+        return None

@@ -23,6 +23,7 @@ from environments.models import Build
 from environments.states import UNFINISHED, BuildState
 from notebooks import holdings, inside, picked_secrets, picked_volumes
 from notebooks.addresses import base_path
+from notebooks.adoption import record_of
 from notebooks.backends.contract import (
     CodeOutcome,
     CodeStatus,
@@ -122,6 +123,7 @@ def _spec(session: NotebookSession, run: Run, given: Given, storage: Storage) ->
         },
         secrets={**given.variables, **inside.secrets_of(run)},
         secret_files=given.files,
+        record=record_of(session, run),
     )
 
 
@@ -155,7 +157,9 @@ def _launch(run_ids: Collection[UUID]) -> int:
         return 0
     moved = NotebookSession.objects.transition_runs(run_ids, SessionStatus.STARTING)
     current = NotebookSession.objects.filter(current_run__in=run_ids)
-    starting = current.filter(status=SessionStatus.STARTING).select_related("owner", "current_run")
+    starting = current.filter(status=SessionStatus.STARTING).select_related(
+        "owner", "current_run", "profile", "environment_version__environment"
+    )
     sessions = {session.current_run: session for session in starting if session.current_run}
     unbuilt = _fail_unbuilt(list(sessions))
     free = [

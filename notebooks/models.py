@@ -306,6 +306,59 @@ class SessionEvent(models.Model):
         return explain(self.code, self.message)
 
 
+class RunBaseline(models.Model):
+    """The newest run that the database knew when workers were last started: one row.
+
+    A database that is restored from a backup is older than the runs begun after the backup. Those
+    are newer than the baseline, and are not to be taken for leftovers.
+    """
+
+    # None: it knew none.
+    newest_run_at = models.DateTimeField(null=True)
+    noted_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"newest run at {self.newest_run_at}"
+
+
+class OrphanedRun(models.Model):
+    """A run that the backend has and that no row in `Run` describes, for as long as that is so.
+
+    `hold` says why it is left alone until an operator decides. One without is removed when it has
+    been here for `orphans.GRACE`.
+    """
+
+    class Hold(models.TextChoices):
+        NEWER = "newer", "newer than the database"
+        MANY = "many", "one of many"
+
+    # Ids of the backend's labels: there are no rows to refer to.
+    run_id = models.UUIDField(primary_key=True, editable=False)
+    session_id = models.UUIDField(editable=False)
+    # Of `RunDescription`.
+    began_at = models.DateTimeField(null=True)
+    owner_name = models.CharField(max_length=200, blank=True)
+    name = models.CharField(max_length=200, blank=True)
+    record = models.JSONField(default=dict)
+    first_seen_at = models.DateTimeField(default=timezone.now)
+    hold = models.CharField(max_length=8, choices=Hold, blank=True)
+    # By an operator.
+    removal_requested_at = models.DateTimeField(null=True)
+    # By the service: from then on it cannot be adopted.
+    removal_began_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = "orphaned run"
+        ordering = ["-began_at", "pk"]
+
+    def __str__(self) -> str:
+        return self.name or str(self.run_id)
+
+    @property
+    def key(self) -> RunKey:
+        return RunKey(session_id=self.session_id, run_id=self.run_id)
+
+
 class Bookmark(models.Model):
     """What a user starts sessions with time and again: names from the catalogues, and a `Setup`."""
 

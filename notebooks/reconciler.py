@@ -14,9 +14,8 @@ from typing import TypeAlias
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.utils import timezone
-from redis.exceptions import RedisError
 
-from notebooks import holdings, lifecycle
+from notebooks import holdings, lifecycle, orphans
 from notebooks.backends.contract import Observed, PhaseTime, RunKey, RunState
 from notebooks.failures import REASONS
 from notebooks.lifetimes import SETTLED, idle_since, minutes
@@ -27,7 +26,6 @@ from notebooks.states import LAUNCHED, SessionStatus
 from notebooks.wiring import backend
 from submarine_site.core.locks import AdvisoryLock, try_lock
 from submarine_site.core.outside import BackendError
-from submarine_site.core.redis import client
 from submarine_site.core.templatetags.times import span
 
 logger = logging.getLogger(__name__)
@@ -37,9 +35,6 @@ LAUNCH_GRACE = timedelta(seconds=5)
 
 GIVE_UP_AFTER = timedelta(minutes=15)
 """How long a run is begun again and again of which nothing comes to be."""
-
-ORPHAN_GRACE = timedelta(minutes=5)
-"""How long something with our labels and no row is left alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -352,25 +347,6 @@ def _seconds(span: timedelta) -> str:
     return f"{span.total_seconds():g} s"
 
 
-def orphans(
-    unclaimed: Collection[RunKey],
-    *,
-    known: Collection[RunKey],
-    first_seen: Mapping[RunKey, datetime],
-    now: datetime,
-) -> list[Discard]:
-    """Decide about what the backend has and no active session claims.
-
-    A run that we know has ended goes at once; one of which there is no row at all (another
-    installation's database, a restored backup) only after a grace.
-    """
-    return [
-        Discard(key)
-        for key in unclaimed
-        if key in known or now - first_seen.get(key, now) > ORPHAN_GRACE
-    ]
-
-
 def apply(action: Slow) -> None:
     """Do one thing that was planned and may take long. Guarded: it changes nothing if it is no
     longer due.
@@ -445,10 +421,10 @@ def reconcile_all() -> list[RunKey] | None:
         )
         due = _keys(_do_quick(actions))
         holdings.settle({key.run_id for key in observed})
-        unclaimed = observed.keys() - {row.key for row in rows}
-        if unclaimed:
-            for discard in _plan_orphans(unclaimed, now=observed_at):
-                _try(discard)
+        for discard in _plan_unclaimed(
+            observed.keys() - {row.key for row in rows}, now=observed_at
+        ):
+            _try(discard)
         return due
 
 
@@ -491,30 +467,20 @@ def _keys(actions: Iterable[Slow]) -> list[RunKey]:
     return list(dict.fromkeys(action.key for action in actions))
 
 
-def _plan_orphans(unclaimed: Collection[RunKey], *, now: datetime) -> list[Discard]:
-    known = {
-        run.key
-        for run in Run.objects.filter(pk__in=[key.run_id for key in unclaimed]).only("session_id")
-    }
-    first_seen = {key: _first_seen(key, now) for key in unclaimed if key not in known}
-    discards = orphans(unclaimed, known=known, first_seen=first_seen, now=now)
-    for discard in discards:
-        logger.warning("run %s belongs to no session: ending it", discard.key.run_id)
-    return discards
+def _plan_unclaimed(unclaimed: Collection[RunKey], *, now: datetime) -> list[Discard]:
+    """Decide about what the backend has and no active session claims.
 
-
-def _first_seen(key: RunKey, now: datetime) -> datetime:
-    """When a run without a row was first met: not when it began, for a database restored from a
-    backup may lack the row of one in which someone has worked for hours.
+    A run that is known to have ended goes at once, without a word: it is being ended. What has no
+    row at all is for `orphans` to judge.
     """
-    name = f"orphan:{key.run_id}"
+    ids = [key.run_id for key in unclaimed]
+    ended = set(Run.objects.filter(pk__in=ids).values_list("pk", flat=True)) if ids else set()
+    due = [key for key in unclaimed if key.run_id in ended]
     try:
-        client().set(name, now.isoformat(), nx=True, ex=2 * ORPHAN_GRACE)
-        met = client().get(name)
-    except (RedisError, OSError) as error:
-        logger.warning("run %s without a row is left alone: %s", key.run_id, error)
-        return now
-    return datetime.fromisoformat(met.decode()) if isinstance(met, bytes) else now
+        due += orphans.review([key for key in unclaimed if key.run_id not in ended], now=now)
+    except BackendError as error:
+        logger.warning("runs without a row are left alone: %s", error)
+    return [Discard(key) for key in due]
 
 
 def _rows(sessions: NotebookSessionQuerySet) -> list[Row]:

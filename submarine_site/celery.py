@@ -1,8 +1,12 @@
 """The Celery application: launches, stops, reconciliation and all that is periodic."""
 
+import logging
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import worker_init
+from django.db import DatabaseError, connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "submarine_site.settings.production")
 
@@ -11,3 +15,24 @@ app = Celery("submarine")
 app.set_default()
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+logger = logging.getLogger(__name__)
+
+
+@worker_init.connect
+def note_baseline(**_: Any) -> None:
+    """Note what the database knows before this worker takes its first task."""
+    # Django is set up by now, and was not when this module was imported.
+    from notebooks import orphans  # noqa: PLC0415
+
+    try:
+        orphans.note_baseline()
+    except DatabaseError as error:
+        # An older baseline holds more runs, never fewer.
+        logger.warning("the newest run is not noted: %s", error)
+    finally:
+        # Neither connections nor the threads of their pool may be inherited by the processes that
+        # this one forks.
+        connection.close()
+        if hasattr(connection, "close_pool"):
+            connection.close_pool()

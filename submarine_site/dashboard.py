@@ -13,7 +13,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from notebooks import capacity
+from notebooks import capacity, orphans
 from notebooks.failures import explain
 from notebooks.models import NotebookSession, Run, SessionEvent
 from notebooks.states import ACTIVE, SessionStatus
@@ -66,6 +66,7 @@ def add_dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, An
                 since=timezone.localtime(now).replace(hour=0, minute=0, second=0)
             ),
             "waiting": _waiting(),
+            "orphaned": orphans.held(),
             "requests": QuotaRequest.objects.filter(state=QuotaRequest.State.OPEN).count(),
             "started": plot(_hourly(Run.objects.order_by(), now), now=now),
             "failed": plot(_hourly(_failed(), now), now=now),

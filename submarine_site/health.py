@@ -17,12 +17,13 @@ from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from notebooks import orphans
 from submarine_site.core.heartbeat import Heartbeat, seconds_since
 from submarine_site.core.redis import client
 
 logger = logging.getLogger(__name__)
 
-Answer: TypeAlias = dict[str, str | float | None]
+Answer: TypeAlias = dict[str, str | float | int | None]
 
 STALE_SECONDS = {Heartbeat.WATCHER: 15, Heartbeat.POLL: 30}
 """How long after its last sign of life something is late: several times what is between two."""
@@ -41,10 +42,11 @@ def health(request: HttpRequest) -> JsonResponse:  # noqa: ARG001
     database, redis = _works(_ask_database), _works(client().ping)
     # The same Redis, by a connection that would wait longer for it.
     queue = redis and _works(tasks_waiting)
+    orphaned = _orphaned_runs() if database else {"status": "unknown", "held": None}
     watcher, poll = _sign_of_life(Heartbeat.WATCHER), _sign_of_life(Heartbeat.POLL)
     if not (database and redis and queue):
         status = "unavailable"
-    elif watcher["status"] == poll["status"] == "ok":
+    elif watcher["status"] == poll["status"] == orphaned["status"] == "ok":
         status = "ok"
     else:
         status = "degraded"
@@ -56,6 +58,7 @@ def health(request: HttpRequest) -> JsonResponse:  # noqa: ARG001
             "queue": _word(works=queue),
             "watcher": watcher,
             "poll": poll,
+            "orphaned_runs": orphaned,
         },
         status=HTTPStatus.SERVICE_UNAVAILABLE if status == "unavailable" else HTTPStatus.OK,
     )
@@ -77,6 +80,14 @@ def _works(ask: Callable[[], object]) -> bool:
 
 def _word(*, works: bool) -> str:
     return "ok" if works else "unavailable"
+
+
+def _orphaned_runs() -> Answer:
+    try:
+        held = orphans.held()
+    except DatabaseError:
+        return {"status": "unknown", "held": None}
+    return {"status": "held" if held else "ok", "held": held}
 
 
 def _sign_of_life(heart: Heartbeat) -> Answer:

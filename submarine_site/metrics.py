@@ -21,6 +21,7 @@ from rest_framework.views import APIView
 
 from accounts.permissions import HasScope
 from accounts.scopes import Scope
+from notebooks import orphans
 from notebooks.models import NotebookSession, SessionEvent
 from notebooks.states import ACTIVE, SessionStatus
 from quotas import ledger
@@ -64,6 +65,7 @@ class _Site(Collector):
         yield _failures()
         yield _held()
         yield _repairs()
+        yield _orphaned_runs()
         yield from _known(
             "submarine_watcher_silence_seconds",
             "Since the watcher was last connected to the backend.",
@@ -116,6 +118,14 @@ def _repairs() -> Metric:
         "submarine_ledger_repairs",
         "What the ledger lacked, or had too long, when it was compared with what there is.",
         value=Reservation.objects.filter(note=ledger.FOUND).count(),
+    )
+
+
+def _orphaned_runs() -> Metric:
+    return GaugeMetricFamily(
+        "submarine_orphaned_runs_held",
+        "Runs without a row in the database that wait for an operator's decision.",
+        value=orphans.held(),
     )
 
 

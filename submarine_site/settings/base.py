@@ -459,6 +459,11 @@ UNFOLD = {
                         "link": reverse_lazy("admin:notebooks_sessionevent_changelist"),
                     },
                     {
+                        "title": "Orphaned runs",
+                        "icon": "link_off",
+                        "link": reverse_lazy("admin:notebooks_orphanedrun_changelist"),
+                    },
+                    {
                         "title": "Task monitor",
                         "icon": "monitoring",
                         "link": reverse_lazy("monitor"),

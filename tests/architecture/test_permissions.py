@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth import get_user
@@ -25,7 +25,7 @@ from audit.models import AuditEntry
 from environments.models import Build, Environment, EnvironmentVersion
 from notebooks.bookmarks import keep_bookmark
 from notebooks.credentials import run_credential
-from notebooks.models import Bookmark, NotebookSession, Run, SessionEvent
+from notebooks.models import Bookmark, NotebookSession, OrphanedRun, Run, SessionEvent
 from notebooks.states import SessionStatus as S
 from quotas.models import QuotaRequest, Reservation, ResourceProfile
 from tests.conftest import browser_of
@@ -372,6 +372,7 @@ ADMIN = {
     "admin:password_change": Address(path="/admin/password_change/", answers={"GET": staff(200)}),
     **of_model("notebooks_notebooksession", "{session}", **WINDOW),
     **of_model("notebooks_sessionevent", "{event}", **WINDOW),
+    **of_model("notebooks_orphanedrun", "{orphan}", **WINDOW),
     **of_model("accounts_apitoken", "{token}", **WINDOW),
     **of_model("accounts_signin", "{sign_in}", **WINDOW),
     **of_model("audit_auditentry", "{entry}", **WINDOW),
@@ -489,6 +490,7 @@ def ids(ada: User, small: ResourceProfile, plain: Environment) -> dict[str, obje
         "session": session.pk,
         "notebook": session.notebook_id,
         "event": SessionEvent.objects.get().pk,
+        "orphan": OrphanedRun.objects.create(run_id=uuid4(), session_id=uuid4()).pk,
         "bookmark": keep_bookmark(
             owner=ada, name="hers", profile="small", environment="notebook-env"
         ).pk,

@@ -1,16 +1,13 @@
 """What others do to pods and Secrets in our namespace, and what pods do by themselves."""
 
-from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from django.utils import timezone
 
-from notebooks.reconciler import ORPHAN_GRACE
 from tests.cluster.admission import on_creation
 from tests.cluster.cluster import Administrator
-from tests.cluster.service import OnCluster
+from tests.cluster.service import GONE_SECONDS, OnCluster
 from tests.stack.service import Program, wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.stack, pytest.mark.timeout(240)]
@@ -99,9 +96,79 @@ def test_a_secret_of_anothers_with_the_name_of_ours_is_left_alone(
     admin.api.delete(f"secrets/{name}")
 
 
-def test_a_run_without_a_row_is_ended_after_the_grace_and_logged(
+FORGET = """
+from notebooks.models import NotebookSession, Run, SessionEvent
+from quotas.models import Reservation
+ids = {ids!r}
+Reservation.objects.filter(holder__in=ids).delete()
+SessionEvent.objects.filter(session__in=ids).delete()
+NotebookSession.objects.filter(pk__in=ids).update(current_run=None)
+Run.objects.filter(session__in=ids).delete()
+NotebookSession.objects.filter(pk__in=ids).delete()
+"""
+
+LET_GRACE_PASS = """
+from notebooks.models import OrphanedRun
+from notebooks.orphans import GRACE
+OrphanedRun.objects.update(first_seen_at=timezone.now() - GRACE - timedelta(minutes=1))
+"""
+
+DECIDE = """
+from accounts.models import User
+from notebooks import adoption, orphans
+from notebooks.models import OrphanedRun
+operator = User.objects.filter(is_superuser=True).first()
+adoption.adopt(OrphanedRun.objects.get(session_id={adopted!r}), actor=operator)
+removed = OrphanedRun.objects.filter(session_id={removed!r}).values_list("pk", flat=True)
+assert orphans.request_removal(list(removed), actor=operator) == 1
+"""
+
+
+def test_sessions_that_a_restored_database_lacks_run_on_until_an_operator_decides(
+    on: OnCluster, demo: Program
+) -> None:
+    known, adopted, removed = (demo.start(environment="server") for _ in range(3))
+    uids = {session: on.uid_of(session) for session in (known, adopted, removed)}
+    [name] = on.objects_of(adopted)["pods"]
+
+    on.manage("shell", "-c", FORGET.format(ids=[adopted, removed]))
+    wait_until(lambda: on.health()["orphaned_runs"] == {"status": "held", "held": 2})
+    on.manage("shell", "-c", LET_GRACE_PASS)
+    on.await_look()
+
+    for session in (adopted, removed):
+        [there] = on.objects_of(session)["pods"]
+        pod = on.admin.api.get(f"pods/{there}")
+        assert "deletionTimestamp" not in pod["metadata"]
+        assert pod["metadata"]["uid"] == uids[session]
+        assert on.objects_of(session)["secrets"] == {there}
+    assert on.health()["status"] == "degraded"
+    assert on.log.count(f"of session {removed} has no row and is left alone") == 1
+
+    on.manage("shell", "-c", DECIDE.format(adopted=adopted, removed=removed))
+
+    wait_until(lambda: not any(on.objects_of(removed).values()), seconds=GONE_SECONDS)
+    demo.wait_for(adopted, "running")
+    assert (on.uid_of(known), on.uid_of(adopted)) == (uids[known], uids[adopted])
+    assert on.objects_of(adopted)["pods"] == {name}
+    wait_until(lambda: on.health()["orphaned_runs"] == {"status": "ok", "held": 0})
+    for session in (known, adopted):
+        demo.verb(session, "stop")
+        on.await_gone(session)
+
+
+def test_a_leftover_without_a_row_is_ended_after_the_grace_and_logged(
     on: OnCluster, admin: Administrator, demo: Program
 ) -> None:
+    # As if workers had been started when there were later runs.
+    on.manage(
+        *("shell", "-c"),
+        "from datetime import timedelta\n"
+        "from django.utils import timezone\n"
+        "from notebooks.models import RunBaseline\n"
+        "later = timezone.now() + timedelta(hours=1)\n"
+        "RunBaseline.objects.update_or_create(pk=1, defaults={'newest_run_at': later})",
+    )
     session, run = uuid4(), uuid4()
     labels = {
         "submarine-notebooks/installation": "default",
@@ -110,17 +177,14 @@ def test_a_run_without_a_row_is_ended_after_the_grace_and_logged(
     }
     admin.pod(f"nb-{run}", metadata={"labels": labels})
     admin.api.create("secrets", {"metadata": {"name": f"nb-{run}", "labels": labels}})
-    met = f"orphan:{run}"
-    wait_until(lambda: on.redis.get(met))
     on.await_look()
     assert f"nb-{run}" in admin.names("pods") & admin.names("secrets")
+    assert on.health()["orphaned_runs"] == {"status": "ok", "held": 0}
 
-    # As if it had been met for the first time a minute more than the grace ago.
-    long_ago = timezone.now() - ORPHAN_GRACE - timedelta(minutes=1)
-    on.redis.set(met, long_ago.isoformat(), ex=600)
+    on.manage("shell", "-c", LET_GRACE_PASS)
 
     on.await_nothing_left()
-    assert f"run {run} belongs to no session: ending it" in on.log
+    assert on.log.count(f"run {run} belongs to no session: ending it") == 1
 
 
 def test_an_image_whose_process_ends_shows_its_code_and_last_lines(

@@ -1,7 +1,6 @@
 """The reconciler on the fake backend: what was lost is healed, and nothing is done twice."""
 
 import logging
-from dataclasses import replace
 from datetime import timedelta
 from threading import Event, Thread
 from uuid import uuid4
@@ -9,8 +8,6 @@ from uuid import uuid4
 import pytest
 from django.conf import settings
 from django.db import connections
-from django.utils import timezone
-from redis.exceptions import ConnectionError as RedisConnectionError
 
 from notebooks import lifecycle, reconciler, services
 from notebooks.backends.contract import Observed, RunKey
@@ -19,13 +16,11 @@ from notebooks.models import NotebookSession, Run, SessionEvent
 from notebooks.reconciler import (
     GIVE_UP_AFTER,
     LAUNCH_GRACE,
-    ORPHAN_GRACE,
     reconcile_all,
     reconcile_session,
 )
 from notebooks.states import SessionStatus as S
 from submarine_site.core.outside import BackendUnavailable
-from submarine_site.core.redis import client
 from tests.factories import SessionFactory
 from tests.sessions import key_of, let_pass, moves, run_of, state_of, tick
 
@@ -341,46 +336,6 @@ def test_a_run_of_no_active_session_is_ended(
     tick()
     assert backend.observe_all()[key_of(running)].state == "stopping"
     assert state_of(running) == S.FAILED
-
-
-def stray(backend: FakeBackend) -> RunKey:
-    """Something with our labels of which there is no row."""
-    key = RunKey(uuid4(), uuid4())
-    [spec] = backend.started
-    backend.start(replace(spec, key=key))
-    return key
-
-
-def test_a_run_without_a_row_is_left_alone_for_a_grace_since_it_was_met(
-    running: NotebookSession, backend: FakeBackend
-) -> None:
-    key = stray(backend)
-    hours_ago = timezone.now() - timedelta(hours=5)
-    run = backend._runs[key]
-    begun = tuple(replace(phase, started_at=hours_ago) for phase in run.observed.phases)
-    run.observed = replace(run.observed, phases=begun)
-    tick()
-    tick()
-    assert backend.observe_all()[key].state == "starting"
-
-    met = timezone.now() - ORPHAN_GRACE
-    client().set(f"orphan:{key.run_id}", met.isoformat())
-    tick()
-    assert backend.observe_all()[key].state == "stopping"
-    assert state_of(running) == S.RUNNING
-
-
-def test_without_redis_a_run_without_a_row_is_left_alone(
-    running: NotebookSession, backend: FakeBackend, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Away:
-        def set(self, *_: object, **__: object) -> None:
-            raise RedisConnectionError
-
-    key = stray(backend)
-    monkeypatch.setattr(reconciler, "client", Away)
-    tick()
-    assert backend.observe_all()[key].state == "starting"
 
 
 def test_a_hint_about_one_run_has_it_looked_at(

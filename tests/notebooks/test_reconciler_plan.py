@@ -12,10 +12,8 @@ from notebooks.backends.contract import Observed, Phase, PhaseTime, RunKey, RunS
 from notebooks.reconciler import (
     GIVE_UP_AFTER,
     LAUNCH_GRACE,
-    ORPHAN_GRACE,
     Action,
     AdoptAddress,
-    Discard,
     Fail,
     Finish,
     Halt,
@@ -26,7 +24,6 @@ from notebooks.reconciler import (
     Row,
     StopExited,
     TryOnceMore,
-    orphans,
     plan,
 )
 from notebooks.states import SessionStatus as S
@@ -271,28 +268,3 @@ def test_a_phase_that_takes_too_long_is_a_failure() -> None:
 def test_a_running_server_that_moved_is_adopted() -> None:
     row = a_row(S.RUNNING, TIMEOUT, address="unix:/elsewhere")
     assert decide(row, READY) == [AdoptAddress(KEY, ADDRESS)]
-
-
-def orphaned(*, known: bool = False, since: timedelta | None = None) -> list[Discard]:
-    return orphans(
-        [KEY],
-        known={KEY} if known else (),
-        first_seen={} if since is None else {KEY: NOW - since},
-        now=NOW,
-    )
-
-
-def test_a_run_known_to_have_ended_goes_at_once() -> None:
-    assert orphaned(known=True) == [Discard(KEY)]
-
-
-def test_a_run_without_a_row_is_left_for_a_grace() -> None:
-    assert orphaned(since=ORPHAN_GRACE) == []
-
-
-def test_a_run_without_a_row_goes_after_the_grace() -> None:
-    assert orphaned(since=ORPHAN_GRACE + timedelta(seconds=1)) == [Discard(KEY)]
-
-
-def test_a_run_without_a_row_that_was_never_seen_before_is_left() -> None:
-    assert orphaned() == []

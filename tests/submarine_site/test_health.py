@@ -32,6 +32,7 @@ def test_all_is_well(client: Client) -> None:
         "queue": "ok",
     }
     assert (told["watcher"]["status"], told["poll"]["status"]) == ("ok", "ok")
+    assert told["orphaned_runs"] == {"status": "ok", "held": 0}
     assert response.headers["Cache-Control"].startswith("max-age=0, no-cache")
 
 
@@ -57,6 +58,7 @@ def test_what_was_never_heard_is_unknown(client: Client) -> None:
         "queue": "ok",
         "watcher": {"status": "unknown", "seconds": None},
         "poll": {"status": "unknown", "seconds": None},
+        "orphaned_runs": {"status": "ok", "held": 0},
     }
 
 
@@ -77,6 +79,7 @@ def test_without_redis_it_is_unavailable(client: Client, settings) -> None:
         "queue": "unavailable",
         "watcher": {"status": "unknown", "seconds": None},
         "poll": {"status": "unknown", "seconds": None},
+        "orphaned_runs": {"status": "ok", "held": 0},
     }
 
 
@@ -87,3 +90,4 @@ def test_without_the_database_it_is_unavailable(client: Client) -> None:
     response = client.get("/health")
     connection.close()
     assert (response.status_code, response.json()["database"]) == (503, "unavailable")
+    assert response.json()["orphaned_runs"] == {"status": "unknown", "held": None}

@@ -131,5 +131,5 @@ def test_every_figure_is_described_for_operators(operator: User, settings) -> No
     SessionFactory.create(status=S.RUNNING)
     described = (settings.BASE_DIR / "docs" / "operators.md").read_text()
     names = {name.partition(" ")[0] for name in figures(operator)}
-    assert len(names) == 7
+    assert len(names) == 8
     assert {name for name in names if f"`{name}" not in described} == set()
