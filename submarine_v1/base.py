@@ -18,10 +18,9 @@ from notebooks.api.runs import RunAuthentication
 from submarine_site.core.api import StrictSerializer, exception_handler
 from submarine_site.core.envelope import envelope
 from submarine_site.core.errors import DomainError
-from submarine_site.core.parsers import BoundedJSONParser
 from submarine_site.core.renderers import FastJSONRenderer
 from submarine_v1.authentication import NoAuthentication
-from submarine_v1.parsers import TextYamlParser, XYamlParser, YamlParser
+from submarine_v1.parsers import TextJSONParser, TextYamlParser, XYamlParser, YamlParser
 
 
 class EnvelopeRenderer(FastJSONRenderer):
@@ -48,7 +47,7 @@ class V1View(APIView):
     authentication_classes = [RunAuthentication, BearerAuthentication, NoAuthentication]
     permission_classes = [IsAuthenticated, HasScope]
     renderer_classes = [EnvelopeRenderer]
-    parser_classes = [BoundedJSONParser, YamlParser, XYamlParser, TextYamlParser]
+    parser_classes = [TextJSONParser, YamlParser, XYamlParser, TextYamlParser]
     content_negotiation_class = OneForm
     metadata_class = None
     schema = None

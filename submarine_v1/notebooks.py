@@ -22,6 +22,7 @@ from notebooks.mounts import Mount
 from notebooks.querysets import NotebookSessionQuerySet
 from notebooks.selectors import sessions_of
 from notebooks.setup import Setup
+from quotas.models import ResourceProfile
 from submarine_site.core.idempotency import HEADER
 from submarine_site.core.numbers import number_in
 from submarine_v1 import shapes, sizes
@@ -62,10 +63,11 @@ class NotebookList(V1View):
     def post(self, request: Request) -> Response:
         asked = given(NotebookInput, request, nothing=NOTHING)
         user, spec = user_of(request), asked.get("spec") or PodInput().run_validation({})
-        wanted = sizes.read_wanted(spec)
+        permitted = list(ResourceProfile.objects.visible_to(user))
+        wanted = sizes.read_wanted(spec, permitted)
         environment = _offered(user, asked["environment"]["name"])
         assert environment.newest is not None
-        size = sizes.choose(user, environment.newest, wanted, profile=spec["profile"])
+        size = sizes.choose(permitted, environment.newest, wanted, profile=spec["profile"])
         created = services.create_session(
             owner=user,
             profile=size.name,

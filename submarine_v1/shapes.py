@@ -13,7 +13,7 @@ from notebooks.backends.contract import CodeSource, Phase
 from notebooks.models import NotebookSession
 from notebooks.setup import Setup
 from notebooks.states import SessionStatus
-from submarine_v1.sizes import as_text
+from submarine_v1.sizes import GPU, as_text
 
 NAMESPACE = "default"
 _INSTANCE = "The notebook instance is"
@@ -53,7 +53,7 @@ def notebook(session: NotebookSession, *, deleted_at: datetime | None = None) ->
             "environment": environment_spec(session.environment, session.environment_version),
             "spec": {
                 "envVars": dict(setup.variables),
-                "resources": as_text(run.resources),
+                "resources": as_text(run.resources, run.placement.get("gpu_resource", GPU)),
                 "profile": session.profile.name,
                 "code": _code(setup.code[0]) if setup.code else None,
                 "volumes": [

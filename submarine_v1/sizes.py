@@ -1,11 +1,10 @@
 """Which size goes with the resources that are asked for as Kubernetes writes them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
-from accounts.models import User
 from environments.models import EnvironmentVersion
 from quotas.models import ResourceProfile
 from submarine_site.core.errors import InvalidInput
@@ -31,12 +30,15 @@ class Wanted:
     cpu_milli: int = 0
     memory_mib: int = 0
     gpus: int = 0
+    gpu_resource: str = ""
+    """The kind of GPU as Kubernetes names it; empty: any."""
 
-    def fits(self, size: Resources) -> bool:
+    def fits(self, size: ResourceProfile) -> bool:
         return (
             size.cpu_milli >= self.cpu_milli
             and size.memory_mib >= self.memory_mib
             and size.gpus >= self.gpus
+            and self.gpu_resource in {"", size.gpu_resource}
         )
 
     def __str__(self) -> str:
@@ -47,74 +49,87 @@ class Wanted:
         if self.memory_mib:
             parts.append(said.memory)
         if self.gpus:
-            parts.append(f"{said.gpus} GPU")
+            kind = f" ({self.gpu_resource})" if self.gpu_resource else ""
+            parts.append(f"{said.gpus} GPU{kind}")
         return " · ".join(parts)
 
 
-def read_wanted(spec: Mapping[str, str]) -> Wanted:
+def read_wanted(spec: Mapping[str, str], sizes: Iterable[ResourceProfile]) -> Wanted:
     """Read `resources`, such as `cpu=1,memory=1.0Gi,nvidia.com/gpu=1`, and the attributes beside
     it, which may not say otherwise. Raises `InvalidInput`.
+
+    As in Submarine, resources of other names are left out, unless a size has GPUs of that name.
+    `nvidia.com/gpu`, the only name that Submarine has for them, is any GPU.
     """
+    kinds = {size.gpu_resource for size in sizes if size.gpus}
+    gpu_resource = ""
     said: dict[str, str] = {}
     for part in filter(str.strip, spec[FIELD].split(",")):
         name, _, quantity = (each.strip() for each in part.partition("="))
-        if name not in {"cpu", "memory", GPU}:
-            raise InvalidInput.field(
-                FIELD, f"“{name[:100]}” is not known; there are cpu, memory and {GPU}."
-            )
+        if name in kinds - {GPU}:
+            gpu_resource = name
+        if name in {"gpu", GPU, *kinds}:
+            name = "gpu"
+        elif name not in {"cpu", "memory"}:
+            continue
         if name in said:
             raise InvalidInput.field(FIELD, f"“{name}” is there twice.")
         said[name] = quantity
     listed = Wanted(
         cpu_milli=_cpu(said.get("cpu"), FIELD),
         memory_mib=_memory(said.get("memory"), FIELD),
-        gpus=_gpus(said.get(GPU), FIELD),
+        gpus=_gpus(said.get("gpu"), FIELD),
     )
     beside = Wanted(
         cpu_milli=_cpu(spec["cpu"].strip() or None, "cpu"),
         memory_mib=_memory(spec["memory"].strip() or None, "memory"),
         gpus=_gpus(spec["gpu"].strip() or None, "gpu"),
     )
+    gpus = _agreed("gpu", listed.gpus, beside.gpus)
     return Wanted(
         cpu_milli=_agreed("cpu", listed.cpu_milli, beside.cpu_milli),
         memory_mib=_agreed("memory", listed.memory_mib, beside.memory_mib),
-        gpus=_agreed("gpu", listed.gpus, beside.gpus),
+        gpus=gpus,
+        gpu_resource=gpu_resource if gpus else "",
     )
 
 
 def choose(
-    user: User, version: EnvironmentVersion, wanted: Wanted, *, profile: str = ""
+    sizes: Sequence[ResourceProfile],
+    version: EnvironmentVersion,
+    wanted: Wanted,
+    *,
+    profile: str = "",
 ) -> ResourceProfile:
-    """Return the smallest size that the user may use, that holds what is wanted, and that will do
-    for the environment; or the one of this name, which has to hold it. Raises `InvalidInput`.
+    """Return the smallest of the sizes that holds what is wanted, and that will do for the
+    environment; or the one of this name, which has to hold it. Raises `InvalidInput`.
     """
-    permitted = list(ResourceProfile.objects.visible_to(user))
     if profile:
-        named = next((size for size in permitted if size.name == profile), None)
+        named = next((size for size in sizes if size.name == profile), None)
         if named is None:
             raise InvalidInput.field("profile", "There is no such size that you may use.")
-        if not wanted.fits(named.resources):
+        if not wanted.fits(named):
             raise InvalidInput.field(
                 "profile", f"The size “{named}” has {named.resources}, less than {wanted}."
             )
         return named
-    ascending = sorted(permitted, key=_weight)
+    ascending = sorted(sizes, key=_weight)
     for size in ascending:
-        if wanted.fits(size.resources) and not version.lacks(size.resources):
+        if wanted.fits(size) and not version.lacks(size.resources):
             return size
     needs = str(wanted) or "what the environment needs"
     there = "; ".join(f"“{size}” has {size.resources}" for size in ascending)
     raise InvalidInput.field(FIELD, f"No size that you may use has {needs}. {there}.".strip(" ."))
 
 
-def as_text(resources: Resources) -> str:
-    """These resources in the form that clients read."""
+def as_text(resources: Resources, gpu_resource: str = GPU) -> str:
+    """Return these resources in the form that clients read."""
     memory = (
         f"{resources.memory_mib // 1024}Gi"
         if resources.memory_mib % 1024 == 0
         else f"{resources.memory_mib}Mi"
     )
-    gpus = f",{GPU}={resources.gpus}" if resources.gpus else ""
+    gpus = f",{gpu_resource}={resources.gpus}" if resources.gpus else ""
     return f"cpu={resources.cpu},memory={memory}{gpus}"
 
 
@@ -141,9 +156,9 @@ def _memory(raw: str | None, field: str) -> int:
 
 
 def _gpus(raw: str | None, field: str) -> int:
-    if raw is not None and not re.fullmatch("[0-9]{1,6}", raw, re.ASCII):
+    if raw is not None and not re.fullmatch(r"[0-9]{1,6}(\.0{0,9})?", raw, re.ASCII):
         raise InvalidInput.field(field, f"“{raw[:100]}” is no number of GPUs, such as 1.")
-    return int(raw or 0)
+    return int((raw or "0").partition(".")[0])
 
 
 def _amount(raw: str | None, field: str, units: Mapping[str, int], *, example: str) -> int:

@@ -75,6 +75,8 @@ def test_every_method_of_the_sdk(service: Service, way: str) -> None:
     assert [each["name"] for each in told["listed_async"]] == [name]
     assert (told["sized"]["profile"], told["huge"][0]) == ("medium", 400)
     assert "No size that you may use has 2 CPU · 4 GiB · 8 GPU." in told["huge"][1]["message"]
+    assert told["scalars"]["envVars"] == {"A": "1", "B": "true", "C": "1.5", "D": "", "E": "010"}
+    assert told["scalars"]["profile"] == "small"
     assert told["deleted"]["status"] == "terminating"
     for gone in ("gone", "gone_async"):
         assert (told[gone][0], told[gone][1]["message"]) == (404, "Notebook not found.")

@@ -74,6 +74,12 @@ told["sized"] = notebooks.create_notebook(sized)["spec"]["spec"]
 sized = notebook(name=f"{name}-huge")
 sized.spec = NotebookPodSpec(cpu="2", gpu="8", memory="4Gi")
 told["huge"] = refusal(lambda: notebooks.create_notebook(sized))
+# As people write them, where the client's models say that they are texts.
+scalars = notebook(name=f"{name}-scalars")
+scalars.spec = NotebookPodSpec(
+    env_vars={"A": 1, "B": True, "C": 1.5, "D": None, "E": "010"}, cpu=1, gpu=0, resources="disk=1"
+)
+told["scalars"] = notebooks.create_notebook(scalars)["spec"]["spec"]
 told["deleted"] = notebooks.delete_notebook(notebook_id)
 told["gone"] = refusal(lambda: notebooks.get_notebook(notebook_id))
 told["gone_async"] = refusal(lambda: notebooks.delete_notebook_async(notebook_id).get())

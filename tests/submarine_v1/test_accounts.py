@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import ApiToken, User
 from accounts.services import MAX_TOKENS, create_token
-from tests.factories import PASSWORD
+from tests.factories import PASSWORD, UserFactory
 from tests.submarine_v1.conftest import NOTEBOOK, refused, result_of
 
 pytestmark = pytest.mark.django_db
@@ -96,12 +96,20 @@ def test_guessing_is_throttled_together_with_the_page(ada: User) -> None:
         {"username": None, "password": None},
         {"username": {}, "password": []},
         {"username": "a\0", "password": PASSWORD},
-        {"username": "ada", "password": PASSWORD, "more": 1},
     ],
 )
 def test_what_is_no_sign_in_is_told_so(ada: User, body: object) -> None:
     refused(APIClient().post(TOKEN, body, format="json"), 400, "BAD_REQUEST")
     assert not ApiToken.objects.exists()
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/yaml"])
+def test_a_password_of_digits_needs_no_quotes(kind: str) -> None:
+    digits = "1234567890123450"
+    UserFactory.create(username="77", password=digits)
+    for password, status in ((digits, 200), (f"{digits}.0", 401)):
+        body = f'{{"username": 77, "password": {password}, "more": 1}}'
+        assert APIClient().post(TOKEN, body, content_type=kind).status_code == status
 
 
 def test_there_is_an_end_to_tokens(ada: User) -> None:

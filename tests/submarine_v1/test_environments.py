@@ -186,9 +186,13 @@ def test_one_of_another_is_not_there(client: APIClient, mallory: User) -> None:
         ({"name": "new"}, "name: “new” cannot be a name."),
         ({"dockerImage": "else/where:1"}, "dockerImage: The images that you may build on: "),
         ({"kernelSpec": "pandas"}, "kernelSpec: "),
-        ({"kernelSpec": {"pipDependencies": [1, {}]}}, "kernelSpec.pipDependencies.0: "),
+        ({"kernelSpec": {"pipDependencies": ["a", {}]}}, "kernelSpec.pipDependencies.1: "),
+        ({"kernelSpec": {"pipDependencies": ["a", None]}}, "kernelSpec.pipDependencies.1: "),
         ({"kernelSpec": {"channels": ["evil"], "condaDependencies": ["a"]}}, "kernelSpec: Kernel"),
-        ({"owner": "mallory"}, "owner: There is no such field."),
+        # What Submarine would leave out, and this service has elsewhere.
+        ({"needs_gpu": True}, "needs_gpu: This is a field of `/api/v2/`"),
+        ({"kernels": []}, "kernels: Send this as `kernelSpec`."),
+        ({"kernelSpec": {"pip": ["a"]}}, "kernelSpec.pip: Send this as `pipDependencies`."),
     ],
 )
 def test_what_is_wrong_is_named(client: APIClient, change: dict, said: str) -> None:
@@ -201,3 +205,37 @@ def test_what_is_wrong_is_named(client: APIClient, change: dict, said: str) -> N
 def test_names_of_every_length(client: APIClient, name: str) -> None:
     made = result_of(client.post(ENVIRONMENT, {"name": name}, format="json"))
     assert made["environmentSpec"]["name"] == name
+
+
+def test_scalars_are_taken_as_they_are_written(client: APIClient) -> None:
+    body = """
+        name: 123
+        dockerImage: example/notebook:1
+        description: 1.50
+        owner: mallory
+        ownerId: 7
+        kernelSpec:
+          name: 010
+          channels:
+          unknown: {a: [1]}
+          condaDependencies: [python=3.10, yes]
+          pipDependencies:
+          - 2to3
+    """
+    said = result_of(client.post(ENVIRONMENT, body, content_type="application/yaml"))
+    spec = said["environmentSpec"]
+    assert (spec["name"], spec["description"]) == ("123", "1.50")
+    assert spec["kernelSpec"]["name"] == "010"
+    environment = Environment.objects.get(name="123")
+    assert environment.owner is not None
+    assert environment.owner.username == "ada"
+    as_json = '{"name": 124, "description": 1.50, "kernelSpec": {"name": 10}, "more": true}'
+    said = result_of(client.post(ENVIRONMENT, as_json, content_type="application/json"))
+    assert said["environmentSpec"]["description"] == "1.50"
+
+
+def test_a_null_of_yaml_is_nothing(client: APIClient, made: dict) -> None:
+    body = "name: ~\ndescription: null\nkernelSpec:\nneeds_gpu: null\n"
+    path = f"{ENVIRONMENT}/my-submarine-env"
+    assert result_of(client.patch(path, body, content_type="application/yaml")) == made
+    assert Environment.objects.get(name="my-submarine-env").versions.count() == 1

@@ -1,5 +1,6 @@
 """Notebooks as Submarine's clients make, read and delete them."""
 
+import json
 import re
 from datetime import timedelta
 from typing import Any
@@ -107,6 +108,123 @@ def test_yaml_is_as_good_as_json(client: APIClient) -> None:
     body = "meta:\n  name: test-nb\nenvironment: {name: notebook-env}\nspec:\n  resources: cpu=1\n"
     made = client.post(f"{NOTEBOOK}/", body, content_type="application/yaml")
     assert result_of(made, CREATED)["name"] == "test-nb"
+
+
+AS_WRITTEN = {
+    "A": "1",
+    "B": "yes",
+    "C": "1.0",
+    "D": "1.50",
+    "E": "2024-01-01",
+    "F": "0x10",
+    "G": "010",
+    "H": "True",
+    "I": "1_000",
+    "J": "190:20:30",
+    "K": "1e3",
+    "L": ".inf",
+    "M": "null",
+    "N": "~",
+    "O": "",
+    "P": "=",
+}
+
+
+def test_scalars_of_yaml_are_taken_as_they_are_written(client: APIClient) -> None:
+    variables = "".join(f"    {name}: {value}\n" for name, value in AS_WRITTEN.items())
+    body = (
+        "meta: {name: 123, ownerId: 7, labels: {a: 1}}\n"
+        "environment: {name: notebook-env, kernelSpec: {a: 1}}\n"
+        f"spec:\n  cpu: 1\n  memory: 1073741824\n  gpu: 0\n  envVars:\n{variables}"
+    )
+    made = result_of(client.post(NOTEBOOK, body, content_type="application/yaml"), CREATED)
+    assert made["name"] == "123"
+    assert made["spec"]["spec"]["envVars"] == AS_WRITTEN
+    assert made["spec"]["spec"]["profile"] == "small"
+
+
+def test_scalars_of_json_are_taken_as_they_are_written(client: APIClient) -> None:
+    body = """{
+        "meta": {"name": 1.0},
+        "environment": {"name": "notebook-env"},
+        "spec": {"cpu": 0.50, "gpu": 0, "memory": 1073741824, "envVars":
+            {"A": 1, "B": 1.50, "C": true, "D": false, "E": null, "F": -0, "G": 1e3, "H": " x "}}
+    }"""
+    made = result_of(client.post(NOTEBOOK, body, content_type="application/json"), CREATED)
+    assert made["name"] == "1.0"
+    assert made["spec"]["spec"]["envVars"] == {
+        "A": "1",
+        "B": "1.50",
+        "C": "true",
+        "D": "false",
+        "E": "",
+        "F": "-0",
+        "G": "1e3",
+        "H": " x ",
+    }
+
+
+def test_numbers_without_end_are_texts_as_well(client: APIClient) -> None:
+    digits = "1" * 50_000
+    for kind in ("application/json", "application/yaml"):
+        body = f'{{"meta": {{"name": {digits}}}, "environment": {{"name": "notebook-env"}}}}'
+        said = refused(client.post(NOTEBOOK, body, content_type=kind), 400, "BAD_REQUEST")
+        assert said == "meta.name: The name has 50000 characters; 80 is the most."
+
+
+@pytest.mark.parametrize("flag", ["true", "yes", "True", "on", '"true"'])
+def test_flags_are_read_as_yaml_has_them(client: APIClient, ada: User, flag: str) -> None:
+    volume = VolumeFactory.create(owner=ada)
+    body = (
+        "meta: {name: a}\nenvironment: {name: notebook-env}\nspec:\n  volumes:\n"
+        f"  - {{volume: {volume.pk}, path: 1, readOnly: {flag}}}\n"
+    )
+    made = result_of(client.post(NOTEBOOK, body, content_type="application/yaml"), CREATED)
+    expected = [{"volume": str(volume.pk), "path": "1", "readOnly": True}]
+    assert made["spec"]["spec"]["volumes"] == expected
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/yaml"])
+def test_unknown_keys_and_resources_are_left_out(client: APIClient, kind: str) -> None:
+    body = json.dumps(
+        {
+            "meta": {"name": "a", "annotations": {"a": 1}},
+            "environment": {"name": "notebook-env", "environmentId": "x"},
+            "spec": {"resources": "cpu=1,disk=1Gi,amd.com/gpu=1,a", "more": [1]},
+            "more": None,
+            "status": "running",
+        }
+    )
+    made = result_of(client.post(NOTEBOOK, body, content_type=kind), CREATED)
+    assert made["spec"]["spec"]["resources"] == "cpu=1,memory=2Gi"
+    assert "more" not in made["spec"]["spec"]
+
+
+def test_a_key_of_yaml_that_is_there_twice_is_refused(client: APIClient) -> None:
+    body = "meta: {name: a, name: b}\nenvironment: {name: notebook-env}\n"
+    said = refused(client.post(NOTEBOOK, body, content_type="text/yaml"), 400, "BAD_REQUEST")
+    assert said == "YAML parse error - “name” is there twice"
+
+
+def test_a_size_with_gpus_of_another_kind_is_asked_for_by_it(client: APIClient) -> None:
+    ProfileFactory.create(name="amd", cpu_milli=1000, memory_mib=2048, gpus=1)
+    ResourceProfile.objects.filter(name="amd").update(gpu_resource="amd.com/gpu")
+    ProfileFactory.create(name="nvidia", cpu_milli=2000, memory_mib=4096, gpus=1)
+    for n, (resources, size, shown) in enumerate(
+        [
+            ("amd.com/gpu=1", "amd", "amd.com/gpu=1"),
+            ("nvidia.com/gpu=1", "amd", "amd.com/gpu=1"),
+            ("gpu=1,cpu=2", "nvidia", "nvidia.com/gpu=1"),
+        ]
+    ):
+        made = result_of(post(client, spec(f"n{n}", resources=resources)), CREATED)
+        assert made["spec"]["spec"]["profile"] == size
+        assert made["spec"]["spec"]["resources"].endswith(shown)
+    body = spec("d", resources="amd.com/gpu=1,cpu=2")
+    said = refused(post(client, body), 400, "BAD_REQUEST")
+    assert said.startswith(
+        "spec.resources: No size that you may use has 2 CPU · 1 GPU (amd.com/gpu)."
+    )
 
 
 def test_a_body_of_the_released_client_with_nothing_in_it_is_no_fault(client: APIClient) -> None:
