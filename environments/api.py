@@ -9,6 +9,7 @@ from drf_spectacular.utils import (
     OpenApiParameter,
     OpenApiResponse,
     extend_schema,
+    extend_schema_field,
     extend_schema_view,
 )
 from rest_framework import mixins, serializers, status
@@ -32,14 +33,22 @@ from submarine_site.core.examples import example, shown
 from submarine_site.core.pagination import Cursor
 
 
-class KernelSerializer(serializers.Serializer[Any]):
-    """A Jupyter kernel with packages of its own, beside the server's Python."""
+class ResolvedSerializer(serializers.Serializer[Any]):
+    """The channels and packages of a kernel in their normal form, as they are built."""
 
-    name = serializers.CharField()
-    display_name = serializers.CharField()
     channels = serializers.ListField(child=serializers.CharField())
     conda = serializers.ListField(child=serializers.CharField())
     pip = serializers.ListField(child=serializers.CharField())
+
+
+class KernelSerializer(ResolvedSerializer):
+    """A Jupyter kernel with packages of its own, beside the server's Python. Channels and packages
+    are as their author wrote them.
+    """
+
+    name = serializers.CharField()
+    display_name = serializers.CharField()
+    resolved = ResolvedSerializer()
 
 
 @example(examples.BUILD, begun=examples.QUEUED)
@@ -80,11 +89,19 @@ class BuildLogSerializer(serializers.ModelSerializer[Build]):
 class VersionSerializer(serializers.ModelSerializer[EnvironmentVersion]):
     """What an environment runs, as it was at some time. It does not change."""
 
-    kernels = KernelSerializer(many=True, read_only=True)
+    kernels = serializers.SerializerMethodField()
     builds = BuildSerializer(many=True, read_only=True)
     created_by = serializers.CharField(
         source="created_by.username", read_only=True, allow_null=True, default=None
     )
+
+    @extend_schema_field(KernelSerializer(many=True))
+    def get_kernels(self, version: EnvironmentVersion) -> list[dict[str, Any]]:
+        """Return each kernel as it was written, with what it resolved to."""
+        pairs = zip(version.as_written, version.declared, strict=True)
+        return [
+            {**written.as_json(), "resolved": kernel.specs_as_json()} for written, kernel in pairs
+        ]
 
     class Meta:
         model = EnvironmentVersion

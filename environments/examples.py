@@ -14,6 +14,12 @@ KERNEL: dict[str, Any] = {
     "pip": ["scikit-learn"],
 }
 
+RESOLVED: dict[str, Any] = {
+    "channels": ["conda-forge"],
+    "conda": ["python 3.12.*", "pandas"],
+    "pip": ["scikit-learn"],
+}
+
 BUILD: dict[str, Any] = {
     "digest": DIGEST,
     "kernel": "churn",
@@ -59,7 +65,7 @@ LOCK = {
 VERSION: dict[str, Any] = {
     "number": 1,
     "image": IMAGE,
-    "kernels": [KERNEL],
+    "kernels": [{**KERNEL, "resolved": RESOLVED}],
     "builds": [BUILD],
     "needs_gpu": False,
     "smallest_cpu_milli": 0,

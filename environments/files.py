@@ -89,7 +89,7 @@ class _Faults:
     found: list[Item] = field(default_factory=list)
 
     def sift(self, items: Iterable[Item], check: Check, rules: Rules) -> tuple[str, ...]:
-        """Return what is good, in its normal form, and note what is not."""
+        """Return what is good, as it is written, and note what is not."""
         good: list[str] = []
         for count, (line, text) in enumerate(items):
             if count == MAX_PACKAGES:
@@ -97,7 +97,8 @@ class _Faults:
                 self.found.append((line, f"{MAX_PACKAGES} of a kind is the most."))
                 break
             try:
-                good.append(check(text, rules))
+                check(text, rules)
+                good.append(text.strip())
             except BadSpec as refusal:
                 self.found.append((line, str(refusal)))
         return tuple(good)

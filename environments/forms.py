@@ -4,7 +4,7 @@ Faults stand at their fields, as `kernel-0-pip`, by line. What was typed survive
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from django.core.files.uploadedfile import UploadedFile
@@ -70,10 +70,12 @@ class KernelForm:
         """Return what is declared; of what is wrong, nothing, and the errors say why."""
         self.name = self.name.strip() or default_name
         try:
-            return clean_kernel(self._uploaded(rules) or self._typed(rules), rules)
+            kernel = self._uploaded(rules) or self._typed(rules)
+            clean_kernel(kernel, rules)
         except InvalidInput as refusal:
             self.errors |= refusal.fields or {"pip": refusal.message}
             return None
+        return kernel
 
     def _uploaded(self, rules: Rules) -> Kernel | None:
         """What the file declares, which then stands in the fields."""
@@ -126,7 +128,11 @@ class VersionForm:
         """Return the form with what this version has."""
         if version is None:
             return cls(kernels=[KernelForm(0)])
-        kernels = [KernelForm.of(index, each) for index, each in enumerate(version.declared)]
+        pairs = zip(version.as_written, version.declared, strict=True)
+        kernels = [
+            KernelForm.of(index, replace(written, channels=kernel.channels))
+            for index, (written, kernel) in enumerate(pairs)
+        ]
         return cls(
             kernels=_with_a_blank_one(kernels),
             image=version.image,

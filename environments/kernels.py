@@ -21,6 +21,11 @@ class Kernel:
         return {
             "name": self.name,
             "display_name": self.display_name,
+            **self.specs_as_json(),
+        }
+
+    def specs_as_json(self) -> dict[str, list[str]]:
+        return {
             "channels": list(self.channels),
             "conda": list(self.conda),
             "pip": list(self.pip),

@@ -1,5 +1,6 @@
 """What a session runs: environments, their versions, and what is built of these."""
 
+from dataclasses import replace
 from math import ceil
 
 from django.conf import settings
@@ -133,8 +134,10 @@ class EnvironmentVersion(QuickRow):
     environment = models.ForeignKey(Environment, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
     image = models.CharField(max_length=255)
-    # `Kernel`s, as JSON; the first is the one of new notebooks.
+    # `Kernel`s, as JSON; the first is the one of new notebooks. Specs are in their normal form.
     kernels = models.JSONField(default=list)
+    # The same as their author wrote them, which is read back; also such as are not built.
+    requested_kernels = models.JSONField(default=list)
     needs_gpu = models.BooleanField("needs a GPU", default=False)
     smallest_cpu_milli = models.PositiveIntegerField("smallest CPU (milli)", default=0)
     smallest_memory_mib = models.PositiveIntegerField("smallest memory (MiB)", default=0)
@@ -177,3 +180,17 @@ class EnvironmentVersion(QuickRow):
     def declared(self) -> tuple[Kernel, ...]:
         """Its kernels, the default one first."""
         return tuple(Kernel.from_json(kernel) for kernel in self.kernels)
+
+    @property
+    def requested(self) -> tuple[Kernel, ...]:
+        """Its kernels as their author wrote them; empty where that was not kept."""
+        return tuple(Kernel.from_json(kernel) for kernel in self.requested_kernels)
+
+    @property
+    def as_written(self) -> tuple[Kernel, ...]:
+        """The kernels that it declares, with channels and packages as their author wrote them."""
+        requested = {kernel.name: kernel for kernel in self.requested}
+        return tuple(
+            replace(requested.get(kernel.name, kernel), display_name=kernel.display_name)
+            for kernel in self.declared
+        )

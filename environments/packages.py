@@ -5,7 +5,8 @@ Pure. What is refused is quoted in the message, so that it is found among many.
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 
 from packaging.requirements import InvalidRequirement, Requirement
 from rattler import MatchSpec
@@ -169,6 +170,17 @@ def clean_kernels(raw: Sequence[Kernel], rules: Rules) -> tuple[Kernel, ...]:
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise InvalidInput.field("kernels", f"Two kernels are named “{twice}”.")
     return tuple(kernels)
+
+
+def clean_requested(raw: Kernel) -> Kernel:
+    """Return a kernel as it was written, to be read back. Raises `InvalidInput`."""
+    specs = {
+        name: tuple(map(str.strip, getattr(raw, name))) for name in ("channels", "conda", "pip")
+    }
+    for text in (raw.name, raw.display_name, *chain.from_iterable(specs.values())):
+        if len(text) > MAX_SPEC or not text.isprintable():
+            raise InvalidInput.field("kernels", f"{text[:MAX_SPEC]!r} is no name or package.")
+    return replace(raw, **specs)
 
 
 def _text(raw: str) -> str:

@@ -1,6 +1,6 @@
 """Answers about environments for pages and API. Reads only."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import Prefetch, QuerySet
@@ -43,7 +43,7 @@ def _in_brief() -> QuerySet[Build]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A kernel of a version, and what is built of it."""
+    """A kernel of a version, with packages as they were written, and what is built of it."""
 
     kernel: Kernel
     build: Build | None
@@ -52,9 +52,13 @@ class Part:
 def parts_of(version: EnvironmentVersion) -> list[Part]:
     """Return its kernels, the default one first, each with its build."""
     builds = {build.digest: build for build in version.builds.all()}
+    pairs = zip(version.as_written, version.declared, strict=True)
     return [
-        Part(kernel=kernel, build=builds.get(kernel.digest(version.image)))
-        for kernel in version.declared
+        Part(
+            kernel=replace(written, channels=kernel.channels),
+            build=builds.get(kernel.digest(version.image)),
+        )
+        for written, kernel in pairs
     ]
 
 

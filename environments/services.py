@@ -21,7 +21,7 @@ from audit.services import record
 from environments import builds
 from environments.kernels import Kernel
 from environments.models import Build, Environment, EnvironmentVersion
-from environments.packages import Rules, clean_kernels
+from environments.packages import Rules, clean_kernels, clean_requested
 from environments.usage import usage_of
 from submarine_site.core.catalogue import CATALOGUE_NAME
 from submarine_site.core.errors import DomainError, InvalidInput
@@ -43,10 +43,14 @@ _RESERVED = {"new"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What a version is to be. Its kernels are as people wrote them."""
+    """What a version is to be. Its kernels are as people wrote them.
+
+    `requested_kernels` is what is read back of them where that differs from `kernels`.
+    """
 
     image: str
     kernels: tuple[Kernel, ...] = ()
+    requested_kernels: tuple[Kernel, ...] = ()
     needs_gpu: bool = False
     smallest_cpu_milli: int = 0
     smallest_memory_mib: int = 0
@@ -60,6 +64,7 @@ class Draft:
         return cls(
             image=image,
             kernels=version.declared,
+            requested_kernels=version.requested,
             needs_gpu=version.needs_gpu,
             smallest_cpu_milli=version.smallest_cpu_milli,
             smallest_memory_mib=version.smallest_memory_mib,
@@ -365,6 +370,9 @@ def _clean(draft: Draft, actor: User) -> EnvironmentVersion:
     return EnvironmentVersion(
         image=clean_image(draft.image, actor),
         kernels=[kernel.as_json() for kernel in kernels],
+        requested_kernels=[
+            clean_requested(kernel).as_json() for kernel in draft.requested_kernels or draft.kernels
+        ],
         needs_gpu=draft.needs_gpu,
         smallest_cpu_milli=draft.smallest_cpu_milli,
         smallest_memory_mib=draft.smallest_memory_mib,

@@ -99,6 +99,7 @@ def _spec(session: NotebookSession, run: Run, given: Given, storage: Storage) ->
     setup = Setup.from_json(run.setup)
     # There may be no room for it.
     code = () if run.is_rescue else setup.code
+    own_variables = inside.variables_of(session)
     return SessionSpec(
         key=run.key,
         display_name=session.name,
@@ -115,13 +116,15 @@ def _spec(session: NotebookSession, run: Run, given: Given, storage: Storage) ->
         kernels=tuple(KernelMount(**kernel) for kernel in run.kernels),
         code=code,
         git_access=git_access(session.owner, code),
-        # What is secret by now is not plain, whatever it was when it was chosen.
         variables={
-            k: v
-            for k, v in {**inside.variables_of(session), **setup.variables}.items()
-            if k not in given.variables
+            # What is secret by now is not plain, whatever it was when it was chosen.
+            **{k: v for k, v in setup.variables.items() if k not in given.variables},
+            **own_variables,
         },
-        secrets={**given.variables, **inside.secrets_of(run)},
+        secrets={
+            **{k: v for k, v in given.variables.items() if k not in own_variables},
+            **inside.secrets_of(run),
+        },
         secret_files=given.files,
         record=record_of(session, run),
     )

@@ -42,7 +42,9 @@ class OneForm(DefaultContentNegotiation):
 
 
 class V1View(APIView):
-    """`fields` says what clients call the inputs that services name."""
+    """`fields` says what clients call the inputs that services name, by the beginning of their
+    paths.
+    """
 
     authentication_classes = [RunAuthentication, BearerAuthentication, NoAuthentication]
     permission_classes = [IsAuthenticated, HasScope]
@@ -77,9 +79,12 @@ def _enveloped(error: Exception, context: Any) -> Response | None:
 
 
 def _named(name: str, fields: Mapping[str, str]) -> str:
-    """A field as clients call it: `code.0.ref` is `spec.code.0.ref`."""
-    first, dot, rest = name.partition(".")
-    return f"{fields.get(first, first)}{dot}{rest}"
+    """Return a field as clients call it: `code.0.ref` is `spec.code.git.branch`."""
+    parts = name.split(".")
+    for count in range(len(parts), 0, -1):
+        if known := fields.get(".".join(parts[:count])):
+            return ".".join([known, *parts[count:]])
+    return name
 
 
 def ok(result: Any, *, message: str | None = None) -> Response:

@@ -12,6 +12,7 @@ from accounts.scopes import Scope
 from environments import selectors, services
 from environments.kernels import Kernel
 from environments.models import Environment
+from environments.packages import OWN_KERNEL
 from environments.services import Draft, Metadata
 from submarine_site.core.errors import InvalidInput
 from submarine_v1 import shapes
@@ -41,7 +42,11 @@ class EnvironmentList(_EnvironmentView):
             actor=user_of(request),
             name=asked["name"],
             metadata=Metadata(display_name=asked["name"], description=asked.get("description", "")),
-            draft=Draft(image=_image(asked), kernels=_kernels(asked, asked["name"])),
+            draft=Draft(
+                image=_image(asked),
+                kernels=_kernels(asked, asked["name"]),
+                requested_kernels=_requested(asked, asked["name"]),
+            ),
         )
         return ok(shapes.environment(created))
 
@@ -61,11 +66,10 @@ class EnvironmentDetail(_EnvironmentView):
         environment = selectors.managed(found, actor)
         assert environment.newest is not None
         before = Draft.like(environment.newest, image=environment.newest.image)
-        draft = replace(
-            before,
-            image=_image(asked) or before.image,
-            kernels=_kernels(asked, name) if "kernelSpec" in asked else before.kernels,
-        )
+        draft = replace(before, image=_image(asked) or before.image)
+        requested = _requested(asked, name)
+        if "kernelSpec" in asked and requested != before.requested_kernels:
+            draft = replace(draft, kernels=_kernels(asked, name), requested_kernels=requested)
         # Both or neither.
         with transaction.atomic():
             if "description" in asked:
@@ -100,15 +104,25 @@ def _image(asked: dict[str, Any]) -> str:
 
 def _kernels(asked: dict[str, Any], environment: str) -> tuple[Kernel, ...]:
     """The kernel that is asked for; none where it has no packages, and is the image's own."""
-    spec = asked.get("kernelSpec")
-    if spec is None or not (spec["condaDependencies"] or spec["pipDependencies"]):
+    return tuple(
+        replace(kernel, channels=tuple(each for each in kernel.channels if each != DEFAULTS))
+        for kernel in _requested(asked, environment)
+        if kernel.conda or kernel.pip
+    )
+
+
+def _requested(asked: dict[str, Any], environment: str) -> tuple[Kernel, ...]:
+    """The kernel as it was sent; none where nothing was."""
+    spec = asked.get("kernelSpec") or {}
+    has_packages = spec.get("condaDependencies") or spec.get("pipDependencies")
+    if not (has_packages or spec.get("name") or spec.get("channels")):
         return ()
-    name = spec["name"] or environment
+    name = spec["name"] or (environment if has_packages else OWN_KERNEL)
     return (
         Kernel(
             name=name,
             display_name=name,
-            channels=tuple(each for each in spec["channels"] if each != DEFAULTS),
+            channels=tuple(spec["channels"]),
             conda=tuple(spec["condaDependencies"]),
             pip=tuple(spec["pipDependencies"]),
         ),

@@ -54,6 +54,8 @@ class NotebookList(V1View):
             name: f"spec.{name}"
             for name in ("profile", "resources", "cpu", "memory", "gpu", "code")
         },
+        "code.0": "spec.code.git",
+        "code.0.ref": "spec.code.git.branch",
     }
 
     def get(self, request: Request) -> Response:

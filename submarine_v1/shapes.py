@@ -75,9 +75,9 @@ def environment(found: Environment) -> dict[str, Any]:
 
 
 def environment_spec(found: Environment, version: EnvironmentVersion) -> dict[str, Any]:
-    declared = version.declared
-    # What the image brings of itself.
-    kernel = declared[0] if declared else Kernel(name=OWN_KERNEL, display_name=OWN_KERNEL)
+    # As it was sent, where it was; else what the image brings of itself.
+    kernels = version.requested or version.declared
+    kernel = kernels[0] if kernels else Kernel(name=OWN_KERNEL, display_name=OWN_KERNEL)
     return {
         "name": found.name,
         "dockerImage": version.image,

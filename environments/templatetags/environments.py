@@ -13,7 +13,7 @@ NAMED = 6
 @register.filter
 def contents(version: EnvironmentVersion) -> str:
     """Return in short what is in a version: `python 3.12.*, pandas, rich and 4 more`."""
-    specs = [spec for kernel in version.declared for spec in (*kernel.conda, *kernel.pip)]
+    specs = [spec for kernel in version.as_written for spec in (*kernel.conda, *kernel.pip)]
     named = ", ".join(specs[:NAMED])
     return f"{named} and {len(specs) - NAMED} more" if len(specs) > NAMED else named
 

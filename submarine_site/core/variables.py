@@ -12,18 +12,18 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # What the service, its backends or a cluster set; what decides which programs and libraries are
 # loaded, with which the server would not start; and what a container runtime on the node acts on:
 # `NVIDIA_VISIBLE_DEVICES=all` takes every GPU of the machine, whatever the size allows.
+_SET = frozenset({"CPU_LIMIT", "JOB_ID", "MEM_LIMIT", "NB_PREFIX"})
+_SET_PREFIX = "SUBMARINE_"
 _TAKEN = frozenset(
     {
         "BASHOPTS",
         "BASH_ENV",
-        "CPU_LIMIT",
         "ENV",
         "GLIBC_TUNABLES",
         "HOME",
         "HOSTNAME",
         "IFS",
         "LOGNAME",
-        "MEM_LIMIT",
         "PATH",
         "PWD",
         "PYTHONEXECUTABLE",
@@ -39,7 +39,7 @@ _TAKEN = frozenset(
         "USER",
     }
 )
-_TAKEN_PREFIXES = ("DYLD_", "JUPYTER", "KUBERNETES_", "LD_", "NVIDIA_", "SUBMARINE_")
+_TAKEN_PREFIXES = ("DYLD_", "JUPYTER", "KUBERNETES_", "LD_", "NVIDIA_")
 _DEVICES = re.compile(r"(AMD|ASCEND|CAMBRICON|HABANA|MTHREADS)_VISIBLE_(DEVICES|MODULES)")
 
 
@@ -50,6 +50,10 @@ def clean_variable(name: str, *, field: str) -> str:
             field,
             "A variable is named by letters, digits and underscores, does not begin with a digit, "
             f"and has 1 to {MAX_VARIABLE_NAME} characters.",
+        )
+    if name in _SET or name.startswith(_SET_PREFIX):
+        raise InvalidInput.field(
+            field, f"{name} is set by the service in every session. Use another name."
         )
     if name in _TAKEN or name.startswith(_TAKEN_PREFIXES) or _DEVICES.fullmatch(name):
         raise InvalidInput.field(

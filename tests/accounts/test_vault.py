@@ -129,7 +129,6 @@ def test_what_no_shell_could_name_is_refused(ada: User, name: str) -> None:
         "JUPYTER_TOKEN",
         "JUPYTER_CONFIG_DIR",
         "JUPYTERLAB_DIR",
-        "SUBMARINE_RUN_ID",
         "NVIDIA_VISIBLE_DEVICES",
         "HABANA_VISIBLE_DEVICES",
         "KUBERNETES_SERVICE_HOST",
@@ -137,6 +136,14 @@ def test_what_no_shell_could_name_is_refused(ada: User, name: str) -> None:
 )
 def test_what_decides_how_a_session_starts_cannot_be_set(ada: User, name: str) -> None:
     with pytest.raises(InvalidInput, match=f"{name} decides how a session starts"):
+        secret_of(ada, name)
+
+
+@pytest.mark.parametrize(
+    "name", ["CPU_LIMIT", "JOB_ID", "MEM_LIMIT", "NB_PREFIX", "SUBMARINE_RUN_ID"]
+)
+def test_what_the_service_sets_cannot_be_set(ada: User, name: str) -> None:
+    with pytest.raises(InvalidInput, match=f"{name} is set by the service in every session"):
         secret_of(ada, name)
 
 

@@ -69,6 +69,7 @@ def test_an_environment_is_spelled_out(api: APIClient, hers: Environment) -> Non
                     "channels": [],
                     "conda": [],
                     "pip": ["pandas>=2"],
+                    "resolved": {"channels": [], "conda": [], "pip": ["pandas>=2"]},
                 }
             ],
             "builds": [
@@ -131,7 +132,8 @@ def test_one_is_created_of_kernels(api: APIClient) -> None:
         "display_name": "science",
         "channels": [],
         "conda": [],
-        "pip": ["pandas>=2"],
+        "pip": ["pandas >= 2"],
+        "resolved": {"channels": [], "conda": [], "pip": ["pandas>=2"]},
     }
     assert answer["ETag"] == Environment.objects.get(name="mine").etag
 
@@ -147,10 +149,44 @@ def test_one_is_created_of_a_file(api: APIClient) -> None:
             "name": "mine",
             "display_name": "mine",
             "channels": ["conda-forge"],
-            "conda": ["python 3.12.*"],
+            "conda": ["python=3.12"],
             "pip": ["rich"],
+            "resolved": {
+                "channels": ["conda-forge"],
+                "conda": ["python 3.12.*"],
+                "pip": ["rich"],
+            },
         }
     ]
+
+
+@pytest.mark.usefixtures("plain")
+def test_what_was_sent_is_read_back(api: APIClient) -> None:
+    kernel = {
+        "name": "science",
+        "display_name": "Science",
+        "channels": [],
+        "conda": ["python=3.12", "numpy=1.26.4=py312_0", "numpy=1.26.4=py312_0"],
+        "pip": [" Flask[async] >= 2 ", "rich"],
+    }
+    answer = api.post(ALL, {"name": "mine", "kernels": [kernel]})
+    assert answer.status_code == 201, answer.json()
+    sent = {**kernel, "pip": ["Flask[async] >= 2", "rich"]}
+    resolved = {
+        "channels": ["conda-forge"],
+        "conda": ["python 3.12.*", "numpy ==1.26.4 py312_0"],
+        "pip": ["Flask[async]>=2", "rich"],
+    }
+    shown = [{**sent, "resolved": resolved}]
+    assert api.get(f"{ALL}/mine").json()["newest"]["kernels"] == shown
+    assert api.get(f"{ALL}/mine/versions/1").json()["kernels"] == shown
+    # What is built is named by what it resolves to.
+    [build] = Build.objects.all()
+    assert build.kernel == {"name": "science", "display_name": "Science", **resolved}
+    # A version that was made before this was kept.
+    Environment.objects.get(name="mine").versions.update(requested_kernels=[])
+    shown = [{**sent, **resolved, "resolved": resolved}]
+    assert api.get(f"{ALL}/mine").json()["newest"]["kernels"] == shown
 
 
 @pytest.mark.usefixtures("plain")

@@ -41,7 +41,7 @@ prefix: /home/ada/miniforge3/envs/science
     assert read("environment.yml", text) == Declared(
         name="science",
         channels=("conda-forge",),
-        conda=("python 3.12.*", "pandas >=2", "pip"),
+        conda=("python=3.12", "pandas >=2", "pip"),
         pip=("rich>=13",),
     )
 
@@ -133,7 +133,7 @@ rich \\
 tomli; python_version < "3.11"
 """
     assert read("requirements.txt", text) == Declared(
-        pip=("pandas>=2", "rich>=13", 'tomli; python_version < "3.11"')
+        pip=("pandas >= 2", "rich   >=13", 'tomli; python_version < "3.11"')
     )
 
 

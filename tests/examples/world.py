@@ -67,10 +67,14 @@ def build_world() -> User:
     LimitFactory.create(resource="memory_mib", amount=131072, scope=Scope.POOL, group=group)
     # An image that she may build on.
     EnvironmentFactory.create(name="site", newest__image=IMAGE)
+    kernel = Kernel.from_json({**environments.KERNEL, **environments.RESOLVED})
     own = EnvironmentFactory.create(
-        name=ENVIRONMENT, owner=ada, newest__image=IMAGE, newest__kernels=[environments.KERNEL]
+        name=ENVIRONMENT,
+        owner=ada,
+        newest__image=IMAGE,
+        newest__kernels=[kernel.as_json()],
+        newest__requested_kernels=[environments.KERNEL],
     )
-    kernel = Kernel.from_json(environments.KERNEL)
     build = BuildFactory.create(of=kernel, image=IMAGE, state="built", lock=environments.LOCK)
     build.versions.add(EnvironmentVersion.objects.get(environment=own))
     volume_class = VolumeClassFactory.create(name="standard", growable=True)

@@ -1,22 +1,34 @@
 """A session's variables and the secrets that it picks: what is taken, and what a start gets."""
 
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from uuid import uuid4
+
 import pytest
 from django.test import Client
 from django.utils import timezone
+from rest_framework.test import APIClient
 
 from accounts import vault
 from accounts.models import User, UserSecret
 from environments.models import Environment
-from notebooks import lifecycle, services
-from notebooks.backends.contract import SessionSpec
+from notebooks import inside, lifecycle, services
+from notebooks.backends.contract import KernelMount, SessionSpec, VolumeMount, VolumeSpec
 from notebooks.backends.fake import FakeBackend
+from notebooks.backends.kubernetes.config import read_site
+from notebooks.backends.kubernetes.manifests import pod
+from notebooks.backends.local.jupyter import INHERITED
+from notebooks.backends.local.jupyter import environment as local_environment
 from notebooks.models import NotebookSession
 from notebooks.picked_secrets import MAX_PICKED_BYTES, give
 from notebooks.setup import Setup
 from notebooks.variables import MAX_PICKED, MAX_VARIABLES, MAX_VARIABLES_BYTES
 from quotas.models import ResourceProfile
 from submarine_site.core.errors import DomainError, InvalidInput
+from submarine_site.core.resources import Resources
 from submarine_site.core.variables import MAX_VALUE
+from tests.contracts.backend_suite import a_spec
 from tests.sessions import key_of, run_of, state_of, tick
 
 pytestmark = pytest.mark.usefixtures("small", "plain")
@@ -275,3 +287,47 @@ def test_another_choice_with_the_same_key_is_another_request(
     with pytest.raises(DomainError) as reused:
         ask(MODE="slow")
     assert reused.value.code == "idempotency_key_reused"
+
+
+def set_by_the_service(ada: User) -> Iterator[str]:
+    """The names of all variables that sessions get without being asked for."""
+    spec = replace(
+        a_spec(),
+        kernels=(KernelMount(name="a", digest="0" * 64),),
+        mounts=(VolumeMount(volume=VolumeSpec(id=uuid4()), path="data"),),
+        secret_files={"a": "b"},
+        resources=Resources(cpu_milli=50, memory_mib=128, gpus=1),
+    )
+    [container, *_] = pod(spec, read_site({"store_size": "1Gi"}))["spec"]["containers"]
+    yield from (each["name"] for each in container["env"])
+    paths = {
+        name: Path("/x") for name in ("jupyter", "home", "runtime", "secrets", "rescued", "store")
+    }
+    of_local = local_environment(spec=spec, **paths)
+    yield from (
+        name for name in of_local if name.upper() not in INHERITED and not name.startswith("LC_")
+    )
+    session = create(ada)
+    session.refresh_from_db()
+    yield from inside.variables_of(session)
+    yield from inside.secrets_of(run_of(session))
+
+
+def test_nobody_sets_what_the_service_sets(ada: User, settings) -> None:
+    settings.SESSIONS_API_URL = "http://web.cluster:8000"
+    names = set(set_by_the_service(ada))
+    assert {"HOME", "JOB_ID", "JUPYTER_PATH", "MEM_LIMIT", "SUBMARINE_SECRETS"} <= names
+    for name in sorted(names):
+        with refused("variables"):
+            create(ada, **{name: "mine"})
+        with refused("name"):
+            keep(ada, name)
+
+
+def test_it_is_refused_by_the_api_as_well(api: APIClient) -> None:
+    body = {"profile": "small", "environment": "notebook-env", "variables": {"JOB_ID": "x"}}
+    answer = api.post("/api/v2/sessions/", body, format="json")
+    said = "JOB_ID is set by the service in every session. Use another name."
+    assert answer.status_code == 400
+    assert answer.json() == {"code": "invalid", "message": said, "fields": {"variables": said}}
+    assert not NotebookSession.objects.exists()

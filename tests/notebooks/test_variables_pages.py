@@ -46,6 +46,7 @@ def test_there_are_rows_to_fill_in_without_a_script(browser: Client) -> None:
     ("names", "words"),
     [
         (["PATH"], "PATH decides how a session starts"),
+        (["NB_PREFIX"], "NB_PREFIX is set by the service in every session. Use another name."),
         (["A", "A"], "A is set twice."),
         ([""], "A variable is named by letters"),
     ],

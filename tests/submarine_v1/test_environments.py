@@ -47,8 +47,8 @@ def test_one_is_made_with_every_key(made: dict, ada: User) -> None:
             "dockerImage": "example/notebook:1",
             "kernelSpec": {
                 "name": "team_default_python_3.7",
-                "channels": ["conda-forge"],
-                "condaDependencies": ["alabaster ==0.7.12 py37_0"],
+                "channels": ["defaults"],
+                "condaDependencies": ["alabaster=0.7.12=py37_0"],
                 "pipDependencies": ["pyarrow==0.17.0"],
             },
             "description": None,
@@ -59,6 +59,15 @@ def test_one_is_made_with_every_key(made: dict, ada: User) -> None:
     assert environment.owner == ada
     assert environment.newest is not None
     assert environment.newest.builds.count() == 1
+    assert environment.newest.kernels == [
+        {
+            "name": "team_default_python_3.7",
+            "display_name": "team_default_python_3.7",
+            "channels": ["conda-forge"],
+            "conda": ["alabaster ==0.7.12 py37_0"],
+            "pip": ["pyarrow==0.17.0"],
+        }
+    ]
 
 
 def test_it_is_found_by_name_and_in_the_list(client: APIClient, made: dict) -> None:
@@ -88,8 +97,36 @@ def test_a_kernel_without_packages_is_the_images_own(client: APIClient) -> None:
     kernel = {"name": "submarine_jupyter_py3", "channels": ["defaults"]}
     body = {"name": "bare", "image": "example/notebook:1", "kernelSpec": kernel}
     spec = result_of(client.post(ENVIRONMENT, body, format="json"))["environmentSpec"]
-    assert spec["kernelSpec"]["name"] == "python3"
+    assert spec["kernelSpec"] == {**kernel, "condaDependencies": [], "pipDependencies": []}
     assert spec["dockerImage"] == "example/notebook:1"
+    environment = Environment.objects.get(name="bare")
+    assert environment.newest is not None
+    assert (environment.newest.kernels, environment.newest.builds.count()) == ([], 0)
+    changed = {"dockerImage": "example/notebook:1", "kernelSpec": kernel, "description": "Bare."}
+    spec = result_of(client.patch(f"{ENVIRONMENT}/bare", changed, format="json"))
+    assert spec["environmentSpec"]["kernelSpec"]["channels"] == ["defaults"]
+    assert environment.versions.count() == 1
+
+
+def test_without_a_kernel_it_is_the_images_own(client: APIClient) -> None:
+    for name, sent in (("none", {}), ("empty", {"kernelSpec": {}}), ("null", {"kernelSpec": None})):
+        body = {"name": name, **sent}
+        spec = result_of(client.post(ENVIRONMENT, body, format="json"))["environmentSpec"]
+        assert spec["kernelSpec"]["name"] == "python3"
+
+
+def test_what_was_sent_survives_changes_elsewhere(client: APIClient, made: dict) -> None:
+    path = f"{ENVIRONMENT}/my-submarine-env"
+    sent = made["environmentSpec"]["kernelSpec"]
+    environment = Environment.objects.get(name="my-submarine-env")
+    result_of(client.patch(path, SPEC, format="json"))
+    assert environment.versions.count() == 1
+    EnvironmentFactory.create(newest__image="example/other:1")
+    changed = client.patch(path, {"dockerImage": "example/other:1"}, format="json")
+    assert result_of(changed)["environmentSpec"]["kernelSpec"] == sent
+    assert environment.versions.count() == 2
+    built = {tuple(version.kernels[0]["conda"]) for version in environment.versions.all()}
+    assert built == {("alabaster ==0.7.12 py37_0",)}
 
 
 def test_yaml_is_as_good_as_json(client: APIClient) -> None:
@@ -191,6 +228,8 @@ def test_one_of_another_is_not_there(client: APIClient, mallory: User) -> None:
         ({"kernelSpec": {"channels": ["evil"], "condaDependencies": ["a"]}}, "kernelSpec: Kernel"),
         # What Submarine would leave out, and this service has elsewhere.
         ({"needs_gpu": True}, "needs_gpu: This is a field of `/api/v2/`"),
+        ({"kernelSpec": {"name": "a\u202eb"}}, "kernelSpec: "),
+        ({"kernelSpec": {"name": "a", "channels": ["\n" * 9 + "x\u202e"]}}, "kernelSpec: "),
         ({"kernels": []}, "kernels: Send this as `kernelSpec`."),
         ({"kernelSpec": {"pip": ["a"]}}, "kernelSpec.pip: Send this as `pipDependencies`."),
     ],
@@ -232,6 +271,7 @@ def test_scalars_are_taken_as_they_are_written(client: APIClient) -> None:
     as_json = '{"name": 124, "description": 1.50, "kernelSpec": {"name": 10}, "more": true}'
     said = result_of(client.post(ENVIRONMENT, as_json, content_type="application/json"))
     assert said["environmentSpec"]["description"] == "1.50"
+    assert said["environmentSpec"]["kernelSpec"]["name"] == "10"
 
 
 def test_a_null_of_yaml_is_nothing(client: APIClient, made: dict) -> None:
@@ -239,3 +279,9 @@ def test_a_null_of_yaml_is_nothing(client: APIClient, made: dict) -> None:
     path = f"{ENVIRONMENT}/my-submarine-env"
     assert result_of(client.patch(path, body, content_type="application/yaml")) == made
     assert Environment.objects.get(name="my-submarine-env").versions.count() == 1
+
+
+def test_a_broken_character_is_refused(client: APIClient) -> None:
+    body = '{"name": "broken", "kernelSpec": {"name": "\\ud800"}}'
+    said = client.post(ENVIRONMENT, body, content_type="application/json")
+    assert refused(said, 400, "BAD_REQUEST").startswith("kernelSpec.name: ")

@@ -4,13 +4,17 @@ import json
 
 import pytest
 
+from accounts import vault
+from accounts.models import UserSecret
 from notebooks import lifecycle, services
 from notebooks.backends.contract import SessionSpec
 from notebooks.backends.fake import FakeBackend
 from notebooks.backends.kubernetes.config import read_site
 from notebooks.backends.kubernetes.manifests import pod, secret
 from notebooks.credentials import run_credential
+from notebooks.models import Run
 from notebooks.setup import Setup
+from submarine_site.core.errors import InvalidInput
 from tests.sessions import key_of
 
 pytestmark = pytest.mark.usefixtures("small", "plain")
@@ -59,9 +63,33 @@ def test_it_is_told_where_the_service_is_and_who_it_is(
     assert credential not in repr(spec)
 
 
-def test_its_users_own_variables_come_first(begun, settings) -> None:
+@pytest.mark.parametrize("name", ["JOB_ID", "NB_PREFIX", "SUBMARINE_TOKEN", "SUBMARINE_URL"])
+def test_its_users_cannot_set_them(begun, settings, name: str) -> None:
     settings.SESSIONS_API_URL = "http://web.cluster:8000"
-    assert begun(JOB_ID="mine").variables["JOB_ID"] == "mine"
+    with pytest.raises(InvalidInput) as refusal:
+        begun(**{name: "mine"})
+    said = f"{name} is set by the service in every session. Use another name."
+    assert refusal.value.fields == {"variables": said}
+
+
+def test_those_that_were_set_when_it_was_allowed_are_without_effect(
+    begun, settings, ada, backend: FakeBackend
+) -> None:
+    settings.SESSIONS_API_URL = "http://web.cluster:8000"
+    secret = vault.keep_secret(owner=ada, name="MINE", kind="variable", value="mine")
+    UserSecret.objects.filter(pk=secret.pk).update(name="JOB_ID")
+    session = services.create_session(
+        owner=ada, profile="small", environment="notebook-env", name="older"
+    ).session
+    Run.objects.update(
+        setup=Setup(variables={"NB_PREFIX": "x", "A": "1"}, secrets=("JOB_ID",)).as_json()
+    )
+    lifecycle.launch(key_of(session))
+    spec = backend.started[-1]
+    assert spec.variables["NB_PREFIX"] == f"/session/{session.pk}"
+    assert spec.variables["JOB_ID"].startswith("notebook_")
+    assert spec.variables["A"] == "1"
+    assert "JOB_ID" not in spec.secrets
 
 
 def test_where_it_cannot_reach_the_service_it_is_told_nothing(begun) -> None:

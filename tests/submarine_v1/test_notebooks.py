@@ -4,6 +4,7 @@ import json
 import re
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.utils import timezone
@@ -319,9 +320,43 @@ def test_an_environment_of_another_is_not_there(client: APIClient, mallory: User
 def test_what_services_refuse_is_named_as_clients_call_it(client: APIClient) -> None:
     said = refused(post(client, spec(envVars={"PATH": "/"})), 400, "BAD_REQUEST")
     assert said.startswith("spec.envVars: PATH decides how a session starts")
-    code = {"git": {"url": "http://git.example.com/a"}}
-    said = refused(post(client, spec(code=code)), 400, "BAD_REQUEST")
-    assert said.startswith("spec.code.0.url: ")
+    said = refused(post(client, spec(envVars={"NB_PREFIX": "/"})), 400, "BAD_REQUEST")
+    assert said == (
+        "spec.envVars: NB_PREFIX is set by the service in every session. Use another name."
+    )
+
+
+GIT = "https://git.example.com/a"
+
+
+@pytest.mark.parametrize(
+    ("git", "field"),
+    [
+        ({"url": "http://git.example.com/a"}, "spec.code.git.url: "),
+        ({"url": GIT, "branch": "a b"}, "spec.code.git.branch: "),
+        ({"url": GIT, "credential": str(UUID(int=1))}, "spec.code.git.credential: "),
+        ({"url": GIT, "credential": "x"}, "spec.code.git.credential: "),
+        ({"url": GIT, "password": "x"}, "spec.code.git.password: "),
+        ({"url": GIT, "trustCerts": True}, "spec.code.git.trustCerts: "),
+    ],
+)
+def test_what_is_wrong_with_code_is_named_as_clients_call_it(
+    client: APIClient, git: dict, field: str
+) -> None:
+    said = refused(post(client, spec(code={"git": git})), 400, "BAD_REQUEST")
+    assert said.startswith(field)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [({"path": "/data"}, "path"), ({"path": "a:b"}, "path"), ({"volume": str(UUID(int=1))}, "vol")],
+)
+def test_what_is_wrong_with_a_volume_is_named_as_clients_call_it(
+    client: APIClient, ada: User, change: dict, field: str
+) -> None:
+    volume = {"volume": str(VolumeFactory.create(owner=ada).pk), "path": "data", **change}
+    said = refused(post(client, spec(volumes=[volume])), 400, "BAD_REQUEST")
+    assert said.startswith(f"spec.volumes.0.{field}")
 
 
 def test_a_password_for_git_is_refused_with_what_to_do(client: APIClient) -> None:

@@ -241,14 +241,26 @@ class Profile(Model):
 
 
 @dataclass(frozen=True)
-class Kernel(Model):
-    """A Jupyter kernel with packages of its own, beside the server's Python."""
+class Resolved(Model):
+    """The channels and packages of a kernel in their normal form, as they are built."""
 
-    name: str
-    display_name: str
     channels: list[str]
     conda: list[str]
     pip: list[str]
+
+
+@dataclass(frozen=True)
+class Kernel(Model):
+    """A Jupyter kernel with packages of its own, beside the server's Python. Channels and packages
+    are as their author wrote them.
+    """
+
+    channels: list[str]
+    conda: list[str]
+    pip: list[str]
+    name: str
+    display_name: str
+    resolved: Resolved
 
 
 @dataclass(frozen=True)
