@@ -186,6 +186,10 @@ class GitCredentialViewSet(mixins.ListModelMixin, GenericViewSet[GitCredential])
             return GitCredentialCreateSerializer
         return ListedGitCredentialSerializer
 
+    def initial_body(self) -> dict[str, Any]:
+        """What the browsable API's form begins with."""
+        return examples.NEW_GIT_CREDENTIAL if self.action == "create" else {}
+
     def get_serializer_context(self) -> dict[str, Any]:
         uses = uses_by(user_of(self.request)) if self.action == "list" else Uses()
         return {**super().get_serializer_context(), "uses": uses}

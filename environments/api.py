@@ -14,6 +14,7 @@ from drf_spectacular.utils import (
 )
 from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -28,6 +29,7 @@ from environments.kernels import Kernel
 from environments.models import Build, Environment, EnvironmentVersion
 from environments.services import Draft, Metadata
 from submarine_site.core.api import IF_MATCH, NothingSerializer, StrictSerializer, valid
+from submarine_site.core.browsable import project
 from submarine_site.core.errors import InvalidInput
 from submarine_site.core.examples import example, shown
 from submarine_site.core.pagination import Cursor
@@ -256,9 +258,16 @@ class EnvironmentViewSet(
     def get_queryset(self) -> QuerySet[Environment]:
         return selectors.shown(Environment.objects.visible_to(user_of(self.request)))
 
-    def _managed(self) -> Environment:
-        """The environment of the address, if the user may change it."""
-        return selectors.managed(self.get_object(), user_of(self.request))
+    def initial_body(self) -> dict[str, Any]:
+        """What the browsable API's form begins with: a new version, as the newest one."""
+        newest = self.get_object().newest if self.action == "add_version" else None
+        return project(VersionInput(), VersionSerializer(newest).data) if newest else {}
+
+    def check_object_permissions(self, request: Request, obj: Environment) -> None:
+        """Refuse a change by a user who only sees the environment."""
+        super().check_object_permissions(request, obj)
+        if request.method not in SAFE_METHODS:
+            selectors.managed(obj, user_of(request))
 
     def _answer(self, environment: Environment, code: int = status.HTTP_200_OK) -> Response:
         shown = get_object_or_404(selectors.shown(Environment.objects.all()), pk=environment.pk)
@@ -306,7 +315,7 @@ class EnvironmentViewSet(
         parameters=[IF_MATCH],
     )
     def partial_update(self, request: Request, **_: Any) -> Response:
-        environment = self._managed()
+        environment = self.get_object()
         changes = valid(MetadataInput, request)
         if "groups" in changes:
             changes["groups"] = tuple(changes["groups"])
@@ -320,7 +329,7 @@ class EnvironmentViewSet(
 
     @extend_schema(summary="Delete an environment that no session has", responses={204: None})
     def destroy(self, request: Request, **_: Any) -> Response:
-        services.delete_environment(environment=self._managed(), actor=user_of(request))
+        services.delete_environment(environment=self.get_object(), actor=user_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(
@@ -342,7 +351,7 @@ class EnvironmentViewSet(
     )
     @versions.mapping.post
     def add_version(self, request: Request, **_: Any) -> Response:
-        environment = self._managed()
+        environment = self.get_object()
         given = valid(VersionInput, request)
         image = environment.newest.image if environment.newest else ""
         version = services.add_version(

@@ -186,6 +186,12 @@ class QuotaViewSet(GenericViewSet[Limit]):
         """What is taken, for the form of the browsable API."""
         return CheckSerializer if self.action == "check" else QuotaSerializer
 
+    def initial_body(self) -> dict[str, Any]:
+        """What the browsable API's form begins with."""
+        offered = ResourceProfile.objects.offered_to(user_of(self.request))
+        profile = offered.first() if self.action == "check" else None
+        return {"profile": profile.name} if profile else {}
+
     @extend_schema(
         summary="Read what you have and may have",
         operation_id="quota_retrieve",

@@ -205,6 +205,20 @@ class VolumeViewSet(GenericViewSet[Volume]):
         """What each verb takes, for the forms of the browsable API."""
         return _TAKEN.get(self.action or "", VolumeSerializer)
 
+    def initial_body(self) -> dict[str, Any]:
+        """What the browsable API's form begins with."""
+        classes = VolumeClass.objects.visible_to(user_of(self.request))
+        first = classes.first() if self.action == "create" else None
+        return (
+            {
+                "name": examples.NEW_VOLUME["name"],
+                "volume_class": first.name,
+                "size_mib": first.usual_mib,
+            }
+            if first
+            else {}
+        )
+
     def get_queryset(self) -> VolumeQuerySet:
         return Volume.objects.visible_to(user_of(self.request))
 

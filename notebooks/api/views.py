@@ -35,6 +35,7 @@ from accounts.requests import user_of
 from accounts.scopes import Scope
 from accounts.services import NewToken
 from accounts.sign_in_failures import counted_attempt
+from environments.models import Environment
 from notebooks import bookmarks, services
 from notebooks.addresses import session_url
 from notebooks.api import examples, serializers
@@ -194,6 +195,10 @@ class SessionViewSet(GenericViewSet[NotebookSession]):
     def get_serializer_class(self) -> type[Serializer[Any]]:
         """What each verb takes, for the forms of the browsable API."""
         return _TAKEN.get(self.action or "", serializers.SessionSerializer)
+
+    def initial_body(self) -> dict[str, Any]:
+        """What the browsable API's form begins with."""
+        return _launchable(user_of(self.request)) if self.action == "create" else {}
 
     def get_queryset(self) -> QuerySet[NotebookSession]:
         sessions = sessions_for(self.request)
@@ -363,6 +368,11 @@ class BookmarkViewSet(mixins.DestroyModelMixin, ReadOnlyModelViewSet[Bookmark]):
             return serializers.BookmarkCreateSerializer
         return serializers.BookmarkSerializer
 
+    def initial_body(self) -> dict[str, Any]:
+        """What the browsable API's form begins with."""
+        body = _launchable(user_of(self.request)) if self.action == "create" else {}
+        return {"name": examples.NEW_BOOKMARK["name"], **body} if body else {}
+
     def get_queryset(self) -> QuerySet[Bookmark]:
         return Bookmark.objects.visible_to(user_of(self.request))
 
@@ -435,6 +445,15 @@ class TokenViewSet(mixins.ListModelMixin, GenericViewSet[ApiToken]):
     def revoke_all(self, request: Request) -> Response:
         valid(NothingSerializer, request)
         return Response({"revoked": accounts.revoke_all_tokens(user=user_of(request))})
+
+
+def _launchable(user: User) -> dict[str, Any]:
+    """The first size and environment that the user is offered; empty where one is missing."""
+    profile = ResourceProfile.objects.offered_to(user).first()
+    environment = Environment.objects.offered_to(user).filter(newest__needs_gpu=False).first()
+    if profile is None or environment is None:
+        return {}
+    return {"profile": profile.name, "environment": environment.name}
 
 
 def _by(request: Request) -> ApiToken | None:

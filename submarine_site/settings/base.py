@@ -306,7 +306,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["accounts.rates.RequestRate"],
     "DEFAULT_RENDERER_CLASSES": [
         "submarine_site.core.renderers.FastJSONRenderer",
-        "rest_framework.renderers.BrowsableAPIRenderer",
+        "submarine_site.core.browsable.BrowsableRenderer",
     ],
     "DEFAULT_PARSER_CLASSES": ["submarine_site.core.parsers.BoundedJSONParser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
