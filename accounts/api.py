@@ -17,8 +17,16 @@ from accounts.models import GitCredential, GitCredentialKind, SecretKind, UserSe
 from accounts.requests import user_of
 from accounts.scopes import Scope
 from accounts.uses import Uses, uses_by
-from submarine_site.core.api import IF_MATCH, UUID_PATTERN, StrictSerializer, valid
+from submarine_site.core.api import (
+    IF_MATCH,
+    UUID_PATTERN,
+    StrictSerializer,
+    TaggedRetrieveMixin,
+    created,
+    valid,
+)
 from submarine_site.core.examples import example
+from submarine_site.core.preconditions import conditional
 from submarine_site.core.text import MAX_NAME
 
 _ID = [OpenApiParameter("id", OpenApiTypes.UUID, OpenApiParameter.PATH)]
@@ -103,8 +111,11 @@ class GitCredentialCreateSerializer(StrictSerializer):
     secret = serializers.CharField(required=False, write_only=True, trim_whitespace=False)
 
 
-@extend_schema_view(list=extend_schema(summary="List your secrets"))
-class SecretViewSet(mixins.ListModelMixin, GenericViewSet[UserSecret]):
+@extend_schema_view(
+    retrieve=extend_schema(summary="Read what there is to a secret but its value", parameters=_ID),
+    list=extend_schema(summary="List your secrets"),
+)
+class SecretViewSet(TaggedRetrieveMixin, mixins.ListModelMixin, GenericViewSet[UserSecret]):
     """What your sessions can be given at their start, as variables or files. Values are written,
     never shown.
     """
@@ -131,11 +142,6 @@ class SecretViewSet(mixins.ListModelMixin, GenericViewSet[UserSecret]):
     def get_queryset(self) -> QuerySet[UserSecret]:
         return UserSecret.objects.visible_to(user_of(self.request)).defer("sealed")
 
-    @extend_schema(summary="Read what there is to a secret but its value", parameters=_ID)
-    def retrieve(self, *_: Any, **__: Any) -> Response:
-        secret = self.get_object()
-        return Response(self.get_serializer(secret).data, headers={"ETag": secret.etag})
-
     @once
     @extend_schema(
         summary="Store a secret",
@@ -144,7 +150,8 @@ class SecretViewSet(mixins.ListModelMixin, GenericViewSet[UserSecret]):
     )
     def create(self, request: Request) -> Response:
         secret = vault.keep_secret(owner=user_of(request), **valid(SecretCreateSerializer, request))
-        return _secret(secret, status.HTTP_201_CREATED)
+        body = SecretSerializer(secret).data
+        return created(request, f"/api/v2/secrets/{secret.pk}", body, etag=secret.etag)
 
     @extend_schema(
         summary="Replace the value of a secret",
@@ -158,13 +165,14 @@ class SecretViewSet(mixins.ListModelMixin, GenericViewSet[UserSecret]):
             expected=request.headers.get("If-Match", ""),
             **valid(SecretValueSerializer, request),
         )
-        return _secret(secret)
+        return Response(SecretSerializer(secret).data, headers={"ETag": secret.etag})
 
     @extend_schema(
         summary="Delete a secret; sessions that pick it start without it",
         responses={204: None},
-        parameters=_ID,
+        parameters=[*_ID, IF_MATCH],
     )
+    @conditional("secret")
     def destroy(self, request: Request, **_: Any) -> Response:  # noqa: ARG002
         vault.forget(self.get_object())
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -206,17 +214,16 @@ class GitCredentialViewSet(mixins.ListModelMixin, GenericViewSet[GitCredential])
     def create(self, request: Request) -> Response:
         chosen = valid(GitCredentialCreateSerializer, request)
         credential = vault.keep_git_credential(owner=user_of(request), **chosen)
-        return Response(GitCredentialSerializer(credential).data, status=status.HTTP_201_CREATED)
+        path = f"/api/v2/git-credentials/{credential.pk}"
+        body = GitCredentialSerializer(credential).data
+        return created(request, path, body, etag=credential.etag)
 
     @extend_schema(
         summary="Delete a git credential; sessions that use it start without its code",
         responses={204: None},
-        parameters=_ID,
+        parameters=[*_ID, IF_MATCH],
     )
+    @conditional("git credential")
     def destroy(self, request: Request, **_: Any) -> Response:  # noqa: ARG002
         vault.forget(self.get_object())
         return Response(status=status.HTTP_204_NO_CONTENT)
-
-
-def _secret(secret: UserSecret, code: int = status.HTTP_200_OK) -> Response:
-    return Response(SecretSerializer(secret).data, status=code, headers={"ETag": secret.etag})

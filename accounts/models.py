@@ -51,6 +51,11 @@ class ApiToken(QuickRow):
         return self.name
 
     @property
+    def etag(self) -> str:
+        """Its tag: what a token may do does not change."""
+        return etag_of(self.created_at)
+
+    @property
     def is_live(self) -> bool:
         """Whether it still lets its program in."""
         return self.revoked_at is None and self.expires_at > timezone.now()
@@ -175,3 +180,8 @@ class GitCredential(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def etag(self) -> str:
+        """Its tag: a git credential does not change."""
+        return etag_of(self.created_at)

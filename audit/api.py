@@ -132,6 +132,7 @@ class AuditViewSet(mixins.ListModelMixin, GenericViewSet[AuditEntry]):
 
     @extend_schema(
         summary="Download the same as CSV",
+        filters=True,
         responses={
             (200, "text/csv"): OpenApiResponse(OpenApiTypes.STR, examples=[shown(examples.EXPORT)])
         },

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import django_filters
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
@@ -27,12 +28,21 @@ from environments import examples, selectors, services
 from environments.files import read_file
 from environments.kernels import Kernel
 from environments.models import Build, Environment, EnvironmentVersion
+from environments.querysets import EnvironmentQuerySet
 from environments.services import Draft, Metadata
-from submarine_site.core.api import IF_MATCH, NothingSerializer, StrictSerializer, valid
+from submarine_site.core.api import (
+    IF_MATCH,
+    NothingSerializer,
+    StrictSerializer,
+    TaggedRetrieveMixin,
+    created,
+    valid,
+)
 from submarine_site.core.browsable import project
 from submarine_site.core.errors import InvalidInput
 from submarine_site.core.examples import example, shown
 from submarine_site.core.pagination import Cursor
+from submarine_site.core.preconditions import conditional
 
 
 class ResolvedSerializer(serializers.Serializer[Any]):
@@ -227,6 +237,19 @@ class EnvironmentInput(VersionInput):
     )
 
 
+class EnvironmentFilter(django_filters.FilterSet):
+    """Which environments to list."""
+
+    q = django_filters.CharFilter(method="search", help_text="Words of names and packages.")
+
+    class Meta:
+        model = Environment
+        fields: list[str] = []
+
+    def search(self, environments: EnvironmentQuerySet, _: str, words: str) -> EnvironmentQuerySet:
+        return environments.found_by(words)
+
+
 class VersionCursor(Cursor):
     ordering = "-number"
 
@@ -249,7 +272,7 @@ class EnvironmentViewSet(
     lookup_field = "name"
     lookup_value_regex = "[-a-z0-9]+"
     pagination_class = None
-    filter_backends = []
+    filterset_class = EnvironmentFilter
 
     def get_serializer_class(self) -> type[Serializer[Any]]:
         """What each verb takes, for the forms of the browsable API."""
@@ -269,19 +292,18 @@ class EnvironmentViewSet(
         if request.method not in SAFE_METHODS:
             selectors.managed(obj, user_of(request))
 
-    def _answer(self, environment: Environment, code: int = status.HTTP_200_OK) -> Response:
-        shown = get_object_or_404(selectors.shown(Environment.objects.all()), pk=environment.pk)
-        return Response(
-            EnvironmentSerializer(shown).data, status=code, headers={"ETag": shown.etag}
-        )
+    def _answer(self, environment: Environment) -> Response:
+        shown = self._shown(environment)
+        return Response(EnvironmentSerializer(shown).data, headers={"ETag": shown.etag})
 
-    @extend_schema(
-        summary="List the environments you may choose",
-        parameters=[OpenApiParameter("q", str, description="Words of names and packages.")],
-    )
+    def _shown(self, environment: Environment) -> Environment:
+        return get_object_or_404(selectors.shown(Environment.objects.all()), pk=environment.pk)
+
+    @extend_schema(summary="List the environments you may choose")
     def list(self, request: Request, *_: Any, **__: Any) -> Response:
         listed = Environment.objects.listed_for(user_of(request))
-        found = listed.found_by(request.query_params.get("q", ""))
+        # As the filter gives it: a queryset of environments still.
+        found: Any = self.filter_queryset(listed)
         return Response(EnvironmentSerializer(selectors.shown(found), many=True).data)
 
     def retrieve(self, *_: Any, **__: Any) -> Response:
@@ -306,7 +328,9 @@ class EnvironmentViewSet(
             draft=_draft(given, name=given["name"]),
             for_site=given["for_site"],
         )
-        return self._answer(environment, status.HTTP_201_CREATED)
+        made = self._shown(environment)
+        path = f"/api/v2/environments/{made.name}"
+        return created(request, path, EnvironmentSerializer(made).data, etag=made.etag)
 
     @extend_schema(
         summary="Change what an environment is called, and for whom it is",
@@ -327,7 +351,12 @@ class EnvironmentViewSet(
         )
         return self._answer(environment)
 
-    @extend_schema(summary="Delete an environment that no session has", responses={204: None})
+    @extend_schema(
+        summary="Delete an environment that no session has",
+        responses={204: None},
+        parameters=[IF_MATCH],
+    )
+    @conditional("environment")
     def destroy(self, request: Request, **_: Any) -> Response:
         services.delete_environment(environment=self.get_object(), actor=user_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -336,7 +365,7 @@ class EnvironmentViewSet(
         summary="List the versions of an environment, newest first",
         responses=VersionSerializer(many=True),
     )
-    @action(detail=True, pagination_class=VersionCursor)
+    @action(detail=True, pagination_class=VersionCursor, filterset_class=None)
     def versions(self, request: Request, **_: Any) -> Response:
         pages = VersionCursor()
         page = pages.paginate_queryset(selectors.versions_of(self.get_object()), request, self)
@@ -360,14 +389,15 @@ class EnvironmentViewSet(
             draft=_draft(given, name=environment.name, image=image),
             expected=request.headers.get("If-Match", ""),
         )
-        return Response(VersionSerializer(version).data, status=status.HTTP_201_CREATED)
+        path = f"/api/v2/environments/{environment.name}/versions/{version.number}"
+        return created(request, path, VersionSerializer(version).data)
 
     @extend_schema(
         summary="Read a version of an environment",
         responses=VersionSerializer,
         parameters=[OpenApiParameter("number", int, OpenApiParameter.PATH)],
     )
-    @action(detail=True, url_path=r"versions/(?P<number>[0-9]{1,9})")
+    @action(detail=True, url_path=r"versions/(?P<number>[0-9]{1,9})", filterset_class=None)
     def version(self, request: Request, number: str, **_: Any) -> Response:  # noqa: ARG002
         versions = selectors.versions_of(self.get_object())
         version = get_object_or_404(versions, number=int(number))
@@ -375,7 +405,7 @@ class EnvironmentViewSet(
 
 
 @extend_schema_view(retrieve=extend_schema(summary="Read a build"))
-class BuildViewSet(mixins.RetrieveModelMixin, GenericViewSet[Build]):
+class BuildViewSet(TaggedRetrieveMixin, GenericViewSet[Build]):
     """What is built of the kernels of environments."""
 
     queryset = Build.objects.none()
@@ -402,15 +432,20 @@ class BuildViewSet(mixins.RetrieveModelMixin, GenericViewSet[Build]):
         return Response(selectors.lock_of(self.get_object()))
 
     @extend_schema(
-        summary="Try a build again that failed", request=None, responses={202: BuildSerializer}
+        summary="Try a build again that failed",
+        request=None,
+        responses={202: BuildSerializer},
+        parameters=[IF_MATCH],
     )
     @action(detail=True, methods=["post"])
+    @conditional("build")
     def retry(self, request: Request, **_: Any) -> Response:
         build = self.get_object()
         valid(NothingSerializer, request)
         services.retry_build(build=build)
         build.refresh_from_db()
-        return Response(BuildSerializer(build).data, status=status.HTTP_202_ACCEPTED)
+        body = BuildSerializer(build).data
+        return Response(body, status=status.HTTP_202_ACCEPTED, headers={"ETag": build.etag})
 
 
 def _draft(given: dict[str, Any], *, name: str, image: str = "") -> Draft:

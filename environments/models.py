@@ -11,7 +11,7 @@ from environments.kernels import Kernel
 from environments.querysets import EnvironmentQuerySet
 from environments.states import UNFINISHED, BuildQuerySet, BuildState
 from submarine_site.core.catalogue import CATALOGUE_NAME, CatalogueEntry, TransientEntry
-from submarine_site.core.etags import etag_of
+from submarine_site.core.etags import digest_tag, etag_of
 from submarine_site.core.numbers import NextNumber, numbered
 from submarine_site.core.resources import Resources
 from submarine_site.core.rows import QuickRow
@@ -118,6 +118,11 @@ class Build(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kernel['name']} {self.digest[:12]}"
+
+    @property
+    def etag(self) -> str:
+        """Its tag, which changes with each step of an attempt."""
+        return digest_tag(self.state, self.attempt, self.started_at, self.finished_at)
 
     @property
     def size(self) -> str:

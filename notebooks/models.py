@@ -1,6 +1,5 @@
 """Sessions, their runs, and what happened."""
 
-import hashlib
 import json
 import uuid
 from dataclasses import replace
@@ -19,6 +18,7 @@ from notebooks.phases import MAX_DETAIL, from_json
 from notebooks.querysets import BookmarkQuerySet, NotebookSessionQuerySet
 from notebooks.states import ACTIVE, LAUNCHED, SessionStatus
 from quotas.models import ResourceProfile
+from submarine_site.core.etags import digest_tag, etag_of
 from submarine_site.core.numbers import NextNumber, numbered
 from submarine_site.core.resources import Resources
 from submarine_site.core.rows import QuickRow
@@ -116,8 +116,8 @@ class NotebookSession(QuickRow):
     @property
     def etag(self) -> str:
         """Names what its owner can change of it, as HTTP wants it."""
-        said = json.dumps([self.name, self.setup], sort_keys=True)
-        return f'"{hashlib.sha256(said.encode()).hexdigest()[:32]}"'
+        setup = json.dumps(self.setup, sort_keys=True)
+        return digest_tag(self.name, setup, str(self.environment_version_id))
 
     @property
     def is_launched(self) -> bool:
@@ -382,3 +382,8 @@ class Bookmark(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def etag(self) -> str:
+        """Its tag: a bookmark does not change."""
+        return etag_of(self.created_at)

@@ -28,9 +28,17 @@ from quotas.ledger import Shortage
 from quotas.limits import Bound, named_pool
 from quotas.models import Limit, QuotaRequest, ResourceProfile, Scope
 from quotas.standing import Bar, Fit, Holding, Pool, Standing, fits, standing_of
-from submarine_site.core.api import UUID_PATTERN, StrictSerializer, valid
+from submarine_site.core.api import (
+    IF_MATCH,
+    UUID_PATTERN,
+    StrictSerializer,
+    TaggedRetrieveMixin,
+    created,
+    valid,
+)
 from submarine_site.core.errors import InvalidInput
 from submarine_site.core.examples import example
+from submarine_site.core.preconditions import conditional
 
 _ID = [OpenApiParameter("id", OpenApiTypes.UUID, OpenApiParameter.PATH)]
 
@@ -238,7 +246,7 @@ class QuotaViewSet(GenericViewSet[Limit]):
     list=extend_schema(summary="List what you asked for"),
     retrieve=extend_schema(summary="Read what you asked for"),
 )
-class QuotaRequestViewSet(ReadOnlyModelViewSet[QuotaRequest]):
+class QuotaRequestViewSet(TaggedRetrieveMixin, ReadOnlyModelViewSet[QuotaRequest]):
     """Your requests for more."""
 
     queryset = QuotaRequest.objects.none()
@@ -264,9 +272,11 @@ class QuotaRequestViewSet(ReadOnlyModelViewSet[QuotaRequest]):
         requests.refuse_resource(given["resource"])
         given["amount"] = parse(given["resource"], given["amount"], offers_unlimited=False)
         asked = requests.ask(user=user_of(request), **given)
-        return Response(QuotaRequestSerializer(asked).data, status=status.HTTP_201_CREATED)
+        body = QuotaRequestSerializer(asked).data
+        return created(request, f"/api/v2/quota/requests/{asked.pk}", body, etag=asked.etag)
 
-    @extend_schema(summary="Withdraw a request", parameters=_ID, responses={204: None})
+    @extend_schema(summary="Withdraw a request", parameters=[*_ID, IF_MATCH], responses={204: None})
+    @conditional("request")
     def destroy(self, request: Request, **_: Any) -> Response:
         requests.withdraw(request=self.get_object(), by=user_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)

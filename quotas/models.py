@@ -15,6 +15,7 @@ from quotas import validators
 from quotas.amounts import CPU, FIXED, MAX_AMOUNT, MEMORY, SESSIONS, Amounts, gpu, is_gpu, show
 from quotas.querysets import ProfileQuerySet, QuotaRequestQuerySet, ReservationQuerySet
 from submarine_site.core.catalogue import CATALOGUE_NAME, CatalogueEntry, TransientEntry
+from submarine_site.core.etags import etag_of
 from submarine_site.core.placement import Placement
 from submarine_site.core.resources import Resources
 from submarine_site.core.rows import QuickRow
@@ -469,3 +470,8 @@ class QuotaRequest(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user}: {show(self.resource, self.amount)}"
+
+    @property
+    def etag(self) -> str:
+        """Its tag, which changes when it is decided."""
+        return etag_of(self.decided_at or self.created_at)

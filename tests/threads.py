@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import TypeVar
 
-from django.db import connections
+from django.db import connection, connections
 
 Outcome = TypeVar("Outcome")
 
@@ -25,3 +25,13 @@ def at_once(times: int, call: Callable[[int], Outcome]) -> list[Outcome]:
 
     with ThreadPoolExecutor(times) as pool:
         return list(pool.map(run, range(times), timeout=SECONDS))
+
+
+def is_somebody_waiting() -> bool:
+    """Whether a session of this database waits for a lock that another holds."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock')"
+        )
+        return bool(cursor.fetchone()[0])

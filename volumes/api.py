@@ -23,10 +23,12 @@ from submarine_site.core.api import (
     UUID_PATTERN,
     NothingSerializer,
     StrictSerializer,
+    created,
     valid,
 )
 from submarine_site.core.errors import InvalidInput
 from submarine_site.core.examples import example
+from submarine_site.core.preconditions import conditional
 from submarine_site.core.text import MAX_NAME
 from volumes import examples, selectors, services
 from volumes.host import Attachment
@@ -241,7 +243,7 @@ class VolumeViewSet(GenericViewSet[Volume]):
     def create(self, request: Request) -> Response:
         given = valid(VolumeCreateSerializer, request)
         volume = services.create_volume(owner=user_of(request), **given)
-        return _answer(volume, status.HTTP_201_CREATED)
+        return _created(request, volume)
 
     @extend_schema(
         summary="Rename a volume, or have it grow",
@@ -262,8 +264,11 @@ class VolumeViewSet(GenericViewSet[Volume]):
         return _answer(volume)
 
     @extend_schema(
-        summary="Delete a volume: it goes into the trash", parameters=_ID, responses={204: None}
+        summary="Delete a volume: it goes into the trash",
+        parameters=[*_ID, IF_MATCH],
+        responses={204: None},
     )
+    @conditional("volume")
     def destroy(self, *_: Any, **__: Any) -> Response:
         services.trash_volume(volume=self.get_object())
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -272,9 +277,10 @@ class VolumeViewSet(GenericViewSet[Volume]):
         summary="Bring a volume back from the trash",
         request=VolumeRestoreSerializer,
         responses=VolumeSerializer,
-        parameters=_ID,
+        parameters=[*_ID, IF_MATCH],
     )
     @action(detail=True, methods=["post"])
+    @conditional("volume")
     def restore(self, request: Request, **_: Any) -> Response:
         volume = self.get_object()
         given = valid(VolumeRestoreSerializer, request)
@@ -284,9 +290,10 @@ class VolumeViewSet(GenericViewSet[Volume]):
         summary="Remove a volume that is in the trash, with what it holds",
         request=None,
         responses={202: None},
-        parameters=_ID,
+        parameters=[*_ID, IF_MATCH],
     )
     @action(detail=True, methods=["post"])
+    @conditional("volume")
     def remove(self, request: Request, **_: Any) -> Response:
         volume = self.get_object()
         valid(NothingSerializer, request)
@@ -297,9 +304,10 @@ class VolumeViewSet(GenericViewSet[Volume]):
         summary="Try again to make a volume that failed",
         request=None,
         responses={202: VolumeSerializer},
-        parameters=_ID,
+        parameters=[*_ID, IF_MATCH],
     )
     @action(detail=True, methods=["post"])
+    @conditional("volume")
     def retry(self, request: Request, **_: Any) -> Response:
         volume = self.get_object()
         valid(NothingSerializer, request)
@@ -320,7 +328,13 @@ class VolumeViewSet(GenericViewSet[Volume]):
         given = valid(VolumeAdoptSerializer, request)
         owner = _user(given.pop("owner"))
         volume = services.adopt_volume(actor=actor, owner=owner, **given)
-        return _answer(volume, status.HTTP_201_CREATED)
+        return _created(request, volume)
+
+
+def _created(request: Request, volume: Volume) -> Response:
+    now = selectors.shown_now(volume)
+    path = f"/api/v2/volumes/{volume.pk}"
+    return created(request, path, VolumeSerializer(now).data, etag=now.volume.etag)
 
 
 def _answer(volume: Volume, code: int = status.HTTP_200_OK) -> Response:

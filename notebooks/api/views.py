@@ -55,7 +55,9 @@ from submarine_site.core.api import (
     IF_MATCH,
     UUID_PATTERN,
     NothingSerializer,
+    TaggedRetrieveMixin,
     answer,
+    created,
     error_like,
     valid,
 )
@@ -64,6 +66,7 @@ from submarine_site.core.errors import DomainError
 from submarine_site.core.examples import shown
 from submarine_site.core.idempotency import HEADER, REPLAYED
 from submarine_site.core.pagination import Cursor
+from submarine_site.core.preconditions import conditional
 
 
 class Root(APIRootView):
@@ -98,7 +101,7 @@ class Login(GenericAPIView[User]):
         given = valid(serializers.LoginSerializer, request)
         with counted_attempt(request._request):  # noqa: SLF001
             made = program_logins.redeem(code=given["code"], verifier=given["verifier"])
-        return _new_token(made)
+        return _new_token(request, made)
 
 
 class CatalogueViewSet(ReadOnlyModelViewSet[E]):
@@ -229,20 +232,18 @@ class SessionViewSet(GenericViewSet[NotebookSession]):
     def create(self, request: Request) -> Response:
         chosen = valid(serializers.SessionCreateSerializer, request)
         setup = Setup(**_setup(chosen))
-        created = services.create_session(
+        made = services.create_session(
             owner=user_of(request),
             idempotency_key=request.headers.get(HEADER, ""),
             setup=setup,
             **chosen,
         )
-        address = f"/api/v2/sessions/{created.session.pk}"
-        headers = {
-            "ETag": created.session.etag,
-            "Location": request.build_absolute_uri(address),
-            **({} if created.is_new else REPLAYED),
-        }
-        said = answer(serializers.SessionSerializer, created.session)
-        return Response(said, status=status.HTTP_201_CREATED, headers=headers)
+        session = made.session
+        body = answer(serializers.SessionSerializer, session)
+        response = created(request, f"/api/v2/sessions/{session.pk}", body, etag=session.etag)
+        for name, value in () if made.is_new else REPLAYED.items():
+            response[name] = value
+        return response
 
     @extend_schema(
         summary="Rename a session, or change what its next start begins with",
@@ -267,7 +268,12 @@ class SessionViewSet(GenericViewSet[NotebookSession]):
                 services.rename_session(session=session, actor=actor, **changed)
         return self._answer(session.pk, status.HTTP_200_OK)
 
-    @extend_schema(summary="Delete a session; its home and volumes stay", responses={204: None})
+    @extend_schema(
+        summary="Delete a session; its home and volumes stay",
+        responses={204: None},
+        parameters=[IF_MATCH],
+    )
+    @conditional("session")
     def destroy(self, request: Request, **_: Any) -> Response:
         services.delete_session(session=self.get_object(), actor=user_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -276,8 +282,10 @@ class SessionViewSet(GenericViewSet[NotebookSession]):
         summary="Start a session that has stopped or failed",
         request=serializers.StartSerializer,
         responses={202: _ACCEPTED, "default": error_like(OVER_QUOTA)},
+        parameters=[IF_MATCH],
     )
     @action(detail=True, methods=["post"])
+    @conditional("session")
     def start(self, request: Request, **_: Any) -> Response:
         session = self.get_object()
         chosen = valid(serializers.StartSerializer, request)
@@ -289,8 +297,10 @@ class SessionViewSet(GenericViewSet[NotebookSession]):
         request=None,
         responses={202: _ACCEPTED},
         examples=[shown(examples.STOPPING, "202")],
+        parameters=[IF_MATCH],
     )
     @action(detail=True, methods=["post"])
+    @conditional("session")
     def stop(self, request: Request, **_: Any) -> Response:
         session = self.get_object()
         valid(NothingSerializer, request)
@@ -301,8 +311,10 @@ class SessionViewSet(GenericViewSet[NotebookSession]):
         summary="Have the next start use the newest version of the environment",
         request=None,
         responses=serializers.SessionSerializer,
+        parameters=[IF_MATCH],
     )
     @action(detail=True, methods=["post"], url_path="update-environment")
+    @conditional("session")
     def update_environment(self, request: Request, **_: Any) -> Response:
         session = self.get_object()
         valid(NothingSerializer, request)
@@ -313,8 +325,10 @@ class SessionViewSet(GenericViewSet[NotebookSession]):
         summary="Get an address that opens a running session in a browser",
         request=serializers.OpenSerializer,
         responses=serializers.OpenedSerializer,
+        parameters=[IF_MATCH],
     )
     @action(detail=True, methods=["post"])
+    @conditional("session")
     def open(self, request: Request, **_: Any) -> Response:
         session = self.get_object()
         chosen = valid(serializers.OpenSerializer, request)
@@ -352,9 +366,11 @@ class SessionViewSet(GenericViewSet[NotebookSession]):
 @extend_schema_view(
     list=extend_schema(summary="List your bookmarks"),
     retrieve=extend_schema(summary="Read a bookmark"),
-    destroy=extend_schema(summary="Delete a bookmark"),
+    destroy=extend_schema(summary="Delete a bookmark", parameters=[IF_MATCH]),
 )
-class BookmarkViewSet(mixins.DestroyModelMixin, ReadOnlyModelViewSet[Bookmark]):
+class BookmarkViewSet(
+    TaggedRetrieveMixin, mixins.DestroyModelMixin, ReadOnlyModelViewSet[Bookmark]
+):
     """What you start sessions with time and again."""
 
     queryset = Bookmark.objects.none()
@@ -376,6 +392,10 @@ class BookmarkViewSet(mixins.DestroyModelMixin, ReadOnlyModelViewSet[Bookmark]):
     def get_queryset(self) -> QuerySet[Bookmark]:
         return Bookmark.objects.visible_to(user_of(self.request))
 
+    @conditional("bookmark")
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().destroy(request, *args, **kwargs)
+
     @once
     @extend_schema(
         summary="Keep a bookmark",
@@ -386,7 +406,8 @@ class BookmarkViewSet(mixins.DestroyModelMixin, ReadOnlyModelViewSet[Bookmark]):
         chosen = valid(serializers.BookmarkCreateSerializer, request)
         setup = Setup(**_setup(chosen))
         kept = bookmarks.keep_bookmark(owner=user_of(request), setup=setup, **chosen)
-        return Response(serializers.BookmarkSerializer(kept).data, status=status.HTTP_201_CREATED)
+        body = serializers.BookmarkSerializer(kept).data
+        return created(request, f"/api/v2/bookmarks/{kept.pk}", body, etag=kept.etag)
 
 
 @extend_schema_view(list=extend_schema(summary="List your API tokens"))
@@ -404,6 +425,10 @@ class TokenViewSet(mixins.ListModelMixin, GenericViewSet[ApiToken]):
         if self.action == "revoke_all":
             return NothingSerializer
         return serializers.TokenSerializer
+
+    def initial_body(self) -> dict[str, Any]:
+        """What the browsable API's form begins with."""
+        return examples.NEW_TOKEN if self.action == "create" else {}
 
     def get_queryset(self) -> QuerySet[ApiToken]:
         return ApiToken.objects.visible_to(user_of(self.request))
@@ -425,13 +450,14 @@ class TokenViewSet(mixins.ListModelMixin, GenericViewSet[ApiToken]):
             life=None if days is None else timedelta(days=min(days, timedelta.max.days)),
             by=_by(request),
         )
-        return _new_token(made)
+        return _new_token(request, made)
 
     @extend_schema(
         summary="Revoke an API token",
         responses={204: None},
-        parameters=[OpenApiParameter("id", OpenApiTypes.UUID, OpenApiParameter.PATH)],
+        parameters=[OpenApiParameter("id", OpenApiTypes.UUID, OpenApiParameter.PATH), IF_MATCH],
     )
+    @conditional("token")
     def destroy(self, request: Request, **_: Any) -> Response:  # noqa: ARG002
         accounts.revoke_token(token=self.get_object())
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -463,9 +489,10 @@ def _by(request: Request) -> ApiToken | None:
     raise _token_needed("Making an API token")
 
 
-def _new_token(made: NewToken) -> Response:
-    shown = {**serializers.TokenSerializer(made.record).data, "token": made.secret}
-    return Response(shown, status=status.HTTP_201_CREATED)
+def _new_token(request: Request, made: NewToken) -> Response:
+    token = made.record
+    body = {**serializers.TokenSerializer(token).data, "token": made.secret}
+    return created(request, f"/api/v2/tokens/{token.pk}", body, etag=token.etag)
 
 
 def _session(session: NotebookSession, code: int) -> Response:

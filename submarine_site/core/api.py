@@ -7,6 +7,7 @@ where inputs are, and with `details` where programs can be told more.
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, cached_property
+from http import HTTPStatus
 from operator import attrgetter
 from typing import Any, TypeVar, cast
 
@@ -125,6 +126,14 @@ def _others(field: Any, values: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
     return {str(name): said for name, each in values if (said := _other_type(field.child, each))}
 
 
+class TaggedRetrieveMixin:
+    """Reads one record, with the tag that a later change can be conditional on."""
+
+    def retrieve(self: Any, *_: Any, **__: Any) -> Response:
+        record = self.get_object()
+        return Response(self.get_serializer(record).data, headers={"ETag": record.etag})
+
+
 # A docstring would be that of each serializer that has none, in the schema.
 class PlainSerializer(serializers.Serializer[T]):
     # Output of records whose fields are attributes, or of what these hold: read without what DRF
@@ -214,6 +223,13 @@ def valid(serializer_class: type[StrictSerializer], request: Request) -> dict[st
 def answer(serializer_class: type[serializers.Serializer[T]], record: T) -> dict[str, Any]:
     """What a serializer says of one record."""
     return _shared(serializer_class).to_representation(record)
+
+
+def created(request: Request, path: str, body: Any, *, etag: str = "") -> Response:
+    """Return the response to a create: 201 with the address and the tag of what was made."""
+    headers = {"Location": request.build_absolute_uri(path)}
+    headers |= {"ETag": etag} if etag else {}
+    return Response(body, status=HTTPStatus.CREATED, headers=headers)
 
 
 @cache

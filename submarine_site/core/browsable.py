@@ -39,7 +39,8 @@ class BrowsableRenderer(BrowsableAPIRenderer):
 
     That body is, in this order: the one that was just sent and refused; what the view's
     `initial_body` returns, if it has one and returns something; for PUT and PATCH what the
-    record has now; the required fields of the example in the schema.
+    record has now; the required fields of the
+    example in the schema. What else may be sent is there too, where it can be empty.
     """
 
     def show_form_for_method(
@@ -82,8 +83,6 @@ class BrowsableRenderer(BrowsableAPIRenderer):
         if was_refused and request.method == method and isinstance(request.data, dict):
             return request.data
         initial: dict[str, Any] = getattr(view, "initial_body", dict)()
-        if initial:
-            return initial
         # `rest_framework.views`, which that module needs, loads this one as it is loaded itself.
         from submarine_site.core.api import StrictSerializer  # noqa: PLC0415
 
@@ -91,9 +90,11 @@ class BrowsableRenderer(BrowsableAPIRenderer):
         if not isinstance(serializer, StrictSerializer):
             # It describes the response: the request has no body.
             return {}
-        if method in {"PUT", "PATCH"} and isinstance(data, Mapping) and not was_refused:
-            return project(serializer, data) or _required(serializer)
-        return _required(serializer)
+        if not initial and method in {"PUT", "PATCH"} and isinstance(data, Mapping):
+            initial = project(serializer, data)
+        if method == "PATCH":
+            return initial
+        return _complete(serializer, initial or _example(serializer))
 
 
 def project(serializer: serializers.Serializer[Any], data: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,7 +112,7 @@ def _taken(field: Any, value: Any) -> Any:
     return project(field, value) if isinstance(field, serializers.Serializer) else value
 
 
-def _required(serializer: Any) -> dict[str, Any]:
+def _example(serializer: Any) -> dict[str, Any]:
     """The required fields, as the example in the schema has them."""
     annotation = getattr(serializer, "_spectacular_annotation", {})
     example: dict[str, Any] = next((each.value for each in annotation.get("examples", ())), {})
@@ -120,3 +121,28 @@ def _required(serializer: Any) -> dict[str, Any]:
         for name, field in serializer.fields.items()
         if field.required and name in example
     }
+
+
+def _complete(serializer: Any, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The body with every other field that may be empty, so that people see which there are."""
+    blank = {name: _blank(field) for name, field in serializer.fields.items()}
+    return {
+        name: body.get(name, blank[name])
+        for name in serializer.fields
+        if name in body or blank[name] is not None
+    }
+
+
+def _blank(field: Any) -> Any:
+    """The value that stands for none; None where such a field is left out instead."""
+    match field:
+        case serializers.ListSerializer() | serializers.ListField():
+            return []
+        case serializers.DictField():
+            return {}
+        case serializers.BooleanField():
+            return False
+        case serializers.CharField() if field.allow_blank:
+            return ""
+        case _:
+            return None

@@ -19,10 +19,11 @@ from submarine_site.core.errors import InvalidInput
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """That of a row in a list of this order. `way` is where to look from it: what is `after` it,
-    or what is `before`.
+    """That of a row in a list of this order. `path` is the list's own, so that a cursor of another
+    list is none of this. `way` is where to look from it: what is `after` it, or what is `before`.
     """
 
+    path: str
     ordering: str
     value: str
     key: str
@@ -69,6 +70,7 @@ class Cursor(CursorPagination):
         and for a cursor that it did not give in this order.
         """
         self.base_url = request.build_absolute_uri()
+        self._path = request.path.rstrip("/")
         size = self.get_page_size(request)
         ordering = self._asked(request)
         try:
@@ -82,8 +84,8 @@ class Cursor(CursorPagination):
         if begin and begin.way == "before":
             page.reverse()
             self.has_next, self.has_previous = True, has_more
-        self._first = _place(page[0], ordering) if page else begin
-        self._last = _place(page[-1], ordering) if page else begin
+        self._first = self._place(page[0], ordering) if page else begin
+        self._last = self._place(page[-1], ordering) if page else begin
         self.display_page_controls = self.has_next or self.has_previous
         return page
 
@@ -104,9 +106,14 @@ class Cursor(CursorPagination):
         if not cursor:
             return None
         begin = Place.from_cursor(cursor)
-        if begin.ordering != ordering or begin.way not in {"after", "before"}:
+        is_of_this_list = (begin.path, begin.ordering) == (self._path, ordering)
+        if not is_of_this_list or begin.way not in {"after", "before"}:
             raise ValueError(begin)
         return begin
+
+    def _place(self, row: Any, ordering: str) -> Place:
+        value = getattr(row, ordering.removeprefix("-"))
+        return Place(path=self._path, ordering=ordering, value=str(value), key=str(row.pk))
 
     def get_next_link(self) -> str | None:
         return self._link(self._last, "after") if self.has_next else None
@@ -135,11 +142,6 @@ class Cursor(CursorPagination):
         address = {"type": ["string", "null"], "format": "uri", "example": None}
         properties = {"next": address, "previous": address, "results": schema}
         return {"type": "object", "required": [*properties], "properties": properties}
-
-
-def _place(row: Any, ordering: str) -> Place:
-    value = getattr(row, ordering.removeprefix("-"))
-    return Place(ordering=ordering, value=str(value), key=str(row.pk))
 
 
 def _rows(queryset: Any, ordering: str, begin: Place | None, count: int) -> list[Any]:

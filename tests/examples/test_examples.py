@@ -208,7 +208,7 @@ def test_what_an_example_asks_for_is_answered_as_its_example_says(
         sent = {**sent, "code": code_for(ada, sent["verifier"])}
     PREPARED.get(key, lambda: None)()
 
-    answer = program(key).generic(method, address(path), *_as_json(sent))
+    answer = program(key).generic(method, address(path), *as_json(sent))
 
     assert answer.status_code == int(status), answer.content
     told = answer.json()
@@ -217,7 +217,7 @@ def test_what_an_example_asks_for_is_answered_as_its_example_says(
     check_keys(example_of(content), told, key)
 
 
-def _as_json(sent: Any) -> tuple[Any, ...]:
+def as_json(sent: Any) -> tuple[Any, ...]:
 
     return (json.dumps(sent), JSON) if sent is not None else ()
 
@@ -251,7 +251,7 @@ def test_the_error_that_an_operation_shows_is_answered_so(
         case _:
             asker = APIClient()
 
-    answer = asker.generic(method, at, *_as_json(sent))
+    answer = asker.generic(method, at, *as_json(sent))
 
     assert answer.status_code >= 400
     assert answer.json() == shown
