@@ -1,7 +1,7 @@
 """Where the pages and the API of sessions are."""
 
 from django.urls import URLPattern, URLResolver, include, path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularSwaggerView
 from rest_framework.routers import DefaultRouter
 
 from accounts import api as accounts
@@ -10,6 +10,7 @@ from environments import api as environments
 from notebooks import web
 from notebooks.api import views as api
 from quotas import api as quotas
+from submarine_site.core.schema_view import SchemaView
 from volumes import api as volumes
 
 
@@ -42,7 +43,7 @@ router.register("audit", audit.AuditViewSet, basename="audit")
 v2: list[URLPattern | URLResolver] = [
     re_path("^me/?$", api.Me.as_view(), name="me"),
     re_path("^login/?$", api.Login.as_view(), name="login"),
-    re_path("^schema/?$", SpectacularAPIView.as_view(), name="schema"),
+    re_path("^schema/?$", SchemaView.as_view(), name="schema"),
     re_path(
         "^docs/?$",
         # Of the metadata that OPTIONS asks for there is no page.
