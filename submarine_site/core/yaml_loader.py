@@ -68,13 +68,14 @@ def _check(text: str, max_depth: int) -> None:
             raise _refused("this is nested too deep", event)
 
 
-def _refused(problem: str, place: yaml.Event | yaml.Node) -> YamlRefused:
+def _refused(problem: str, place: Any) -> YamlRefused:
+    """`place` is an event or a node."""
     return YamlRefused(problem=problem, problem_mark=place.start_mark)
 
 
 class _Loader(yaml.CSafeLoader):
     def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
-        tag = super().resolve(kind, value, implicit)
+        tag = super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
         is_base_60 = tag in _NUMBERS and ":" in value
         is_indicator = tag in {f"{_TAG}merge", f"{_TAG}value"}
         return _TEXT if is_base_60 or is_indicator else tag
@@ -93,22 +94,26 @@ class _Loader(yaml.CSafeLoader):
             seen.add(key)
         return mapping
 
-    def construct_number(self, node: yaml.ScalarNode) -> int | float:
-        # Digits are converted in quadratic time, and an integer of many cannot be written again.
-        if len(node.value) > _MAX_DIGITS:
-            raise _refused(f"a number has more than {_MAX_DIGITS} digits", node)
-        construct = (
-            self.construct_yaml_int if node.tag == _NUMBERS[0] else self.construct_yaml_float
-        )
-        try:
-            number: int | float = construct(node)
-        except ValueError:
-            raise _refused(f"“{node.value}” is no number", node) from None
-        if not math.isfinite(number):
-            raise _refused(f"“{node.value}” is not finite", node)
-        return number
+
+def _construct_number(loader: _Loader, node: yaml.ScalarNode) -> int | float:
+    # Digits are converted in quadratic time, and an integer of many cannot be written again.
+    if len(node.value) > _MAX_DIGITS:
+        raise _refused(f"a number has more than {_MAX_DIGITS} digits", node)
+    is_integer = node.tag == _NUMBERS[0]
+    construct = loader.construct_yaml_int if is_integer else loader.construct_yaml_float
+    try:
+        number: int | float = construct(node)
+    except ValueError:
+        raise _refused(f"“{node.value}” is no number", node) from None
+    if not math.isfinite(number):
+        raise _refused(f"“{node.value}” is not finite", node)
+    return number
+
+
+def _construct_text(_: _Loader, node: yaml.ScalarNode) -> str:
+    return str(node.value)
 
 
 for _tag in _NUMBERS:
-    _Loader.add_constructor(_tag, _Loader.construct_number)
-_Loader.add_constructor(f"{_TAG}timestamp", _Loader.construct_yaml_str)
+    _Loader.add_constructor(_tag, _construct_number)
+_Loader.add_constructor(f"{_TAG}timestamp", _construct_text)
