@@ -3,14 +3,17 @@
 The record is made on the first request after a sign-in, whichever page or backend signed in.
 """
 
+from collections.abc import Callable
+from typing import cast
 from uuid import UUID
 
 from django.contrib.auth import logout
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from accounts.models import SignIn, User
+from accounts.models import ApiToken, SignIn, User
 from submarine_site.core.http import GetResponse
+from submarine_site.core.streams import Stream
 
 SESSION_KEY = "sign_in"
 _AGENT_LENGTH = 200
@@ -31,6 +34,23 @@ def sign_in_id(request: HttpRequest) -> UUID:
     return UUID(request.session[SESSION_KEY])
 
 
+def _holds(request: HttpRequest) -> Callable[[], bool]:
+    """Return a function that tells whether the credential of this request is still valid."""
+    auth, user = getattr(request, "auth", None), cast("User", request.user)
+    if isinstance(auth, ApiToken):
+        return lambda: ApiToken.objects.live().filter(pk=auth.pk).exists()
+    if SESSION_KEY in request.session:
+        pk = sign_in_id(request)
+        return lambda: _is_signed_in(pk, user.pk)
+    return lambda: User.objects.filter(pk=user.pk, is_active=True).exists()
+
+
+def _is_signed_in(pk: UUID, user_id: int) -> bool:
+    records = SignIn.objects.live().select_related("user")
+    record = records.filter(pk=pk, user=user_id).first()
+    return record is not None and record.auth_hash == record.user.get_session_auth_hash()
+
+
 class SignInMiddleware:
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -41,7 +61,10 @@ class SignInMiddleware:
                 _begin(request, request.user)
             else:
                 self._continue(request, request.user)
-        return self.get_response(request)
+        response = self.get_response(request)
+        if isinstance(response, Stream):
+            response.is_allowed = _holds(request)
+        return response
 
     def _continue(self, request: HttpRequest, user: User) -> None:
         records = SignIn.objects.filter(pk=sign_in_id(request))

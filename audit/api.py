@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
     OpenApiResponse,
@@ -24,6 +23,7 @@ from audit.querysets import AuditQuerySet
 from submarine_site.core.errors import InvalidInput
 from submarine_site.core.examples import example, shown
 from submarine_site.core.pagination import Cursor
+from submarine_site.core.streams import Stream
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -142,6 +142,6 @@ class AuditViewSet(mixins.ListModelMixin, GenericViewSet[AuditEntry]):
         pagination_class=None,
         content_negotiation_class=_AsAsked,
     )
-    def export(self, request: Request) -> StreamingHttpResponse:
+    def export(self, request: Request) -> Stream:
         found: Any = self.filter_queryset(self.get_queryset())
         return as_csv(found, _user_of(request))

@@ -2,15 +2,13 @@
 
 import csv
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from io import StringIO
 from typing import TYPE_CHECKING
 
-from asgiref.sync import sync_to_async
-from django.http import StreamingHttpResponse
-
 from audit.models import AuditEntry
 from audit.querysets import AuditQuerySet
+from submarine_site.core.streams import Stream, for_stream
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -38,18 +36,20 @@ COLUMNS = (
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def as_csv(entries: AuditQuerySet, viewer: "User") -> StreamingHttpResponse:
+def as_csv(entries: AuditQuerySet, viewer: "User") -> Stream:
     """Return these entries, newest first, as a file to download."""
-    response = StreamingHttpResponse(
-        _parts(entries, viewer), content_type="text/csv; charset=utf-8"
+    response = Stream(
+        _parts(entries, viewer),
+        user_id=viewer.pk,
+        content_type="text/csv; charset=utf-8",
     )
     response["Content-Disposition"] = 'attachment; filename="audit.csv"'
     response["Cache-Control"] = "no-store"
     return response
 
 
-async def _parts(entries: AuditQuerySet, viewer: "User") -> AsyncIterator[str]:
-    """The file, a bounded number of rows at a time: no transaction is held while it is sent."""
+async def _parts(entries: AuditQuerySet, viewer: "User") -> AsyncGenerator[str, None]:
+    """The file, a bounded number of rows at a time: no connection is held while it is sent."""
     yield _lines([COLUMNS])
     rest = entries.order_by("-pk")
     while found := await _read(rest):
@@ -57,7 +57,7 @@ async def _parts(entries: AuditQuerySet, viewer: "User") -> AsyncIterator[str]:
         rest = entries.order_by("-pk").filter(pk__lt=found[-1].pk)
 
 
-@sync_to_async
+@for_stream
 def _read(rest: AuditQuerySet) -> list[AuditEntry]:
     return list(rest[:AT_ONCE])
 

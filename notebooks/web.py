@@ -4,24 +4,22 @@ A page includes the fragment that it later swaps, so first paint and update are 
 """
 
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, fields
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeAlias
 from urllib.parse import quote, urlencode
 from uuid import UUID
 
-from asgiref.sync import sync_to_async
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.db import connections
 from django.http import (
     Http404,
     HttpRequest,
     HttpResponse,
     HttpResponseRedirect,
-    StreamingHttpResponse,
 )
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -54,6 +52,7 @@ from quotas.standing import standing_of
 from submarine_site.core.errors import DomainError
 from submarine_site.core.live import changes
 from submarine_site.core.pages import question
+from submarine_site.core.streams import Stream
 from volumes.models import Volume
 
 P = ParamSpec("P")
@@ -542,20 +541,24 @@ def delete_session(request: HttpRequest, pk: UUID) -> HttpResponse:
     return render(request, "notebooks/delete.html", context)
 
 
-async def live(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+@require_GET
+def live(request: HttpRequest) -> Stream:
     """Server-sent events: the ids of the user's sessions as they change."""
-    user = await request.auser()
-    if not isinstance(user, User):
+    if not isinstance(request.user, User):
         raise Http404
-    # The stream outlives the look at the user by hours; its connection goes back to the pool.
-    await sync_to_async(connections.close_all)()
-    response = StreamingHttpResponse(_events(user.pk), content_type="text/event-stream")
+    response = Stream(
+        _events(request.user.pk),
+        user_id=request.user.pk,
+        content_type="text/event-stream",
+        is_endless=True,
+    )
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
     return response
 
 
-async def _events(user_id: int) -> AsyncIterator[str]:
+async def _events(user_id: int) -> AsyncGenerator[str, None]:
     # One without an id comes first and now and then: anything may have changed before it.
-    async for what in changes(user_id):
-        yield f"event: change\ndata: {what}\n\n"
+    async with aclosing(changes(user_id)) as ids:
+        async for what in ids:
+            yield f"event: change\ndata: {what}\n\n"

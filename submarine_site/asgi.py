@@ -1,11 +1,9 @@
 """The web process: pages, API and admin.
 
-What answers at once runs as WSGI in a few threads, which costs a request half of what Django's own
-way from ASGI into threads and back costs; what lasts (live pages, the task monitor, exports) runs
-as ASGI.
+Django runs as WSGI in a few threads, which costs a request half of what Django's own way from ASGI
+into threads and back costs. Event streams and exports leave the threads before they are sent
+(`core.streams`). The task monitor alone, which waits for another process, is an asynchronous view.
 """
-
-import re
 
 from django.conf import settings
 from django.core.asgi import get_asgi_application
@@ -14,6 +12,8 @@ from django.core.wsgi import get_wsgi_application
 # Names the settings, and the broker for what requests enqueue.
 import submarine_site.celery  # noqa: F401
 from submarine_site.core.bodies import BoundedBodies, Receive, Scope, Send
+from submarine_site.core.buffered import BufferedResponses
+from submarine_site.core.streams import Streams
 from submarine_site.core.threads import InThreads
 from submarine_v1.paths import PathCredentials
 
@@ -22,18 +22,24 @@ THREADS = 4
 answers within a millisecond. Two of them may wait for a worker (`notebooks.logs`).
 """
 
-LASTING = re.compile(
-    r"/live$|/admin/monitor/|/api/v2/audit/export/?$|/admin/audit/auditentry/export/$"
-)
-"""The paths of asynchronous views, and of answers that are sent as they are made."""
+MONITOR = "/admin/monitor/"
+"""Below it all views are asynchronous, and no others are."""
 
-_lasting = get_asgi_application()
-_prompt = InThreads(get_wsgi_application(), threads=THREADS)
+_in_threads = InThreads(
+    get_wsgi_application(),
+    threads=THREADS,
+    streams=Streams(
+        per_user=settings.STREAMS_PER_USER,
+        total=settings.STREAMS,
+        seconds=settings.STREAM_TIME.total_seconds(),
+    ),
+)
+_asynchronous = BufferedResponses(get_asgi_application())
 
 
 async def _by_path(scope: Scope, receive: Receive, send: Send) -> None:
-    prompt = scope["type"] == "http" and not LASTING.match(scope["path"])
-    await (_prompt if prompt else _lasting)(scope, receive, send)
+    is_asynchronous = scope["type"] != "http" or scope["path"].startswith(MONITOR)
+    await (_asynchronous if is_asynchronous else _in_threads)(scope, receive, send)
 
 
 # First, so that nothing behind it, the server's own log included, sees a credential in a path.

@@ -55,8 +55,9 @@ function listen() {
     if (!id || !part.dataset.liveId || id === part.dataset.liveId) refresh();
   });
   net = setInterval(() => {
+    refresh();
+    // The server has as many streams open as it may.
     if (stream.readyState === EventSource.CLOSED) listen();
-    else refresh();
   }, NET_MS);
 }
 

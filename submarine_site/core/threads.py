@@ -1,5 +1,5 @@
-"""Runs a WSGI application from ASGI, for answers that are whole and small: one step into a thread
-and one back, where other ways take several for each part of an answer.
+"""Runs a WSGI application from ASGI: one step into a thread and one back, where other ways take
+several for each part of a response. What is sent as it is made is sent without a thread.
 """
 
 import asyncio
@@ -12,13 +12,15 @@ from typing import Any
 from wsgiref.types import WSGIApplication
 
 from submarine_site.core.bodies import Receive, Scope, Send
+from submarine_site.core.streams import Stream, Streams
 
 _WITHOUT_PREFIX = {"CONTENT_LENGTH", "CONTENT_TYPE"}
 
 
 class InThreads:
-    def __init__(self, app: WSGIApplication, *, threads: int) -> None:
+    def __init__(self, app: WSGIApplication, *, threads: int, streams: Streams) -> None:
         self._app = app
+        self._streams = streams
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="request")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -29,10 +31,13 @@ class InThreads:
         environ = _environ(scope, body)
         loop = asyncio.get_running_loop()
         start, content = await loop.run_in_executor(self._threads, self._answer, environ)
+        if isinstance(content, Stream):
+            await self._streams.send(content, start, scope, receive, send)
+            return
         await send(start)
         await send({"type": "http.response.body", "body": content})
 
-    def _answer(self, environ: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    def _answer(self, environ: dict[str, Any]) -> tuple[dict[str, Any], bytes | Stream]:
         start: dict[str, Any] = {"type": "http.response.start"}
 
         def start_response(status: str, headers: Iterable[tuple[str, str]], *_: object) -> Any:
@@ -45,7 +50,7 @@ class InThreads:
 
         chunks = self._app(environ, start_response)
         try:
-            return start, b"".join(chunks)
+            return start, chunks if isinstance(chunks, Stream) else b"".join(chunks)
         finally:
             # Ends the request, and gives its connection back.
             getattr(chunks, "close", lambda: None)()

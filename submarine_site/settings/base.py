@@ -128,6 +128,12 @@ SIGN_IN_FAILURES_PER_NETWORK: int = env.int("SUBMARINE_SIGN_IN_FAILURES_PER_ADDR
 # How many requests a minute the API takes of one user; 0: as many as come.
 API_REQUESTS_PER_MINUTE: int = env.int("SUBMARINE_API_REQUESTS_PER_MINUTE", default=6000)
 
+# How many event streams and exports one process of web sends at a time, to one user and in all, and
+# how long each may take.
+STREAMS_PER_USER: int = env.int("SUBMARINE_STREAMS_PER_USER", default=32)
+STREAMS: int = env.int("SUBMARINE_STREAMS", default=500)
+STREAM_TIME = timedelta(minutes=env.int("SUBMARINE_STREAM_MINUTES", default=60))
+
 # How long a deleted volume can be brought back.
 VOLUMES_TRASH = timedelta(days=env.int("SUBMARINE_VOLUMES_TRASH_DAYS", default=7))
 

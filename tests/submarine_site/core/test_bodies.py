@@ -1,5 +1,6 @@
 """Bodies that are larger than anybody takes."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -75,6 +76,34 @@ async def test_a_page_s_form_that_is_too_large_is_answered_with_a_page(echo: Ech
     assert status == 413
     assert "<h1>Too large</h1>" in body.decode()
     assert "Nothing was changed." in body.decode()
+
+
+async def test_a_body_that_does_not_arrive_is_given_up(echo: Echo) -> None:
+    client = ApplicationCommunicator(
+        BoundedBodies(echo, limit=LIMIT, seconds=0.01),
+        {"type": "http", "path": "/api/v2/sessions", "headers": ()},
+    )
+    await client.send_input({"type": "http.request", "body": b"1", "more_body": True})
+    start = await client.receive_output()
+    body = json.loads((await client.receive_output())["body"])
+    assert (start["status"], body["code"]) == (408, "too_slow")
+    assert (b"connection", b"close") in start["headers"]
+    assert echo.read == b"1"
+
+
+async def test_who_waits_for_an_answer_has_time() -> None:
+    async def waits(_scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await asyncio.wait([asyncio.ensure_future(receive())], timeout=0.05)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    client = ApplicationCommunicator(
+        BoundedBodies(waits, limit=LIMIT, seconds=0.01),
+        {"type": "http", "path": "/", "headers": ()},
+    )
+    await client.send_input({"type": "http.request", "body": b"1", "more_body": False})
+    assert (await client.receive_output())["status"] == 200
 
 
 @pytest.mark.parametrize(

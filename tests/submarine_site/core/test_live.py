@@ -1,14 +1,21 @@
 """What changed is told to those whose pages show it, and to nobody else."""
 
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from itertools import takewhile
 
 import pytest
 from redis.client import PubSub
 
-from submarine_site.core.live import announce_all
+from submarine_site.core import live
+from submarine_site.core.live import announce_all, changes
 from submarine_site.core.redis import client
+from tests.contracts.eventually import eventually
 
-ADA, GRACE, MALLORY = 1, 2, 3
+# Redis tells messages of one database in all of them: other tests' users have other ids.
+ADA, GRACE, MALLORY = (secrets.randbits(48) for _ in range(3))
 SECONDS = 10
 
 
@@ -36,7 +43,77 @@ def test_each_is_told_of_what_is_theirs_once_it_is_committed(
             announce_all([(ADA, "one"), (GRACE, "two"), (ADA, "three")])
             assert told(pubsub) == []
         assert told(pubsub) == [
-            (b"live:1", b"one"),
-            (b"live:2", b"two"),
-            (b"live:1", b"three"),
+            (b"live:%d" % ADA, b"one"),
+            (b"live:%d" % GRACE, b"two"),
+            (b"live:%d" % ADA, b"three"),
         ]
+
+
+@asynccontextmanager
+async def listening(user_id: int) -> AsyncIterator[AsyncIterator[str]]:
+    """What the user's page is told from now on."""
+    async with aclosing(changes(user_id)) as hints:
+        assert await anext(hints) == ""
+        yield hints
+
+
+def publish(user_id: int, what: str) -> None:
+    client().publish(f"live:{user_id}", what)
+
+
+def subscriptions() -> list[str]:
+    """The connections of this test to Redis that wait for messages."""
+    own = client().client_info()["db"]
+    return [each["id"] for each in client().client_list(_type="pubsub") if each["db"] == str(own)]
+
+
+async def test_streams_of_a_process_share_one_connection() -> None:
+    async with AsyncExitStack() as stack:
+        people = [ADA, ADA, GRACE, MALLORY]
+        ada, again, grace, mallory = [
+            await stack.enter_async_context(listening(each)) for each in people
+        ]
+        assert len(subscriptions()) == 1
+        client().publish("live:end", "")
+        publish(ADA, "one")
+        publish(GRACE, "two")
+        assert [await anext(ada), await anext(again), await anext(grace)] == ["one", "one", "two"]
+        # Nothing came to her before this.
+        publish(MALLORY, "three")
+        assert await anext(mallory) == "three"
+    await asyncio.to_thread(eventually, lambda: not subscriptions())
+
+
+async def test_a_slow_client_is_told_once_of_what_changed_often() -> None:
+    async with listening(ADA) as ada, listening(GRACE) as grace:
+        for _ in range(3):
+            publish(ADA, "one")
+        publish(GRACE, "last")
+        assert await anext(grace) == "last"
+        assert await anext(ada) == "one"
+        publish(ADA, "two")
+        assert await anext(ada) == "two"
+
+
+async def test_an_idle_stream_says_something_now_and_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(live, "_KEEP_ALIVE", 0.01)
+    async with listening(ADA) as hints:
+        assert [await anext(hints), await anext(hints)] == ["", ""]
+
+
+async def test_without_redis_streams_end(settings) -> None:
+    async with listening(ADA) as hints:
+        [number] = subscriptions()
+        client().client_kill_filter(_id=number)
+        assert [hint async for hint in hints] == []
+    settings.REDIS_URL = "redis://127.0.0.1:1"
+    assert [hint async for hint in changes(ADA)] == []
+
+
+async def test_who_comes_after_the_last_one_left_subscribes_anew() -> None:
+    for _ in range(3):
+        async with listening(ADA) as hints:
+            publish(ADA, "one")
+            assert await anext(hints) == "one"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from submarine_site.core.streams import Streams
 from submarine_site.core.threads import InThreads
 
 Environ = dict[str, Any]
@@ -37,7 +38,8 @@ def ask(
         "headers": list(headers),
         **scope,
     }
-    asyncio.run(InThreads(app, threads=1)(asked, receive, send))
+    streams = Streams(per_user=1, total=1, seconds=10)
+    asyncio.run(InThreads(app, threads=1, streams=streams)(asked, receive, send))
     return sent
 
 
@@ -129,7 +131,8 @@ def test_a_request_that_was_broken_off_is_not_carried_out() -> None:
         heard.append(environ)
         return []
 
-    asyncio.run(InThreads(app, threads=1)({"type": "http"}, receive, send))
+    streams = Streams(per_user=1, total=1, seconds=10)
+    asyncio.run(InThreads(app, threads=1, streams=streams)({"type": "http"}, receive, send))
     assert (heard, sent) == ([], [])
 
 
