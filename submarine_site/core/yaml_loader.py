@@ -1,12 +1,11 @@
 """YAML from outsiders: mappings, lists and scalars, read in time linear in the size of the text.
 
 PyYAML's safe loader builds no foreign objects, but its cost has no bound: integers of base 60 take
-quadratic time, aliases and merge keys multiply, and deep nesting overflows the C stack.
+quadratic time, aliases and merge keys multiply, and deep nesting overflows the C stack. So callers
+get nodes, whose scalars are texts that are resolved but not converted.
 """
 
-import math
 import re
-from collections.abc import Hashable
 from typing import Any
 
 import yaml
@@ -14,7 +13,6 @@ import yaml
 MAX_NODES = 10_000
 """Scalars, lists and mappings in one document, keys counted as well."""
 
-_MAX_DIGITS = 64
 _TAG = "tag:yaml.org,2002:"
 _NUMBERS = (f"{_TAG}int", f"{_TAG}float")
 _TEXT = f"{_TAG}str"
@@ -35,16 +33,6 @@ def compose(text: str, *, max_depth: int) -> yaml.Node | None:
     """
     _check(text, max_depth)
     return yaml.compose(text, Loader=_Loader)
-
-
-def load(text: str, *, max_depth: int) -> Any:
-    """Return the only document in `text` as dicts, lists, strings, numbers, booleans and None.
-
-    Raises what `compose` raises, and `YamlRefused` for a key that appears twice in a mapping and
-    for a number that JSON does not have or with more than 64 digits. Dates are strings.
-    """
-    _check(text, max_depth)
-    return yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
 
 
 def _check(text: str, max_depth: int) -> None:
@@ -79,41 +67,3 @@ class _Loader(yaml.CSafeLoader):
         is_base_60 = tag in _NUMBERS and ":" in value
         is_indicator = tag in {f"{_TAG}merge", f"{_TAG}value"}
         return _TEXT if is_base_60 or is_indicator else tag
-
-    def construct_mapping(
-        self,
-        node: yaml.MappingNode,
-        deep: bool = False,  # noqa: FBT001, FBT002 - PyYAML's signature
-    ) -> dict[Hashable, Any]:
-        mapping = super().construct_mapping(node, deep=deep)
-        seen = set()
-        for key_node, _ in node.value if len(mapping) < len(node.value) else ():
-            key = self.construct_object(key_node)
-            if key in seen:
-                raise _refused(f"“{str(key)[:80]}” is there twice", key_node)
-            seen.add(key)
-        return mapping
-
-
-def _construct_number(loader: _Loader, node: yaml.ScalarNode) -> int | float:
-    # Digits are converted in quadratic time, and an integer of many cannot be written again.
-    if len(node.value) > _MAX_DIGITS:
-        raise _refused(f"a number has more than {_MAX_DIGITS} digits", node)
-    is_integer = node.tag == _NUMBERS[0]
-    construct = loader.construct_yaml_int if is_integer else loader.construct_yaml_float
-    try:
-        number: int | float = construct(node)
-    except ValueError:
-        raise _refused(f"“{node.value}” is no number", node) from None
-    if not math.isfinite(number):
-        raise _refused(f"“{node.value}” is not finite", node)
-    return number
-
-
-def _construct_text(_: _Loader, node: yaml.ScalarNode) -> str:
-    return str(node.value)
-
-
-for _tag in _NUMBERS:
-    _Loader.add_constructor(_tag, _construct_number)
-_Loader.add_constructor(f"{_TAG}timestamp", _construct_text)
