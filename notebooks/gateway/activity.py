@@ -3,7 +3,7 @@
 JupyterLab polls kernels, terminals and contents as long as a tab is open, and tells kernels and
 terminals of itself when it connects, so that does not count: what a person does is to open a page,
 to change something, to have a kernel run or complete something or answer it, or to type in a
-terminal.
+terminal. Transfers count while they go on: see `transfers`.
 """
 
 import re
@@ -13,7 +13,7 @@ from uuid import UUID
 
 from notebooks.gateway.batches import Batches
 
-_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _KERNEL = re.compile(r"api/kernels/[^/]+/channels(\?|\Z)")
 _TERMINAL = re.compile(r"terminals/websocket/")
@@ -25,7 +25,7 @@ _TYPED = re.compile(rb'\s*\[\s*"stdin"')
 
 def is_use(method: str, *, navigation: bool) -> bool:
     """Whether a request is something a person did."""
-    return navigation or method not in _READS
+    return navigation or method not in READS
 
 
 def is_act(within: str, opening: bytes) -> bool:

@@ -30,9 +30,10 @@ from notebooks.gateway.idleness import Idleness
 from notebooks.gateway.limits import LIMITS, limits
 from notebooks.gateway.memory import OomKills
 from notebooks.gateway.pages import answer, own_headers, raw_answer, wants_page
-from notebooks.gateway.proxy import Exchange, Proxy
+from notebooks.gateway.proxy import Exchange, Proxy, is_websocket
 from notebooks.gateway.refusals import Refusal, bad_request, header_too_large, not_found
 from notebooks.gateway.token_uses import TokenUses
+from notebooks.gateway.transfers import Transfers
 from notebooks.gateway.usage import Usage
 from submarine_site.core.request_lines import RequestLine
 
@@ -70,6 +71,7 @@ class Gateway:
         )
         self._entrance = Entrance(config=config, authority=authority)
         self._activity = Activity(authority)
+        self._transfers = Transfers(self._activity)
         self._oom_kills = OomKills(authority)
         self._usage = Usage(authority)
         self._proxy = Proxy(
@@ -105,6 +107,7 @@ class Gateway:
         tasks = [
             asyncio.create_task(self._authorization.run()),
             asyncio.create_task(self._activity.run()),
+            asyncio.create_task(self._transfers.run()),
             asyncio.create_task(self._token_uses.run()),
             asyncio.create_task(self._oom_kills.run()),
             asyncio.create_task(self._usage.run()),
@@ -154,12 +157,20 @@ class Gateway:
         held, place = admitted.access, admitted.place
         transport = request.transport
         assert transport is not None, "aiohttp cancels the handler of a client that is gone"
+        transfer = self._transfers.begin(
+            place.session_id,
+            transport,
+            method=request.method,
+            within=place.within,
+            websocket=is_websocket(request),
+        )
         exchange = Exchange(
             proxy=self._proxy,
             request=request,
             transport=transport,
             place=place,
             heard=lambda opening: self._hear(place, opening),
+            transfer=transfer,
         )
         # Nothing was awaited since admission, so a revocation from here on finds it.
         held.open.add(exchange)
@@ -169,6 +180,7 @@ class Gateway:
             return cast("web.StreamResponse", await exchange.carry())
         finally:
             held.open.discard(exchange)
+            self._transfers.end(transfer)
 
     def _hear(self, place: Place, opening: bytes) -> None:
         if is_act(place.within, opening):

@@ -20,6 +20,7 @@ from notebooks.gateway.headers import HeaderPolicy
 from notebooks.gateway.memory import OomKills
 from notebooks.gateway.refusals import bad_request
 from notebooks.gateway.statuses import RUNNING, no_answer, not_running
+from notebooks.gateway.transfers import Transfer
 from notebooks.gateway.upstream import (
     SWITCHING_PROTOCOLS,
     Connection,
@@ -107,6 +108,7 @@ class Exchange:
         transport: asyncio.Transport,
         place: Place,
         heard: Callable[[bytes], None],
+        transfer: Transfer,
     ) -> None:
         self.route: Route | None = None
         self._proxy = proxy
@@ -114,6 +116,7 @@ class Exchange:
         self._transport = transport
         self._place = place
         self._heard = heard
+        self._transfer = transfer
         self._tunnel: Tunnel | None = None
         self._body_broken = False
         self._answered = False
@@ -122,7 +125,7 @@ class Exchange:
         """Carry it. Refuses only as long as nothing was answered."""
         request = self._request
         framing = _framing(request)
-        upgrade = _is_websocket(request)
+        upgrade = is_websocket(request)
         if upgrade and framing:
             raise bad_request("A WebSocket upgrade has no body.")
         repeatable = not framing and not upgrade and request.method in _IDEMPOTENT
@@ -163,6 +166,7 @@ class Exchange:
         self, connection: Connection, route: Route, *, framing: bytes, upgrade: bool
     ) -> Relayed:
         self.route = route
+        self._transfer.transports = [self._transport, connection.transport]
         upload: asyncio.Task[None] | None = None
         whole = False
         try:
@@ -224,6 +228,7 @@ class Exchange:
         try:
             while data := await content.readany():
                 connection.write(_chunk(data) if chunked else data)
+                self._transfer.passed += len(data)
                 await connection.drain()
             if chunked:
                 connection.write(_LAST_CHUNK)
@@ -252,6 +257,7 @@ class Exchange:
         # A short body has come with its head, and leaves with it.
         if data := connection.read_nowait():
             lines.append(_chunk(data) if chunked else data)
+            self._transfer.passed += len(data)
         if chunked and connection.ended:
             lines.append(_LAST_CHUNK)
             chunked = False
@@ -260,6 +266,7 @@ class Exchange:
         try:
             while data := await connection.read():
                 transport.write(_chunk(data) if chunked else data)
+                self._transfer.passed += len(data)
                 await request.writer.drain()
         except UpstreamGoneError:
             # The client must see that the body is not whole.
@@ -278,6 +285,7 @@ class Exchange:
             drain=self._request.writer.drain,
             upstream=connection,
             heard=self._heard,
+            transfer=self._transfer,
         )
         self._tunnel = tunnel
         self._proxy.tunnels.add(tunnel)
@@ -311,7 +319,7 @@ def _framing(request: web.BaseRequest) -> bytes:
     return b"Content-Length: %b\r\n" % length.encode()
 
 
-def _is_websocket(request: web.BaseRequest) -> bool:
+def is_websocket(request: web.BaseRequest) -> bool:
     upgrade = request.headers.get(hdrs.UPGRADE)
     return (
         upgrade is not None

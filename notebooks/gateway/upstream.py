@@ -93,6 +93,10 @@ class Connection(asyncio.Protocol):
         self._expect_response()
         self._transport.write(head)
 
+    @property
+    def transport(self) -> asyncio.WriteTransport:
+        return self._transport
+
     def write(self, data: bytes) -> None:
         self._transport.write(data)
 

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Awaitable, Callable
 from enum import IntEnum
 
+from notebooks.gateway.transfers import Transfer
 from notebooks.gateway.upstream import Connection, UpstreamGoneError
 
 GOODBYE_SECONDS = 1.0
@@ -131,11 +132,13 @@ class Tunnel:
         drain: Callable[[], Awaitable[None]],
         upstream: Connection,
         heard: Callable[[bytes], None],
+        transfer: Transfer,
     ) -> None:
         self._client = client
         self._drain = drain
         self._upstream = upstream
         self._heard = heard
+        self._transfer = transfer
         self._from_client = Frames(opening=OPENING_BYTES)
         self._from_upstream = Frames()
         self._ended_by_us = False
@@ -147,6 +150,7 @@ class Tunnel:
             while data := await self._upstream.read():
                 self._from_upstream.feed(data)
                 self._client.write(data)
+                self._transfer.passed += len(data)
                 await self._drain()
         except UpstreamGoneError:
             if self._ended_by_us:
@@ -174,6 +178,7 @@ class Tunnel:
             for opening in openings:
                 self._heard(opening)
             self._upstream.write(data)
+            self._transfer.passed += len(data)
         elif self._from_client.closed:
             self._client.close()
         return False, b""
