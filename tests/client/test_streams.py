@@ -36,6 +36,19 @@ def run(client: Any) -> Any:
         return kernel.run("1")
 
 
+@pytest.mark.parametrize(
+    ("options", "body"), [([], b"{}"), (["--kernel", "python3"], b'{"name":"python3"}')]
+)
+def test_the_session_says_which_kernel_is_the_default(
+    server: BadServer, subnb: Subnb, options: list[str], body: bytes
+) -> None:
+    server.plays(said(LISTED), *opened(server), Channels().hear("one\n"), said({}))
+
+    assert subnb("exec", *options, "thesis", "1").stdout == "one\n"
+    [started] = [each for each in server.asked if each.path.endswith("/api/kernels")]
+    assert started.body.replace(b" ", b"") == body
+
+
 def log(text: str) -> Any:
     return said({"run": "x", "text": text})
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from submarine_client import Client, ExecutionFailed
 from tests.git_server import GitServer, git_server
 from tests.stack import science
 from tests.stack.service import Program, Service, running, signed_in, wait_until
@@ -81,6 +82,14 @@ def test_a_notebook_of_a_repository_runs_on_what_its_environment_declares(
     document = demo.jupyter(session, "GET", f"api/contents/{path}").json()
     document["content"]["cells"].pop()
     assert demo.jupyter(session, "PUT", f"api/contents/{path}", json=document).ok
+
+    with Client(service.url, token=demo.token) as client:
+        running = client.sessions.get(session)
+        with running.kernel() as kernel:
+            assert kernel.run("import frames; frames.VERSION").text == "'2.0'"
+        with running.kernel("python3") as kernel, pytest.raises(ExecutionFailed) as raised:
+            kernel.run("import frames")
+        assert raised.value.name == "ModuleNotFoundError"
 
     demo.verb(session, "stop")
     demo.wait_for(session, "stopped")

@@ -83,7 +83,7 @@ class Result:
 class Kernel(Bound[M]):
     """A kernel of a session. It keeps what code has defined until it is closed."""
 
-    def __init__(self, runner: Runner, site: Site, session_id: str, name: str) -> None:
+    def __init__(self, runner: Runner, site: Site, session_id: str, name: str | None) -> None:
         super().__init__(runner)
         self._jupyter = Jupyter(site, session_id)
         self._name = name
@@ -172,9 +172,9 @@ class Kernel(Bound[M]):
     def _dial(self) -> Steps[None]:
         """Start the kernel if there is none, and connect to it if that is not so."""
         if not self._id:
-            said = yield from self._jupyter.ask(
-                "POST", "api/kernels", body={"name": self._name}, repeatable=False
-            )
+            # Without a name Jupyter starts its default.
+            body = {} if self._name is None else {"name": self._name}
+            said = yield from self._jupyter.ask("POST", "api/kernels", body=body, repeatable=False)
             self._id = said["id"]
         if self._socket is not None:
             return

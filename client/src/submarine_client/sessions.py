@@ -187,8 +187,12 @@ class Session(Bound[M]):
                     return
                 yield watch.next(LOG_SECONDS)
 
-    def kernel(self, name: str = "python3") -> Kernel[M]:
-        """A kernel to run code on, while the session runs; it is started when it is first used."""
+    def kernel(self, name: str | None = None) -> Kernel[M]:
+        """A kernel to run code on, while the session runs; it is started when it is first used.
+
+        Without a name it is the kernel of new notebooks: the first one that the session's
+        environment declares, or else the server's own Python, whose name is `python3`.
+        """
         return Kernel(self._runner, self._site, self.id, name)
 
     @property

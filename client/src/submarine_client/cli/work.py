@@ -17,14 +17,14 @@ from submarine_client.errors import ExecutionFailed
 @click.argument("code", required=False)
 @click.argument("arguments", nargs=-1)
 @click.option("-f", "--file", type=click.File(encoding="utf-8"), help="A Python file; - is stdin.")
-@click.option("--kernel", default="python3", show_default=True)
+@click.option("--kernel", metavar="NAME", help="Default: the kernel of new notebooks.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="The longest time without output.")
 def exec_command(
     session: str,
     code: str | None,
     arguments: tuple[str, ...],
     file: TextIO | None,
-    kernel: str,
+    kernel: str | None,
     timeout: float | None,
 ) -> int:
     """Run Python in a running session: CODE, or a file with the ARGUMENTS that follow.

@@ -103,11 +103,12 @@ async def test_a_notebook_runs_on_a_declared_kernel(
         assert (await run_code(session, kernel, f"import sys; {code}")).strip() == prints
 
 
+@pytest.mark.parametrize("body", [None, {}])
 async def test_new_notebooks_run_on_the_first_kernel(
-    jupyter: LocalSite, running: SessionSpec
+    jupyter: LocalSite, running: SessionSpec, body: dict[str, str] | None
 ) -> None:
     async with browser(jupyter, running) as session:
-        async with session.post("api/kernels") as answer:
+        async with session.post("api/kernels", json=body) as answer:
             kernel = await answer.json()
         prefix = await run_code(session, kernel["id"], "import sys; print(sys.prefix)")
     assert kernel["name"] == "conda-data"
