@@ -38,6 +38,7 @@ OWN_ENVIRONMENT = frozenset(
     {
         "CPU_LIMIT",
         "HOME",
+        "JUPYTERLAB_WORKSPACES_DIR",
         "JUPYTER_CONFIG_PATH",
         "JUPYTER_NO_CONFIG",
         "JUPYTER_PATH",

@@ -7,11 +7,12 @@ import psycopg
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.stack.service import Program, Service
+from tests.stack.service import Program, Service, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.jupyter, pytest.mark.timeout(180)]
 
 LAUNCH = 60_000
+EXAMPLE = "submarine-example.ipynb"
 
 
 def open_lab(page: Page, session: str) -> None:
@@ -73,3 +74,34 @@ def test_the_example_is_in_the_launcher_and_its_copy_is_kept(page: Page, service
     assert demo.jupyter(session, "GET", path).json()["content"]["cells"] == []
     page.goto("about:blank")
     demo.delete(session)
+
+
+def test_each_session_has_open_tabs_of_its_own(page: Page, service: Service) -> None:
+    demo = Program(service)
+    first, second = demo.start(name="first"), demo.start(name="second")
+    tabs = "#jp-main-dock-panel .lm-TabBar-tabLabel"
+    open_lab(page, first)
+    page.get_by_role("button", name="Submarine example").click()
+    expect(page.locator(tabs)).to_have_text(["Launcher", EXAMPLE])
+    workspace = f"workspaces/{first[-12:]}"
+    expect(page).to_have_url(re.compile(f"/lab/{workspace}/tree/{EXAMPLE}$"))
+    # Its tabs are saved a moment later.
+    wait_until(lambda: EXAMPLE in demo.jupyter(first, "GET", f"lab/api/{workspace}").text)
+
+    # Beside the first one, which stays open: both may have one origin.
+    beside = page.context.new_page()
+    open_lab(beside, second)
+    expect(beside).to_have_url(re.compile(rf"/session/{second}/lab/workspaces/{second[-12:]}$"))
+    expect(beside.locator(tabs)).to_have_text(["Launcher"])
+    beside.close()
+
+    page.goto("about:blank")
+    demo.verb(first, "stop")
+    demo.wait_for(first, "stopped")
+    demo.verb(first, "start")
+    demo.wait_for(first, "running")
+    page.goto(f"/sessions/{first}/open")
+    expect(page.locator(tabs)).to_have_text(["Launcher", EXAMPLE], timeout=LAUNCH)
+    page.goto("about:blank")
+    demo.delete(first)
+    demo.delete(second)

@@ -22,6 +22,7 @@ FILES = {
         "jupyter_server_config.py",
         "session_server.py",
         "submarine_port.py",
+        "submarine_workspace.py",
         "package.json",
         "remoteEntry.js",
         "example.ipynb",
@@ -33,6 +34,18 @@ JUPYTER = "SUBMARINE_JUPYTER"
 """The variable by which `jupyter_config.py` knows the session's own server. The server removes it
 from its environment.
 """
+
+_WORKSPACES = ".jupyter/lab/workspaces/submarine"
+"""Below the home. Beside it are the workspaces that all sessions of the home had in common."""
+
+
+def workspaces(home: Path, spec: SessionSpec) -> dict[str, str]:
+    """Return the variable by which JupyterLab keeps a session's open tabs apart from other ones'.
+
+    The folder stays with the home, so that the session has its tabs when it starts again;
+    `session_server.py` removes those of other sessions that were not started for longest.
+    """
+    return {"JUPYTERLAB_WORKSPACES_DIR": str(home / _WORKSPACES / str(spec.key.session_id))}
 
 
 def variable(spec: SessionSpec) -> str:

@@ -220,7 +220,7 @@ def _notebook(spec: SessionSpec, site: SiteConfig) -> Json:
             },
             *_kernel_path(spec),
             *_usage(spec, site),
-            *_rescue(spec),
+            *_files_of_jupyter(spec, site),
         ],
         "resources": _resources(spec),
         "securityContext": CONFINED,
@@ -261,8 +261,13 @@ def _usage(spec: SessionSpec, site: SiteConfig) -> list[Json]:
     return [{"name": inside.VOLUMES, "value": value}] if folders else []
 
 
-def _rescue(spec: SessionSpec) -> list[Json]:
-    variables = rescue.environment(RESCUE_DIR) if spec.is_rescue else {}
+def _files_of_jupyter(spec: SessionSpec, site: SiteConfig) -> list[Json]:
+    """Where the server keeps files of its own."""
+    variables = (
+        rescue.environment(RESCUE_DIR)
+        if spec.is_rescue
+        else inside.workspaces(Path(site.home_path), spec)
+    )
     return [{"name": name, "value": value} for name, value in variables.items()]
 
 

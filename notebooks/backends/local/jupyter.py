@@ -78,6 +78,7 @@ def environment(
         "PATH": os.pathsep.join([str(jupyter.parent), *path]),
         "JUPYTER_CONFIG_PATH": str(inside.FOLDER),
         inside.JUPYTER: inside.variable(spec),
+        **inside.workspaces(home, spec),
         "JUPYTER_RUNTIME_DIR": str(runtime),
         "JUPYTER_TOKEN": spec.token,
         MARK: str(spec.key.run_id),

@@ -11,6 +11,7 @@ session = json.loads(os.environ.pop("SUBMARINE_JUPYTER", "null"))
 if session:
     sys.path.append(str(Path(__file__).parent))
     # Other programs of Jupyter read this file too, and may have no server to import.
-    from session_server import pin_options
+    from session_server import pin_options, remove_old_workspaces
 
     pin_options()
+    remove_old_workspaces()

@@ -1,4 +1,5 @@
-"""Pins the options of Jupyter's server that the service depends on.
+"""Pins the options of Jupyter's server that the service depends on, and removes what sessions that
+are gone have left in the home.
 
 Of Jupyter's own rules none is enough. The command line wins over the section `ServerApp` of
 configuration files, and loses to the sections `NotebookApp` and `LabApp` there, which JupyterLab
@@ -6,7 +7,11 @@ copies to `ServerApp` afterwards.
 """
 
 import os
+import shutil
+from contextlib import suppress
 from copy import deepcopy
+from pathlib import Path
+from uuid import UUID
 
 from jupyter_server.auth.authorizer import AllowAllAuthorizer
 from jupyter_server.auth.identity import PasswordIdentityProvider
@@ -23,6 +28,9 @@ MANAGERS = (
     "MappingKernelManager",
 )
 """The classes that have a root folder of their own, by default the server's."""
+
+WORKSPACES_KEPT = 50
+"""Of how many sessions a home keeps the open tabs."""
 
 
 class SessionIdentityProvider(PasswordIdentityProvider):  # type: ignore[misc]
@@ -68,3 +76,28 @@ def pin_options() -> None:
         update_config(config)
 
     app.update_config = update_with_pinned
+
+
+def remove_old_workspaces() -> None:
+    """Remove the workspaces of sessions that share this home and were not started for longest.
+
+    A pod does not learn which sessions were deleted.
+    """
+    own = Path(os.environ["JUPYTERLAB_WORKSPACES_DIR"])
+    # A home that is full or read-only is no reason not to start.
+    with suppress(OSError):
+        if own.exists():
+            # The time of this start: saving changes files alone.
+            os.utime(own)
+        folders = [folder for folder in own.parent.iterdir() if _is_of_session(folder)]
+        folders.sort(key=lambda folder: folder.stat().st_mtime, reverse=True)
+        for folder in folders[WORKSPACES_KEPT:]:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_of_session(folder: Path) -> bool:
+    """Tell whether a session made it: an image may have put the workspaces among other files."""
+    try:
+        return folder.name == str(UUID(folder.name))
+    except ValueError:
+        return False

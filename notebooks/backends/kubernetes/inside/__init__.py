@@ -10,7 +10,7 @@ FOLDER = f"/etc/submarine-notebooks/{inside.FOLDER.name}"
 VOLUMES = "SUBMARINE_VOLUMES"
 """The variable that says where which volume is."""
 
-JUPYTER, variable = inside.JUPYTER, inside.variable
+JUPYTER, variable, workspaces = inside.JUPYTER, inside.variable, inside.workspaces
 
 _OF_PODS = "submarine_container.py"
 

@@ -119,6 +119,10 @@ def test_a_session_is_one_pod() -> None:
                             "name": "SUBMARINE_VOLUMES",
                             "value": json.dumps({HOME: "/home/jovyan"}),
                         },
+                        {
+                            "name": "JUPYTERLAB_WORKSPACES_DIR",
+                            "value": f"/home/jovyan/.jupyter/lab/workspaces/submarine/{SESSION}",
+                        },
                     ],
                     "resources": {
                         "limits": {"cpu": "1500m", "memory": "2048Mi"},

@@ -1,9 +1,11 @@
 """Real JupyterLab servers in homes whose own Jupyter configuration says otherwise."""
 
 import json
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from uuid import UUID
 
 import aiohttp
 import pytest
@@ -155,6 +157,34 @@ async def test_what_is_harmless_stays_the_users(jupyter: LocalSite) -> None:
         session.post("api/contents", json={"type": "notebook"}) as answer,
     ):
         assert (await answer.json())["name"] == "Blatt.ipynb"
+
+
+async def test_a_home_keeps_the_open_tabs_of_its_last_sessions(jupyter: LocalSite) -> None:
+    spec = a_spec()
+    jupyter.backend.ensure_volume(home_of(spec))
+    workspaces = jupyter.home(home_of(spec)) / ".jupyter/lab/workspaces"
+    own, common = workspaces / "submarine" / str(spec.key.session_id), workspaces / "mine"
+    sessions = [workspaces / "submarine" / str(UUID(int=number)) for number in range(60)]
+    for age, folder in enumerate([*sessions, own, common, workspaces / "submarine" / "notes"]):
+        folder.mkdir(parents=True)
+        (folder / "tabs").touch()
+        os.utime(folder, (1_000_000 - age, 1_000_000 - age))
+    jupyter.backend.start(spec)
+    jupyter.await_ready(spec.key)
+
+    assert all((folder / "tabs").exists() for folder in [*sessions[:49], own, common])
+    assert (workspaces / "submarine/notes/tabs").exists()
+    assert not any(folder.exists() for folder in sessions[49:])
+    name = spec.key.session_id.hex[-12:]
+    tabs = {"data": {"tabs": ["a.ipynb"]}, "metadata": {"id": name}}
+    async with browser(jupyter, spec) as session:
+        async with session.get("lab") as answer:
+            assert f'"workspace": "{name}"' in await answer.text()
+        async with session.get("lab/workspaces/other/tree/a.ipynb") as answer:
+            assert '"workspace": "other"' in await answer.text()
+        async with session.put(f"lab/api/workspaces/{name}", json=tabs) as answer:
+            assert answer.status == 204
+    assert {path.suffix for path in own.iterdir()} == {"", ".jupyterlab-workspace"}
 
 
 def test_a_configuration_that_keeps_the_server_from_starting_ends_it(jupyter: LocalSite) -> None:
