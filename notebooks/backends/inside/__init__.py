@@ -22,6 +22,7 @@ FILES = {
         "jupyter_server_config.py",
         "session_server.py",
         "submarine_port.py",
+        "submarine_traffic.py",
         "submarine_workspace.py",
         "package.json",
         "remoteEntry.js",

@@ -13,5 +13,5 @@ if session:
     # Other programs of Jupyter read this file too, and may have no server to import.
     from session_server import pin_options, remove_old_workspaces
 
-    pin_options()
+    pin_options(session["memory_mib"])
     remove_old_workspaces()

@@ -45,7 +45,7 @@ class SessionIdentityProvider(PasswordIdentityProvider):  # type: ignore[misc]
     allow_password_change = Bool()
 
 
-def pin_options() -> None:
+def pin_options(memory_mib: int) -> None:
     """Make the options of the command line, and those below, win over all configuration."""
     app = ServerApp.instance()
     pinned = deepcopy(app.cli_config)
@@ -68,6 +68,8 @@ def pin_options() -> None:
     for manager in MANAGERS:
         # Within `ServerApp` a section wins over the same one outside of it.
         pinned.ServerApp[manager].root_dir = app.root_dir
+    # For `submarine_traffic.py`.
+    pinned.SubmarineSession.memory_mib = memory_mib
     update_config = app.update_config
 
     def update_with_pinned(config: Config) -> None:
