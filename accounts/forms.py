@@ -22,6 +22,7 @@ class SignInForm(AuthenticationForm):
 
     def clean(self) -> dict[str, Any]:
         """Raises `TooManyAttempts` beside what Django's own raises."""
+        assert self.request is not None
         with counted_attempt(self.request):
             cleaned: dict[str, Any] = super().clean()
         return cleaned

@@ -1,6 +1,6 @@
 """The forms of the admin that change a password."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
 from django.http import HttpRequest
@@ -11,18 +11,14 @@ from accounts import services
 from accounts.models import ApiToken, User
 from accounts.sign_in_failures import counted_attempt
 
-_Form = forms.Form if TYPE_CHECKING else object
 
-
-class _RevokesTokens(_Form):
+class _RevokesTokens(forms.Form):
     """Offers to revoke the user's API tokens, which outlive a password. Stands before the form that
     changes it, and saves within the caller's transaction.
     """
 
-    user: User
-
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
-        super().__init__(user, *args, **kwargs)
+        super().__init__(user, *args, **kwargs)  # type: ignore[arg-type]
         count = ApiToken.objects.live().filter(user=user).count()
         tokens = "1 API token" if count == 1 else f"{count} API tokens"
         self.fields["revoke_tokens"] = forms.BooleanField(

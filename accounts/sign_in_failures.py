@@ -51,6 +51,7 @@ class TooManyAttempts(DomainError, APIException):
 
     code = "too_many_attempts"
     status = 429
+    retry_after: int
 
     def __init__(self, *, retry_after: int) -> None:
         """`retry_after` is in seconds."""

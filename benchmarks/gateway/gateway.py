@@ -48,6 +48,9 @@ class OneSession:
     async def by_token(self, session_id: UUID, token: str) -> Grant | None:  # noqa: ARG002
         return None
 
+    async def record_bad_token(self, token: str, address: str) -> int | None:  # noqa: ARG002
+        return None
+
     async def still_valid(self, grants: Collection[Grant]) -> frozenset[str]:
         return frozenset(grant.id for grant in grants)
 

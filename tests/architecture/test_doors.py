@@ -240,7 +240,7 @@ def test_signing_in_takes_no_session_that_was_there_before(ada: User) -> None:
     theirs.create()
     browser, attacker = Client(), Client()
     for each in (browser, attacker):
-        plant(each, theirs.session_key)
+        plant(each, str(theirs.session_key))
     assert sign_in(browser).status_code == 302
     assert browser.get("/account").status_code == 200
     assert key_of(browser) not in {None, theirs.session_key}
@@ -281,7 +281,7 @@ def test_who_signs_in_after_another_has_nothing_of_theirs(ada: User, mallory: Us
     assert SignIn.objects.get(pk=UUID(record)).ended_at is not None
     # The session that she had is of no use to whoever kept its cookie.
     kept = Client()
-    plant(kept, first or "")
+    plant(kept, str(first))
     assert kept.get("/account").status_code == 302
 
 
