@@ -30,6 +30,6 @@ def _load_jupyter_server_extension(server: Any) -> None:
     limits.setdefault("iopub_data_rate_limit", memory_mib * MIB / TEXT_SHARE)
     # 0 is no limit: text is limited by its bytes.
     limits.setdefault("iopub_msg_rate_limit", 0)
-    # For sockets that are made later. With ZeroMQ's own limit of 1000 waiting messages a kernel drops
-    # what comes next, even the message that its code has ended.
+    # For sockets that are made later. With ZeroMQ's own limit of 1000 waiting messages a kernel
+    # drops what comes next, even the message that its code has ended.
     server.kernel_manager.context.rcvhwm = 0
