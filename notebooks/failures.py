@@ -49,6 +49,11 @@ REASONS: dict[str, Reason] = {
             "operator."
         ),
     ),
+    "start_interrupted": Reason(
+        title="The start was interrupted",
+        mender=Mender.NOBODY,
+        advice="It is begun again. If it happens often, tell an operator.",
+    ),
     "server_crashed": Reason(
         title="The notebook server crashed",
         mender=Mender.USER,

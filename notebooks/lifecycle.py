@@ -40,6 +40,7 @@ from notebooks.models import NotebookSession, Run
 from notebooks.phases import MAX_DETAIL, as_json
 from notebooks.picked_secrets import NOTHING_GIVEN, Given, Withheld
 from notebooks.picked_volumes import Storage
+from notebooks.querysets import MAX_MESSAGE
 from notebooks.runs import next_run
 from notebooks.setup import Setup
 from notebooks.states import LAUNCHED, SessionStatus
@@ -51,6 +52,9 @@ from submarine_site.core.placement import Placement
 from volumes.contract import VolumeSpec
 
 logger = logging.getLogger(__name__)
+
+MOST_INTERRUPTIONS = 3
+"""How often a start is begun again that something outside the service removes."""
 
 AT_ONCE = 8
 """How many runs one worker begins at the same time."""
@@ -168,7 +172,9 @@ def _launch(run_ids: Collection[UUID]) -> int:
     free = [
         session
         for run, session in sessions.items()
-        if run.pk not in unbuilt and not (run.is_restart and _is_behind_the_lost(run))
+        if run.pk not in unbuilt
+        and not (run.is_restart and _is_behind_the_lost(run))
+        and (session.pk in moved or _may_begin_anew(session, run))
     ]
     starts = _starts(free, moved)
     errors = _begin_all(starts)
@@ -185,6 +191,39 @@ def _launch(run_ids: Collection[UUID]) -> int:
             logger.warning("run %s was not begun: %s", key.run_id, error)
             hold_up(key, "What runs the sessions does not answer. It is tried again.")
     return len(moved)
+
+
+def _may_begin_anew(session: NotebookSession, run: Run) -> bool:
+    """Whether a run that was claimed before is to be begun. Notes it if something had come to be
+    of it, which somebody removed; fails the run if that goes on.
+    """
+    if not run.phases and not run.ending_code:
+        # The worker that claimed it died before.
+        return True
+    try:
+        if backend().observe(run.key) is not None:
+            # Another worker has begun it anew.
+            return False
+    except BackendError as error:
+        logger.warning("run %s cannot be looked at: %s", run.pk, error)
+        return False
+    before = session.events.filter(run=run, code="start_interrupted").count()
+    if before >= MOST_INTERRUPTIONS:
+        fail(
+            run.key,
+            code="server_lost",
+            message=f"It was removed {before + 1} times while it started, and not by this service.",
+        )
+        return False
+    with transaction.atomic():
+        # What was seen of it is over: its steps begin again.
+        Run.objects.filter(pk=run.pk).update(phases={}, ending_code="", ending="")
+        NotebookSession.objects.note(
+            session,
+            "It was removed while it started, and not by this service. It is begun again.",
+            code="start_interrupted",
+        )
+    return True
 
 
 def _fail_unbuilt(runs: Sequence[Run]) -> set[UUID]:
@@ -407,6 +446,21 @@ def _record_code(seen: Mapping[UUID, Sequence[CodeOutcome]]) -> None:
                     f"Started without {source.url}: {outcome.message}",
                     code=outcome.code,
                 )
+
+
+def record_ending(key: RunKey, *, code: str, message: str) -> None:
+    """Keep why a run is being ended; empty: it is not, after all."""
+    ending = {"ending_code": code, "ending": message[:MAX_MESSAGE]}
+    Run.objects.filter(pk=key.run_id, ended_at=None).exclude(**ending).update(**ending)
+
+
+def note_gone(run_ids: Collection[UUID]) -> None:
+    """Keep of runs that were there and are gone that they had begun: of one that is starting it
+    may be that nothing was seen but this.
+    """
+    Run.objects.filter(
+        pk__in=run_ids, ending_code="", session__status=SessionStatus.STARTING
+    ).update(ending_code="server_lost")
 
 
 def adopt_address(key: RunKey, address: str) -> None:

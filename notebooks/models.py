@@ -198,6 +198,9 @@ class Run(QuickRow):
     ended_at = models.DateTimeField(null=True)
     address = models.CharField(max_length=255, blank=True)
     exit_code = models.IntegerField(null=True)
+    # Why it is being ended from outside, as seen while it still was there.
+    ending_code = models.CharField(max_length=40, blank=True)
+    ending = models.CharField(max_length=500, blank=True)
     # Of its server's own word on whether something happens: when it is asked for again at the
     # earliest, when it was last had, and why it is not.
     probe_at = models.DateTimeField(null=True)

@@ -40,10 +40,8 @@ def note_baseline() -> None:
 
     Runs that wait for a worker do not count: after a restore they are newer than what was lost.
     """
-    begun = Run.objects.filter(
-        Q(ready_at__isnull=False) | Q(ended_at__isnull=False) | ~Q(phases={})
-    )
-    newest = begun.aggregate(newest=Max("created_at"))["newest"]
+    begun = Q(ready_at__isnull=False) | Q(ended_at__isnull=False) | ~Q(phases={})
+    newest = Run.objects.filter(begun).aggregate(newest=Max("created_at"))["newest"]
     RunBaseline.objects.bulk_create(
         [RunBaseline(pk=1, newest_run_at=newest)],
         update_conflicts=True,

@@ -30,6 +30,8 @@ from submarine_site.core.templatetags.times import span
 
 logger = logging.getLogger(__name__)
 
+NO_ENDING = ("", "")
+
 LAUNCH_GRACE = timedelta(seconds=5)
 """How long the worker that claimed a run has the right of way."""
 
@@ -48,6 +50,8 @@ class Row:
     """When the run was asked for."""
     address: str = ""
     phases: frozenset[PhaseTime] = frozenset()
+    ending: tuple[str, str] = NO_ENDING
+    """Code and message of why it is being ended from outside, as an earlier look has shown."""
     is_restart: bool = False
     is_rescue: bool = False
     ready_at: datetime | None = None
@@ -72,6 +76,15 @@ class Launch:
 class RecordPhases:
     key: RunKey
     phases: tuple[PhaseTime, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordEnding:
+    """Keep why a run is being ended: when that is done, nothing may be left to tell it."""
+
+    key: RunKey
+    code: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +168,7 @@ class Discard:
     key: RunKey
 
 
-Quick: TypeAlias = RecordPhases | MarkRunning | AdoptAddress
+Quick: TypeAlias = RecordPhases | RecordEnding | MarkRunning | AdoptAddress
 """What needs the database alone."""
 
 Slow: TypeAlias = (
@@ -226,10 +239,13 @@ def _plan_starting(
         case RunState.READY:
             actions.append(MarkRunning(row.key, seen))
         case RunState.EXITED:
-            actions.append(_anew(row, seen) or _exited_at_start(row, seen))
+            actions.append(
+                _anew(row, seen.failure_code, seen.failure_detail) or _exited_at_start(row, seen)
+            )
         case RunState.STARTING if seen.failure_code:
             actions.append(
-                _anew(row, seen) or Fail(row.key, seen.failure_code, seen.failure_detail)
+                _anew(row, seen.failure_code, seen.failure_detail)
+                or Fail(row.key, seen.failure_code, seen.failure_detail)
             )
         case RunState.STARTING | RunState.STOPPING:
             # The deadline starts anew with each phase: progress is not a failure.
@@ -253,28 +269,46 @@ def _not_before(at: datetime, phase: PhaseTime) -> PhaseTime:
     )
 
 
-def _anew(row: Row, seen: Observed) -> Restart | None:
+def _anew(row: Row, code: str, message: str) -> Restart | None:
     """To be begun anew, once, if that is how such an end is met."""
-    reason = REASONS.get(seen.failure_code)
+    reason = REASONS.get(code)
     if reason is None:
         return None
     if reason.restart_once and not row.is_restart:
-        return Restart(row.key, seen.failure_code, seen.failure_detail)
+        return Restart(row.key, code, message)
     if reason.rescue_once and not row.is_rescue:
-        return Restart(row.key, seen.failure_code, seen.failure_detail, as_rescue=True)
+        return Restart(row.key, code, message, as_rescue=True)
     return None
 
 
 def _plan_running(row: Row, seen: Observed | None, now: datetime) -> list[Action]:
     if seen is None:
-        return [Fail(row.key, "server_lost", "The notebook server is gone; it left no word why.")]
+        return [_gone(row)]
     if seen.state is RunState.EXITED:
-        return [_anew(row, seen) or _exited(row, seen)]
+        return [_anew(row, seen.failure_code, seen.failure_detail) or _exited(row, seen)]
+    if seen.state is RunState.STOPPING and seen.failure_code:
+        return [_being_ended(row, seen)]
     if (over := _life_over(row, now) or _idle_over(row)) is not None:
         return [over]
+    actions: list[Action] = []
+    if row.ending != NO_ENDING and seen.state is RunState.READY:
+        actions.append(RecordEnding(row.key, *NO_ENDING))
     if seen.address and seen.address != row.address:
-        return [AdoptAddress(row.key, seen.address)]
-    return []
+        actions.append(AdoptAddress(row.key, seen.address))
+    return actions
+
+
+def _gone(row: Row) -> Restart | Fail:
+    code, message = row.ending
+    if not message:
+        code, message = "server_lost", "The notebook server is gone; it left no word why."
+    return _anew(row, code, message) or Fail(row.key, code, message)
+
+
+def _being_ended(row: Row, seen: Observed) -> RecordEnding | Fail:
+    """Of one that is ended from outside: while the cause may still come, what is known is kept."""
+    end = RecordEnding if seen.waits else Fail
+    return end(row.key, seen.failure_code, seen.failure_detail)
 
 
 def _exited(row: Row, seen: Observed) -> StopExited | Fail:
@@ -396,6 +430,7 @@ def reconcile(seen: Mapping[RunKey, Observed | None], *, observed_at: datetime) 
     """
     if gone := [key.run_id for key, observed in seen.items() if observed is None]:
         holdings.release_ended(gone)
+        lifecycle.note_gone(gone)
     return _keys(_do_quick(_plan_runs(seen, observed_at)))
 
 
@@ -454,8 +489,14 @@ def _do_quick(actions: Iterable[Action]) -> list[Slow]:
                 begun[key] = phases
             case MarkRunning(key, observed):
                 ready[key] = observed
+            case RecordEnding(key, code, message):
+                lifecycle.record_ending(key, code=code, message=message)
             case AdoptAddress(key, address):
                 lifecycle.adopt_address(key, address)
+            case Fail(key, code, message) | Restart(key, code, message):
+                # Nothing may be left of the run when it is looked at again for this.
+                lifecycle.record_ending(key, code=code, message=message)
+                slow.append(action)
             case _:
                 slow.append(action)
     if begun or ready:
@@ -491,6 +532,8 @@ def _rows(sessions: NotebookSessionQuerySet) -> list[Row]:
         "status_changed_at",
         "current_run__created_at",
         "current_run__address",
+        "current_run__ending_code",
+        "current_run__ending",
         "current_run__is_restart",
         "current_run__is_rescue",
         "current_run__phases",
@@ -508,6 +551,7 @@ def _rows(sessions: NotebookSessionQuerySet) -> list[Row]:
             status_changed_at=status_changed_at,
             created_at=created_at,
             address=address,
+            ending=(ending_code, ending),
             is_restart=is_restart,
             is_rescue=is_rescue,
             # Of one that runs nobody asks how it came to.
@@ -527,6 +571,8 @@ def _rows(sessions: NotebookSessionQuerySet) -> list[Row]:
             status_changed_at,
             created_at,
             address,
+            ending_code,
+            ending,
             is_restart,
             is_rescue,
             phases,

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from tests.cluster.admission import on_creation
-from tests.cluster.cluster import Administrator
+from tests.cluster.cluster import Administrator, nodes_seen
 from tests.cluster.service import GONE_SECONDS, OnCluster
 from tests.stack.service import Program, wait_until
 
@@ -22,9 +22,72 @@ def test_a_running_pod_that_was_deleted_behind_our_back_has_failed_and_says_so(
 
     failed = on.await_agreement(session, "failed")
     assert failed["reason"]["code"] == "server_lost"
-    assert failed["reason"]["message"] == "The notebook server is gone; it left no word why."
+    assert failed["reason"]["message"] == (
+        "Its pod was deleted by somebody or something else than this service."
+    )
     demo.verb(session, "start")
     on.await_agreement(session, "running")
+
+
+def test_a_pod_that_ends_for_long_is_not_shown_as_running(on: OnCluster, demo: Program) -> None:
+    session = demo.start(environment="stubborn")
+    name = on.await_pod(session)["metadata"]["name"]
+
+    on.admin.api.delete(f"pods/{name}", grace_seconds=60)
+
+    failed = demo.wait_for(session, "failed")
+    assert failed["reason"]["code"] == "server_lost"
+    assert on.shown(session) == "failed"
+    # It has not ended: that is told before.
+    pod = on.admin.api.get(f"pods/{name}")
+    assert "running" in pod["status"]["containerStatuses"][0]["state"]
+    on.admin.api.delete(f"pods/{name}", grace_seconds=0)
+
+
+def evict(on: OnCluster, name: str) -> None:
+    """As `kubectl drain` does."""
+    on.admin.api._json(
+        "POST",
+        f"pods/{name}/eviction",
+        {},
+        {"apiVersion": "policy/v1beta1", "kind": "Eviction", "metadata": {"name": name}},
+    )
+
+
+def test_a_session_on_a_node_that_is_drained_is_started_again_elsewhere(
+    on: OnCluster, demo: Program
+) -> None:
+    session = demo.start(environment="server")
+    name = on.await_pod(session)["metadata"]["name"]
+    with nodes_seen(on.admin):
+        on.service.kill("watcher")
+        on.service.kill("worker")
+        on.await_look()
+        on.admin.api.merge("nodes/test-node", {"spec": {"unschedulable": True}})
+        try:
+            evict(on, name)
+            wait_until(lambda: demo.read(session)["run"]["number"] == 2)
+            waiting = demo.read(session)
+            assert (waiting["status"], waiting["reason"]["code"]) == ("starting", "evicted")
+            assert waiting["reason"]["message"] == (
+                "The machine that it ran on is cordoned: an operator or the cluster clears it. "
+                "It is started again."
+            )
+        finally:
+            on.admin.api.merge("nodes/test-node", {"spec": {"unschedulable": None}})
+        on.await_agreement(session, "running")
+
+
+def test_an_eviction_from_a_node_that_stays_is_told_as_a_deletion(
+    on: OnCluster, demo: Program
+) -> None:
+    session = demo.start(environment="server")
+    evict(on, on.await_pod(session)["metadata"]["name"])
+    failed = on.await_agreement(session, "failed")
+    assert failed["reason"]["code"] == "server_lost"
+    assert failed["reason"]["message"] == (
+        "Its pod was deleted by somebody or something else than this service."
+    )
 
 
 def test_a_starting_pod_that_was_deleted_behind_our_back_is_made_anew(
@@ -38,6 +101,13 @@ def test_a_starting_pod_that_was_deleted_behind_our_back_is_made_anew(
     anew = on.await_pod(session, other_than=pod["metadata"]["uid"])
     assert anew["metadata"]["name"] == pod["metadata"]["name"]
     assert demo.wait_for(session, "starting")["run"]["number"] == 1
+    events = demo.api("GET", f"sessions/{session}/events/").json()
+    assert [(each["code"], each["message"]) for each in events["results"] if each["code"]] == [
+        (
+            "start_interrupted",
+            "It was removed while it started, and not by this service. It is begun again.",
+        )
+    ]
     demo.verb(session, "stop")
     on.await_agreement(session, "stopped")
 
@@ -108,6 +178,8 @@ NotebookSession.objects.filter(pk__in=ids).delete()
 """
 
 LET_GRACE_PASS = """
+from datetime import timedelta
+from django.utils import timezone
 from notebooks.models import OrphanedRun
 from notebooks.orphans import GRACE
 OrphanedRun.objects.update(first_seen_at=timezone.now() - GRACE - timedelta(minutes=1))

@@ -1,6 +1,7 @@
 """The reconciler on the fake backend: what was lost is healed, and nothing is done twice."""
 
 import logging
+from dataclasses import replace
 from datetime import timedelta
 from threading import Event, Thread
 from uuid import uuid4
@@ -8,14 +9,16 @@ from uuid import uuid4
 import pytest
 from django.conf import settings
 from django.db import connections
+from django.utils import timezone
 
 from notebooks import lifecycle, reconciler, services
-from notebooks.backends.contract import Observed, RunKey
+from notebooks.backends.contract import Observed, RunKey, RunState
 from notebooks.backends.fake import FakeBackend, UnreachableBackend, VanishingBackend
 from notebooks.models import NotebookSession, Run, SessionEvent
 from notebooks.reconciler import (
     GIVE_UP_AFTER,
     LAUNCH_GRACE,
+    reconcile,
     reconcile_all,
     reconcile_session,
 )
@@ -388,3 +391,89 @@ def test_of_two_ticks_at_once_one_skips(monkeypatch: pytest.MonkeyPatch) -> None
     assert outcomes == [[]]
     use(monkeypatch, FakeBackend())
     assert reconcile_all() == []
+
+
+def vanish_while_starting(session: NotebookSession, backend: FakeBackend) -> None:
+    """Somebody removes what has begun, the watcher sees it, and the poll comes by."""
+    key = key_of(session)
+    backend.vanish(key)
+    reconcile({key: None}, observed_at=timezone.now())
+    let_pass(session, BEYOND_GRACE)
+    tick()
+
+
+@pytest.mark.parametrize("was_looked_at", [True, False])
+def test_a_start_that_others_remove_is_begun_again_with_an_event(
+    starting: NotebookSession, backend: FakeBackend, *, was_looked_at: bool
+) -> None:
+    if was_looked_at:
+        tick()
+    vanish_while_starting(starting, backend)
+    assert [spec.key for spec in backend.started] == [key_of(starting)] * 2
+    assert moves(starting)[-1] == ("", "", "start_interrupted")
+    event = starting.events.latest("id")
+    assert event.message == (
+        "It was removed while it started, and not by this service. It is begun again."
+    )
+    backend.settle()
+    tick()
+    assert state_of(starting) == S.RUNNING
+    assert [step.phase for step in run_of(starting).steps] == [
+        *("queued", "preparing", "starting_server", "ready")
+    ]
+
+
+def test_a_start_that_is_removed_again_and_again_fails(
+    starting: NotebookSession, backend: FakeBackend
+) -> None:
+    for _ in range(4):
+        vanish_while_starting(starting, backend)
+    starting.refresh_from_db()
+    assert (starting.status, starting.reason_code) == (S.FAILED, "server_lost")
+    assert starting.reason == ("It was removed 4 times while it started, and not by this service.")
+    assert len(backend.started) == 4
+    assert [code for *_, code in moves(starting)].count("start_interrupted") == 3
+
+
+def test_a_start_of_which_nothing_came_to_be_is_begun_without_an_event(
+    requested: NotebookSession, backend: FakeBackend
+) -> None:
+    NotebookSession.objects.transition(requested.pk, S.STARTING)
+    let_pass(requested, BEYOND_GRACE)
+    tick()
+    assert len(backend.started) == 1
+    assert "start_interrupted" not in [code for *_, code in moves(requested)]
+
+
+def test_what_was_begun_anew_by_another_worker_is_left_alone(
+    starting: NotebookSession, backend: FakeBackend
+) -> None:
+    tick()
+    lifecycle.launch(key_of(starting))
+    assert len(backend.started) == 1
+    assert "start_interrupted" not in [code for *_, code in moves(starting)]
+
+
+def test_why_a_run_is_ended_is_told_when_it_is_gone_before_the_next_look(
+    running: NotebookSession, backend: FakeBackend
+) -> None:
+    key = key_of(running)
+    run = backend._runs[key]
+    ended = replace(
+        run.observed,
+        state=RunState.STOPPING,
+        failure_code="server_lost",
+        failure_detail="Its pod was deleted.",
+        waits=True,
+    )
+    assert reconcile({key: ended}, observed_at=timezone.now()) == []
+    assert state_of(running) == S.RUNNING
+    evicted = replace(ended, state=RunState.EXITED, failure_code="evicted", failure_detail="Why.")
+    assert reconcile({key: evicted}, observed_at=timezone.now()) == [key]
+    backend.vanish(key)
+    reconcile_session(key)
+    assert (state_of(running), run_of(running).number) == (S.STARTING, 2)
+    assert moves(running)[-3:-1] == [
+        (S.RUNNING, S.FAILED, "evicted"),
+        (S.FAILED, S.REQUESTED, "evicted"),
+    ]

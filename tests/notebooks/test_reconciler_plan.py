@@ -19,6 +19,7 @@ from notebooks.reconciler import (
     Halt,
     Launch,
     MarkRunning,
+    RecordEnding,
     RecordPhases,
     Restart,
     Row,
@@ -67,6 +68,10 @@ LOST_WITH_ITS_MACHINE = seen(
 
 FULL = seen(RunState.EXITED, exit_code=1, failure_code="home_full", failure_detail="16 of 16 MiB.")
 
+ENDED_BY_OTHERS = seen(
+    RunState.STOPPING, failure_code="server_lost", failure_detail="Its pod was deleted."
+)
+
 LOOKS: dict[str, Observed | None] = {
     "nothing": None,
     "starting": STARTING,
@@ -83,6 +88,8 @@ LOOKS: dict[str, Observed | None] = {
     "held up": seen(RunState.STARTING, waits=True),
     "lost": LOST_WITH_ITS_MACHINE,
     "full": FULL,
+    "ended by others": ENDED_BY_OTHERS,
+    "ended, and why may come": replace(ENDED_BY_OTHERS, waits=True),
 }
 
 NEVER_STARTED = TryOnceMore(KEY, "backend_unavailable", "Nothing could be started within 900 s.")
@@ -132,6 +139,12 @@ TABLE: dict[tuple[S, str], Three] = {
     (S.RUNNING, "starting"): always(),
     (S.RUNNING, "ready"): always(),
     (S.RUNNING, "stopping"): always(),
+    (S.STARTING, "ended by others"): ([], [], [NEVER_ANSWERED]),
+    (S.STARTING, "ended, and why may come"): always(),
+    (S.RUNNING, "ended by others"): always(Fail(KEY, "server_lost", "Its pod was deleted.")),
+    (S.RUNNING, "ended, and why may come"): always(
+        RecordEnding(KEY, "server_lost", "Its pod was deleted.")
+    ),
     (S.RUNNING, "ended well"): always(StopExited(KEY, 0)),
     (S.RUNNING, "ended badly"): while_running("exit code 3", 3),
     (S.RUNNING, "killed"): while_running("signal 9", -9),
@@ -268,3 +281,20 @@ def test_a_phase_that_takes_too_long_is_a_failure() -> None:
 def test_a_running_server_that_moved_is_adopted() -> None:
     row = a_row(S.RUNNING, TIMEOUT, address="unix:/elsewhere")
     assert decide(row, READY) == [AdoptAddress(KEY, ADDRESS)]
+
+
+def test_what_was_seen_of_an_end_is_told_when_nothing_is_left() -> None:
+    row = a_row(S.RUNNING, TIMEOUT, ending=("server_lost", "Its pod was deleted."))
+    assert decide(row, None) == [Fail(KEY, "server_lost", "Its pod was deleted.")]
+
+
+def test_what_was_evicted_is_begun_anew_when_nothing_is_left_to_tell() -> None:
+    row = a_row(S.RUNNING, TIMEOUT, ending=("evicted", "Its machine is cordoned."))
+    assert decide(row, None) == [Restart(KEY, "evicted", "Its machine is cordoned.")]
+    again = replace(row, is_restart=True)
+    assert decide(again, None) == [Fail(KEY, "evicted", "Its machine is cordoned.")]
+
+
+def test_an_end_that_was_called_off_is_forgotten() -> None:
+    row = a_row(S.RUNNING, TIMEOUT, ending=("node_lost", "Its machine was lost."))
+    assert decide(row, READY) == [RecordEnding(KEY, "", "")]

@@ -1,17 +1,24 @@
 """Why a run ended by itself: a code of the catalogue with its sentence, and the exit code."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from notebooks.backends.kubernetes import mount_points, room
 from notebooks.backends.kubernetes.amounts import amount, size
 from notebooks.backends.kubernetes.causes import NO_COMMAND, no_command
+from notebooks.backends.kubernetes.nodes import NodeCapacity
 from notebooks.backends.kubernetes.reading import Container, Pod
 from submarine_site.core.pod_shapes import MOUNT_POINTS_CONTAINER
 
 NODE_GRACE = timedelta(seconds=60)
 """How long a node may be silent before what runs on it is given up."""
+
+CAUSE_GRACE = timedelta(seconds=3)
+"""How long after a pod's deletion was requested its cause may still become known."""
+
+DELETED = "Its pod was deleted by somebody or something else than this service."
 
 _LAST_SIGNAL = 64
 _NOTHING_TO_RUN = {126, 127}
@@ -28,8 +35,12 @@ class Ending:
     at: datetime | None = None
 
 
-def taken_away(pod: Pod, now: datetime) -> Ending | None:
-    """Why the cluster takes the pod away, or has lost it; None if it does not."""
+def taken_away(
+    pod: Pod, now: datetime, nodes: Sequence[NodeCapacity] | None = None
+) -> Ending | None:
+    """Why the cluster takes the pod away, or has lost it; None if it does not. Of a pod that is
+    being deleted `nodes` are its node alone; empty: the node is gone; None: not known.
+    """
     disruption = pod.conditions.get("DisruptionTarget")
     if pod.is_deleted and disruption and disruption.is_true:
         return _DISRUPTIONS.get(disruption.reason, _MAINTENANCE)
@@ -39,10 +50,22 @@ def taken_away(pod: Pod, now: datetime) -> Ending | None:
         return _PREEMPTED
     if pod.is_deleted and pod.latest("TaintManagerEviction"):
         return _LOST
+    if pod.is_deleted and nodes is not None and (cleared := _cleared(pod, nodes)):
+        return cleared
     silent_since = _silent_since(pod)
     if silent_since and now - silent_since >= NODE_GRACE:
         return _LOST
     return None
+
+
+def _cleared(pod: Pod, nodes: Sequence[NodeCapacity]) -> Ending | None:
+    """Judge by its node why a pod is deleted. Before 1.26 there is no event of an eviction either,
+    but a node that is drained is cordoned before.
+    """
+    if pod.node and not nodes:
+        return _LOST
+    cordoned = any(node.name == pod.node and node.is_cordoned for node in nodes)
+    return _CORDONED if cordoned else None
 
 
 def _silent_since(pod: Pod) -> datetime | None:
@@ -157,6 +180,10 @@ _LOST = Ending(
 _PREEMPTED = Ending(code="preempted", message="Work of higher priority needed its place.")
 _MAINTENANCE = Ending(
     code="evicted", message="The machine that it ran on was cleared by an operator or the cluster."
+)
+_CORDONED = Ending(
+    code="evicted",
+    message="The machine that it ran on is cordoned: an operator or the cluster clears it.",
 )
 _SHUT_DOWN = Ending(code="node_lost", message="The machine that it ran on was shut down.")
 

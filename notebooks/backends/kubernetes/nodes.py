@@ -16,20 +16,34 @@ _OF_CLUSTER = "node-role.kubernetes.io/"
 """Taints of nodes for the control plane."""
 
 
+_LEAVING = {
+    "ToBeDeletedByClusterAutoscaler",
+    "karpenter.sh/disrupted",
+    "karpenter.sh/disruption",
+}
+"""Taints of nodes that are cleared before they are removed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeCapacity:
     """What one node could hold if it were empty, and what it is kept for."""
 
     offers: Mapping[str, Decimal]
     labels: Mapping[str, str]
+    name: str = ""
     taints: tuple[Json, ...] = ()
     is_open: bool = True
     """Whether it takes pods now: it is there, and nobody has closed it."""
+    is_cordoned: bool = False
+    """Whether its pods are to go elsewhere: somebody has closed it, or it is to be removed."""
 
 
 def node_capacity(node: Json) -> NodeCapacity:
     """Read a node."""
+    taints = node["spec"].get("taints", [])
+    is_closed = node["spec"].get("unschedulable", False)
     return NodeCapacity(
+        name=node["metadata"].get("name", ""),
         offers={
             resource: amount(quantity)
             for resource, quantity in node["status"].get("allocatable", {}).items()
@@ -37,11 +51,11 @@ def node_capacity(node: Json) -> NodeCapacity:
         labels=node["metadata"].get("labels", {}),
         taints=tuple(
             taint
-            for taint in node["spec"].get("taints", [])
+            for taint in taints
             if taint["effect"] != "PreferNoSchedule" and not taint["key"].startswith(_PASSING)
         ),
-        is_open=not node["spec"].get("unschedulable", False)
-        and has_condition(node, "Ready", "True"),
+        is_open=not is_closed and has_condition(node, "Ready", "True"),
+        is_cordoned=is_closed or any(taint["key"] in _LEAVING for taint in taints),
     )
 
 

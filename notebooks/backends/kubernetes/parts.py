@@ -12,6 +12,7 @@ class _Metadata(TypedDict, total=False):
     labels: dict[str, str]
     creationTimestamp: str | None
     deletionTimestamp: str
+    deletionGracePeriodSeconds: int
 
 
 class _Container(TypedDict, total=False):
@@ -24,6 +25,7 @@ class _Spec(TypedDict, total=False):
     # None in a bookmark.
     containers: list[_Container] | None
     initContainers: list[_Container]
+    nodeName: str
     nodeSelector: Any
     tolerations: Any
 

@@ -5,7 +5,7 @@ Nothing that may be absent is taken for granted: older and newer clusters leave 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 
 from notebooks.backends.contract import RunKey
@@ -67,7 +67,8 @@ class Pod:
     key: RunKey
     spec: Json
     created_at: datetime
-    is_deleted: bool
+    deletion_requested_at: datetime | None
+    node: str
     phase: str
     reason: str
     message: str
@@ -89,7 +90,8 @@ class Pod:
             key=key,
             spec=pod["spec"],
             created_at=datetime.fromisoformat(metadata["creationTimestamp"]),
-            is_deleted="deletionTimestamp" in metadata,
+            deletion_requested_at=deletion_requested_at(pod),
+            node=pod["spec"].get("nodeName", ""),
             phase=status.get("phase", ""),
             reason=status.get("reason", ""),
             message=status.get("message", ""),
@@ -111,6 +113,10 @@ class Pod:
             events=_events(events or (), uid=metadata["uid"]),
             has_events=events is not None,
         )
+
+    @property
+    def is_deleted(self) -> bool:
+        return self.deletion_requested_at is not None
 
     @property
     def containers(self) -> tuple[Container, ...]:
@@ -135,6 +141,15 @@ class Pod:
         asked = (*self.spec.get("initContainers", []), *self.spec["containers"])
         found: Json = next(each for each in asked if each["name"] == container)
         return found
+
+
+def deletion_requested_at(pod: Json) -> datetime | None:
+    """Return when the deletion of a pod was requested; None if it was not."""
+    metadata = pod["metadata"]
+    # It is when the pod is to be gone.
+    gone_by = _time(metadata.get("deletionTimestamp"))
+    grace = timedelta(seconds=metadata.get("deletionGracePeriodSeconds") or 0)
+    return gone_by and gone_by - grace
 
 
 def has_condition(of: Json, kind: str, status: str) -> bool:

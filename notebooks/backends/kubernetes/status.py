@@ -7,7 +7,7 @@ from notebooks.backends.code import outcomes
 from notebooks.backends.contract import CodeOutcome, Observed, RunState
 from notebooks.backends.kubernetes.api import Json
 from notebooks.backends.kubernetes.causes import hindrance
-from notebooks.backends.kubernetes.endings import Ending, ending, taken_away
+from notebooks.backends.kubernetes.endings import CAUSE_GRACE, DELETED, Ending, ending, taken_away
 from notebooks.backends.kubernetes.manifests import PORT
 from notebooks.backends.kubernetes.nodes import NodeCapacity
 from notebooks.backends.kubernetes.phases import phases
@@ -31,13 +31,17 @@ def observed(
     known.
     """
     seen = Pod.read(pod, events)
-    if lost := taken_away(seen, now):
+    if lost := taken_away(seen, now, nodes):
         return _ended(seen, lost, now)
-    if seen.is_deleted:
+    if seen.deletion_requested_at is not None:
         return Observed(
             key=seen.key,
             state=RunState.STOPPING,
             phases=phases(seen, ready_at=_ready_at(seen, now), ended_at=None, detail=""),
+            failure_code="server_lost",
+            failure_detail=DELETED,
+            # What deletes it may say only afterwards why.
+            waits=now - seen.deletion_requested_at < CAUSE_GRACE,
         )
     if end := ending(seen):
         return _ended(seen, end, now)

@@ -84,9 +84,11 @@ class Recording:
         added = {"type": kind, "status": status, "lastTransitionTime": self.at(at), **more}
         return self.with_pod(conditions=[*conditions, added])
 
-    def deleted(self, *, at: float) -> Self:
+    def deleted(self, *, at: float, grace: int = 0) -> Self:
+        """The same when its deletion was requested so many seconds after its creation."""
         pod = deepcopy(self.pod)
-        pod["metadata"]["deletionTimestamp"] = self.at(at)
+        pod["metadata"]["deletionTimestamp"] = self.at(at + grace)
+        pod["metadata"]["deletionGracePeriodSeconds"] = grace
         return type(self)(pod=pod, events=self.events, now=self.now)
 
 

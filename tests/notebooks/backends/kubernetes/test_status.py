@@ -5,8 +5,9 @@ from uuid import UUID
 import pytest
 
 from notebooks.backends.contract import RunKey, RunState
+from notebooks.backends.kubernetes.nodes import NodeCapacity, node_capacity
 from notebooks.backends.kubernetes.status import is_unschedulable
-from tests.notebooks.backends.kubernetes.recordings import recording
+from tests.notebooks.backends.kubernetes.recordings import Recording, recording
 
 IMAGE = "registry.example/notebook:1"
 
@@ -239,3 +240,61 @@ def test_a_pod_whose_node_is_silent_is_ready_for_a_minute() -> None:
 def test_a_pod_waits_for_a_place_where_the_scheduler_found_none() -> None:
     assert is_unschedulable(recording("cpu_never_fits").pod)
     assert not is_unschedulable(recording("ready").pod)
+
+
+DELETED = "Its pod was deleted by somebody or something else than this service."
+CORDONED = "The machine that it ran on is cordoned: an operator or the cluster clears it."
+LOST = "The machine that it ran on stopped answering or was taken out of service."
+
+
+def on_node(name: str = "n1", *, taint: str = "", cordoned: bool = False) -> list[NodeCapacity]:
+    """What the API says of one node."""
+    taints = [{"key": taint, "effect": "NoSchedule"}] if taint else []
+    spec = {"taints": taints, **({"unschedulable": True} if cordoned else {})}
+    return [node_capacity({"metadata": {"name": name}, "spec": spec, "status": {}})]
+
+
+def deleted() -> Recording:
+    """A pod that ran on node n1, whose deletion with 30 s of grace was requested at 60 s."""
+    seen = recording("ready").deleted(at=60, grace=30)
+    seen.pod["spec"]["nodeName"] = "n1"
+    return seen
+
+
+def test_why_a_pod_is_deleted_is_waited_for_a_little() -> None:
+    early, late = deleted().seen(after=62), deleted().seen(after=63)
+    for seen in (early, late):
+        assert (seen.state, seen.failure_code) == (RunState.STOPPING, "server_lost")
+        assert seen.failure_detail == DELETED
+    assert (early.waits, late.waits) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("node", "code", "message"),
+    [
+        (on_node(cordoned=True), "evicted", CORDONED),
+        (on_node(taint="ToBeDeletedByClusterAutoscaler"), "evicted", CORDONED),
+        (on_node(taint="karpenter.sh/disrupted"), "evicted", CORDONED),
+        ([], "node_lost", LOST),
+        (on_node(), "server_lost", DELETED),
+        (on_node(taint="gpu"), "server_lost", DELETED),
+        (on_node("n2", cordoned=True), "server_lost", DELETED),
+        (None, "server_lost", DELETED),
+    ],
+)
+def test_a_pod_that_is_deleted_is_judged_by_its_node(
+    node: list[NodeCapacity] | None, code: str, message: str
+) -> None:
+    seen = deleted().seen(after=70, nodes=node)
+    assert (seen.failure_code, seen.failure_detail) == (code, message)
+    assert seen.state is (RunState.STOPPING if code == "server_lost" else RunState.EXITED)
+
+
+def test_a_cordoned_node_ends_nothing_by_itself() -> None:
+    seen = recording("ready").seen(nodes=on_node(cordoned=True))
+    assert (seen.state, seen.failure_code) == (RunState.READY, "")
+
+
+def test_what_says_more_than_the_node_goes_first() -> None:
+    seen = deleted().with_event("Preempted", "Preempted by another", first=60)
+    assert seen.seen(after=61, nodes=on_node(cordoned=True)).failure_code == "preempted"
