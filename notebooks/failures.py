@@ -21,7 +21,9 @@ class Reason:
     """What goes with a code: a title, who can mend it, and what to do next.
 
     `restart_once`: through no fault of its own, so that the session is started again by itself,
-    once. `rescue_once`: likewise, in rescue.
+    once. `rescue_once`: likewise, in rescue. `is_of_environment`: its image is at fault, which the
+    owner of the environment can mend. `is_of_start`: likewise where it has started no session
+    yet.
     """
 
     title: str
@@ -29,6 +31,8 @@ class Reason:
     advice: str
     restart_once: bool = False
     rescue_once: bool = False
+    is_of_environment: bool = False
+    is_of_start: bool = False
 
 
 REASONS: dict[str, Reason] = {
@@ -39,6 +43,7 @@ REASONS: dict[str, Reason] = {
             "The last lines of its log say why. A setting in the .jupyter folder of the home is a "
             "usual cause; in rescue the session starts without."
         ),
+        is_of_start=True,
     ),
     "server_never_answered": Reason(
         title="The notebook server did not start in time",
@@ -48,6 +53,7 @@ REASONS: dict[str, Reason] = {
             "starting; in rescue the session starts without. If neither helps, show the log to an "
             "operator."
         ),
+        is_of_start=True,
     ),
     "start_interrupted": Reason(
         title="The start was interrupted",
@@ -199,16 +205,19 @@ REASONS: dict[str, Reason] = {
         title="The image's name is wrong",
         mender=Mender.OPERATOR,
         advice="Choose another environment; an operator has to mend this one.",
+        is_of_environment=True,
     ),
     "image_missing": Reason(
         title="The image does not exist",
         mender=Mender.OPERATOR,
         advice="Choose another environment; an operator has to mend this one.",
+        is_of_environment=True,
     ),
     "registry_refused": Reason(
         title="The registry refused the image",
         mender=Mender.OPERATOR,
         advice="Choose another environment; an operator has to mend the access to this one.",
+        is_of_environment=True,
     ),
     "image_pull_failed": Reason(
         title="The image could not be pulled",
@@ -219,6 +228,7 @@ REASONS: dict[str, Reason] = {
         title="The image cannot run a session",
         mender=Mender.OPERATOR,
         advice="Choose another environment; an operator has to mend the image of this one.",
+        is_of_environment=True,
     ),
     "preparation_failed": Reason(
         title="A step before the start failed",
@@ -374,13 +384,34 @@ class Explanation:
     advice: str
 
 
-def explain(code: str, message: str) -> Explanation:
-    """Put the sentence together with what the catalogue says of its code."""
+def explain(
+    code: str, message: str, *, is_unproven: bool = False, owns_environment: bool = False
+) -> Explanation:
+    """Put the sentence together with what the catalogue says of its code.
+
+    `is_unproven`: no session has started with its image yet. `owns_environment`: the environment is
+    that of the session's owner.
+    """
     known = REASONS.get(code, _UNKNOWN)
+    mender, advice = known.mender, known.advice
+    if known.is_of_start and is_unproven:
+        mender = Mender.USER if owns_environment else Mender.OPERATOR
+        advice = _OWN_UNPROVEN if owns_environment else _UNPROVEN
+    elif known.is_of_environment and owns_environment:
+        mender, advice = Mender.USER, _OWN_ENVIRONMENT
     return Explanation(
-        code=code,
-        message=message,
-        title=known.title,
-        mender=known.mender.value,
-        advice=known.advice,
+        code=code, message=message, title=known.title, mender=mender.value, advice=advice
     )
+
+
+_UNPROVEN = (
+    "No session has started with this environment's image yet: it may have no Jupyter that serves "
+    "as sessions need it. Choose another environment; an operator has to look at this one. The log "
+    "says more."
+)
+_OWN_UNPROVEN = (
+    "No session has started with your environment's image yet: it may have no Jupyter that serves "
+    "as sessions need it. The log says more. Choose another image in a new version of the "
+    "environment."
+)
+_OWN_ENVIRONMENT = "It is your own environment: choose another image in a new version of it."

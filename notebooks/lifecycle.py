@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from psycopg.types.json import Jsonb
 
@@ -35,6 +36,7 @@ from notebooks.backends.contract import (
 )
 from notebooks.code_access import git_access
 from notebooks.credentials import jupyter_token
+from notebooks.failures import REASONS
 from notebooks.lifetimes import Signal
 from notebooks.models import NotebookSession, Run
 from notebooks.phases import MAX_DETAIL, as_json
@@ -532,10 +534,18 @@ def fail(key: RunKey, *, code: str, message: str, exit_code: int | None = None) 
         )
         if moved:
             _end_run(key, exit_code=exit_code, log_tail=tail)
+            if code in REASONS and REASONS[code].is_of_start:
+                _note_unproven(key)
             _record("session.failed", key, code)
     if moved:
         discard(key)
         _release_if_gone(key)
+
+
+def _note_unproven(key: RunKey) -> None:
+    """Note if the image of a run has not started any session yet."""
+    ready = Run.objects.filter(image=OuterRef("image"), ready_at__isnull=False)
+    Run.objects.filter(~Exists(ready), pk=key.run_id).update(is_unproven=True)
 
 
 def restart(key: RunKey, *, code: str, message: str, as_rescue: bool = False) -> None:

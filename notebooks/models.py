@@ -152,7 +152,14 @@ class NotebookSession(QuickRow):
     @property
     def explanation(self) -> Explanation | None:
         """Why it is in its state, where there is more to say than the state itself."""
-        return explain(self.reason_code, self.reason) if self.reason_code else None
+        if not self.reason_code:
+            return None
+        return explain(
+            self.reason_code,
+            self.reason,
+            is_unproven=self.current_run is not None and self.current_run.is_unproven,
+            owns_environment=self.environment.owner_id == self.owner_id,
+        )
 
 
 class Run(QuickRow):
@@ -198,6 +205,8 @@ class Run(QuickRow):
     ended_at = models.DateTimeField(null=True)
     address = models.CharField(max_length=255, blank=True)
     exit_code = models.IntegerField(null=True)
+    # It failed when no run of the same image had ever been ready.
+    is_unproven = models.BooleanField(default=False)
     # Why it is being ended from outside, as seen while it still was there.
     ending_code = models.CharField(max_length=40, blank=True)
     ending = models.CharField(max_length=500, blank=True)
@@ -249,10 +258,12 @@ class Run(QuickRow):
 
     @property
     def steps(self) -> list[PhaseTime]:
-        """The phases of its launch: it is queued until the first that is seen, and none outlasts
-        the run.
+        """The phases of its launch: it is queued until the first that is seen, each ends where the
+        next begins, and none outlasts the run. What a phase waited for is told until it is over.
         """
         seen = self.seen_phases
+        ends = [*(one.started_at for one in seen[1:]), *([None] if seen else [])]
+        is_open = self.ready_at is None
         queued = PhaseTime(
             phase=Phase.QUEUED,
             started_at=self.created_at,
@@ -261,8 +272,19 @@ class Run(QuickRow):
         )
         return [
             queued,
-            *(replace(one, finished_at=one.finished_at or self.ended_at) for one in seen),
+            *(
+                replace(
+                    one,
+                    finished_at=one.finished_at or end or self._end_of(one.phase),
+                    detail=one.detail if end is None and is_open else "",
+                )
+                for one, end in zip(seen, ends, strict=True)
+            ),
         ]
+
+    def _end_of(self, last: Phase) -> datetime | None:
+        """When the last phase that was seen ended: a look may miss those after it."""
+        return self.ended_at if last is Phase.READY or not self.ready_at else self.ready_at
 
 
 class SessionEvent(models.Model):

@@ -75,6 +75,7 @@ KUBERNETES: dict[str, str | None] = {
     "image_pull_secrets": env.str("SUBMARINE_KUBERNETES_IMAGE_PULL_SECRETS", default=None),
     "gateway_peers": env.str("SUBMARINE_KUBERNETES_GATEWAY_PEERS", default=None),
     "blocked_networks": env.str("SUBMARINE_KUBERNETES_BLOCKED_NETWORKS", default=None),
+    "place_minutes": env.str("SUBMARINE_KUBERNETES_PLACE_MINUTES", default=None),
     "stop_seconds": env.str("SUBMARINE_KUBERNETES_STOP_SECONDS", default=None),
     "scheduler": env.str("SUBMARINE_KUBERNETES_SCHEDULER", default=None),
     "store_size": env.str("SUBMARINE_KUBERNETES_STORE_SIZE", default=None),

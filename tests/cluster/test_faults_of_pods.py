@@ -67,11 +67,18 @@ def test_a_session_on_a_node_that_is_drained_is_started_again_elsewhere(
         try:
             evict(on, name)
             wait_until(lambda: demo.read(session)["run"]["number"] == 2)
-            waiting = demo.read(session)
-            assert (waiting["status"], waiting["reason"]["code"]) == ("starting", "evicted")
-            assert waiting["reason"]["message"] == (
-                "The machine that it ran on is cordoned: an operator or the cluster clears it. "
-                "It is started again."
+            [started, failed] = [
+                each
+                for each in demo.api("GET", f"sessions/{session}/events/").json()["results"]
+                if each["code"] == "evicted"
+            ]
+            cordoned = (
+                "The machine that it ran on is cordoned: an operator or the cluster clears it."
+            )
+            assert (failed["to_status"], failed["message"]) == ("failed", cordoned)
+            assert (started["to_status"], started["message"]) == (
+                "requested",
+                f"{cordoned} It is started again.",
             )
         finally:
             on.admin.api.merge("nodes/test-node", {"spec": {"unschedulable": None}})

@@ -8,6 +8,8 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.models import User
+from environments.models import Environment
 from notebooks import lifecycle, reconciler, services, tasks
 from notebooks.backends.contract import Observed, Phase, PhaseTime, RunKey, RunState, SessionSpec
 from notebooks.backends.fake import FakeBackend, RefusingBackend, UnreachableBackend
@@ -553,3 +555,64 @@ def test_of_a_log_no_more_is_kept_than_a_row_should_hold(
     lifecycle.fail(key, code="server_lost", message="It is gone.")
     kept = run_of(running).log_tail
     assert (len(kept), kept[-4:]) == (64 * 1024, "xend")
+
+
+def fail_at_start(session: NotebookSession, code: str = "server_exited") -> NotebookSession:
+    lifecycle.fail(key_of(session), code=code, message="Jupyter ended before it answered.")
+    return NotebookSession.objects.get(pk=session.pk)
+
+
+@pytest.mark.parametrize("code", ["server_exited", "server_never_answered"])
+def test_an_image_that_never_started_a_session_is_not_the_users_to_mend(
+    code: str, starting: NotebookSession
+) -> None:
+    explanation = fail_at_start(starting, code).explanation
+    assert explanation is not None
+    assert (explanation.code, explanation.mender) == (code, "operator")
+    assert explanation.message == "Jupyter ended before it answered."
+    assert explanation.advice.startswith("No session has started with this environment's image yet")
+
+
+def test_an_image_of_ones_own_that_never_started_a_session_is(
+    starting: NotebookSession, ada: User
+) -> None:
+    Environment.objects.update(owner=ada)
+    explanation = fail_at_start(starting).explanation
+    assert explanation is not None
+    assert explanation.mender == "user"
+    assert "Choose another image in a new version of the environment." in explanation.advice
+
+
+def test_with_an_image_that_started_a_session_before_the_home_is_at_fault(
+    stopped: NotebookSession, backend: FakeBackend
+) -> None:
+    services.start_session(session=stopped, actor=stopped.owner)
+    lifecycle.launch(key_of(stopped))
+    explanation = fail_at_start(stopped).explanation
+    assert explanation is not None
+    assert (explanation.mender, "rescue" in explanation.advice) == ("user", True)
+
+
+def test_another_image_that_started_a_session_proves_nothing(
+    stopped: NotebookSession, backend: FakeBackend
+) -> None:
+    services.start_session(session=stopped, actor=stopped.owner)
+    Run.objects.filter(pk=run_of(stopped).pk).update(image="example/other:1")
+    lifecycle.launch(key_of(stopped))
+    explanation = fail_at_start(stopped).explanation
+    assert explanation is not None
+    assert explanation.mender == "operator"
+
+
+@pytest.mark.parametrize("code", ["image_invalid", "image_missing", "image_unfit"])
+def test_whose_environment_it_is_can_mend_its_image(
+    code: str, starting: NotebookSession, ada: User
+) -> None:
+    failed = fail_at_start(starting, code)
+    assert failed.explanation is not None
+    assert failed.explanation.mender == "operator"
+    Environment.objects.update(owner=ada)
+    own = NotebookSession.objects.get(pk=starting.pk).explanation
+    assert own is not None
+    assert own.mender == "user"
+    assert own.advice.startswith("It is your own environment")

@@ -47,3 +47,31 @@ def test_no_phase_outlasts_its_run(phases: list[PhaseTime]) -> None:
     ended = START + timedelta(seconds=9)
     run = Run(created_at=START, ended_at=ended, phases=as_json(phases))
     assert run.steps[-1].finished_at == ended
+
+
+STALE = PhaseTime(
+    phase=Phase.PULLING_IMAGE, started_at=START, detail="The registry did not send the image."
+)
+
+
+def test_what_a_phase_waited_for_is_not_told_once_the_next_has_begun() -> None:
+    server = PhaseTime(phase=Phase.STARTING_SERVER, started_at=START + timedelta(seconds=5))
+    run = Run(created_at=START, phases=as_json([STALE, server]))
+    pulled = PhaseTime(
+        phase=Phase.PULLING_IMAGE, started_at=START, finished_at=START + timedelta(seconds=5)
+    )
+    assert run.steps[1:] == [pulled, server]
+
+
+def test_what_the_last_phase_waited_for_is_not_told_once_the_server_is_ready() -> None:
+    """A look without events marks a session as running and shows no phases."""
+    ready = START + timedelta(seconds=9)
+    run = Run(created_at=START, phases=as_json([STALE]), ready_at=ready)
+    assert run.steps[1:] == [
+        PhaseTime(phase=Phase.PULLING_IMAGE, started_at=START, finished_at=ready)
+    ]
+
+
+def test_what_a_start_waited_for_when_it_ended_is_told() -> None:
+    run = Run(created_at=START, phases=as_json([STALE]), ended_at=START + timedelta(seconds=9))
+    assert run.steps[-1].detail == STALE.detail

@@ -62,7 +62,7 @@ class KubernetesBackend:
     def __init__(self, site: SiteConfig, api: Api) -> None:
         self._site = site
         self._api = api
-        self._observer = Observer(api)
+        self._observer = Observer(api, place_patience=site.place_patience)
         self._objects = Objects(site, api)
         self._claims = Claims(site, api, self._objects)
 

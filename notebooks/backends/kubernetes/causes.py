@@ -7,7 +7,7 @@ they chose, never nodes, registries' answers or what belongs to others.
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from notebooks.backends.code import FETCHING
 from notebooks.backends.kubernetes.hindrances import (
@@ -30,11 +30,19 @@ NO_COMMAND = re.compile(
 )
 
 
-def hindrance(pod: Pod, nodes: Sequence[NodeCapacity] | None) -> Hindrance | None:
-    """Say what holds up the launch now; None if nothing does. `nodes` None: not known."""
+def hindrance(
+    pod: Pod,
+    nodes: Sequence[NodeCapacity] | None,
+    *,
+    place_patience: timedelta | None,
+    now: datetime,
+) -> Hindrance | None:
+    """Say what holds up the launch now; None if nothing does. `nodes` None: not known, and a place
+    is waited for with `place_patience`.
+    """
     placed = pod.conditions.get("PodScheduled")
     if placed and not placed.is_true:
-        return placing(pod, placed, nodes)
+        return placing(pod, placed, nodes, patience=place_patience, now=now)
     if any(each.name == CODE_CONTAINER and each.is_running for each in pod.init_containers):
         # It keeps its own time, and ends in any case.
         return Hindrance(waiting=FETCHING)

@@ -6,6 +6,7 @@ Known to the web processes too, which check settings at start-up: no Kubernetes 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from math import ceil
 from typing import Any, TypeAlias
@@ -60,6 +61,7 @@ class SiteConfig:
     gateway_peers: tuple[Mapping[str, Any], ...] = (GATEWAY_PODS,)
     blocked_networks: tuple[str, ...] = ()
     stop_seconds: int = 30
+    place_minutes: int = 60
     scheduler: str = ""
     store_size: str = ""
     store_class: str = ""
@@ -69,6 +71,11 @@ class SiteConfig:
     code_rules: Rules = USUAL_RULES
     pod_patch: Mapping[str, Any] = field(default_factory=dict)
     quota_backstop: bool = False
+
+    @property
+    def place_patience(self) -> timedelta | None:
+        """How long a place is waited for where nodes may not be read; None: as long as it takes."""
+        return timedelta(minutes=self.place_minutes) if self.place_minutes else None
 
     @property
     def has_store(self) -> bool:
@@ -203,6 +210,7 @@ _READERS: Mapping[str, Reader] = {
     "image_pull_secrets": _list(_text(DNS_SUBDOMAIN)),
     "gateway_peers": lambda raw: tuple(_json(PEERS, empty=[GATEWAY_PODS])(raw)),
     "blocked_networks": _list(_text(BLOCKED_NETWORK)),
+    "place_minutes": _number(least=0, most=7 * 24 * 60),
     "stop_seconds": _number(least=1, most=3600),
     "scheduler": _text_or_nothing(DNS_SUBDOMAIN),
     "store_size": _text_or_nothing(QUANTITY),

@@ -36,8 +36,10 @@ class _Reading:
 class Observer:
     """Shared by threads."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, *, place_patience: timedelta | None = None) -> None:
+        """`place_patience` is how long a place is waited for where nodes may not be read."""
         self._api = api
+        self._place_patience = place_patience
         self._nodes: Sequence[NodeCapacity] | None = None
         self._nodes_until = 0.0
         self._closing: dict[str, _Reading] = {}
@@ -48,7 +50,9 @@ class Observer:
             nodes = self._node_of(pod, requested_at)
         else:
             nodes = self.nodes() if is_unschedulable(pod) else None
-        seen = observed(pod, events, nodes=nodes, now=self._api.now())
+        seen = observed(
+            pod, events, nodes=nodes, now=self._api.now(), place_patience=self._place_patience
+        )
         if not self._api.offset:
             return seen
         return replace(seen, phases=tuple(self._localised(phase) for phase in seen.phases))

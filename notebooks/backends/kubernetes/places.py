@@ -12,6 +12,7 @@ from notebooks.backends.kubernetes.reading import Condition, Pod
 _BRIEF = timedelta(seconds=5)
 _NEVER_FITS = timedelta(seconds=30)
 _STORAGE = timedelta(seconds=60)
+_PROBABLY_BRIEF = timedelta(seconds=30)
 
 _SCALE_UP = ("TriggeredScaleUp", "Nominated")
 """Of the Cluster Autoscaler, and of Karpenter."""
@@ -23,8 +24,17 @@ _ROOM = re.compile(
 _ELSEWHERE = re.compile(r"didn't match|taint")
 
 
-def placing(pod: Pod, condition: Condition, nodes: Sequence[NodeCapacity] | None) -> Hindrance:
-    """`condition` is that it has no place yet. `nodes` None: not known."""
+def placing(
+    pod: Pod,
+    condition: Condition,
+    nodes: Sequence[NodeCapacity] | None,
+    *,
+    patience: timedelta | None,
+    now: datetime,
+) -> Hindrance:
+    """`condition` is that it has no place yet. `nodes` None: not known, so that nothing tells
+    whether there can ever be one; it is waited for with `patience`, None: as long as it takes.
+    """
     since = condition.since or pod.created_at
     # What it says of preempting others comes after what hinders.
     said = condition.message.partition(" preemption: ")[0]
@@ -44,7 +54,19 @@ def placing(pod: Pod, condition: Condition, nodes: Sequence[NodeCapacity] | None
     needed = needs(pod.spec)
     lacking = {name: needed[name] for name in _LACKING.findall(said) if name in needed}
     what = list_in_words(lacking or needed)
-    return Hindrance(waiting=f"Waiting for {what}: no machine has it free now.", since=since)
+    waiting = f"Waiting for {what}: no machine has it free now."
+    if nodes is not None or patience is None:
+        return Hindrance(waiting=waiting, since=since)
+    span = span_in_words(patience)
+    if now - since >= _PROBABLY_BRIEF:
+        waiting += f" Perhaps none can hold it, which is not known here: it ends after {span}."
+    return Hindrance(
+        code="unschedulable",
+        waiting=waiting,
+        failing=f"No machine had {what} free for {span}. Perhaps none can hold it.",
+        since=since,
+        patience=patience,
+    )
 
 
 def _never(pod: Pod, said: str, nodes: Sequence[NodeCapacity] | None) -> str:

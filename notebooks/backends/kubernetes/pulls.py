@@ -13,6 +13,7 @@ from notebooks.backends.kubernetes.hindrances import (
     failing_since,
     span_in_words,
 )
+from notebooks.backends.kubernetes.policies import POLICY, policy_in
 from notebooks.backends.kubernetes.reading import Container, Pod
 
 _REGISTRY = timedelta(seconds=120)
@@ -48,6 +49,13 @@ _VERDICTS = (
         code="",
         says="The registry asked to slow down.",
         patience=None,
+    ),
+    # Before "denied" and "signature", with which policies say no as well.
+    _Verdict(
+        form=POLICY,
+        code="policy_refused",
+        says="{policy} does not allow the image {image}.",
+        patience=DEFINITE,
     ),
     _Verdict(
         form=re.compile(r"(?i)no space left on device"),
@@ -98,12 +106,16 @@ def pulling(pod: Pod, container: Container) -> Hindrance:
     if tried and failed and tried.last_at > failed.last_at:
         # A pull that moves on is not cut off for how the one before it ended.
         return Hindrance(waiting="Pulling the image again.")
+    pulled = pod.latest("Pulled", container=container.name)
+    if pulled and failed and pulled.last_at >= failed.last_at:
+        # The container's state tells of it later.
+        return Hindrance(waiting="")
     image = pod.spec_of(container.name)["image"]
     error = _pull_error(pod, container, image)
     if not error:
         return Hindrance(waiting="The image could not be pulled. It is tried again.")
     verdict = next(each for each in _VERDICTS if each.form.search(error))
-    says = verdict.says.format(image=image)
+    says = verdict.says.format(image=image, policy=policy_in(error))
     tried_for = f" It was tried for {span_in_words(verdict.patience)}." if verdict.patience else ""
     return Hindrance(
         code=verdict.code,

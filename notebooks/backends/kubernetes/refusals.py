@@ -100,6 +100,10 @@ _FORMS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Refusal]], ...] =
         _policy_refused(r"The Pod Security Standard “\1” forbids it: \2."),
     ),
     (
+        re.compile(r"image policy webhook .*denied"),
+        _policy_refused("The image policy of the cluster does not allow this image."),
+    ),
+    (
         # What a policy says is written for operators, and may name what users are not to know.
         re.compile(r"denied (?:the )?request"),
         _policy_refused("A policy of the cluster forbids it."),

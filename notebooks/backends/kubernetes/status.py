@@ -1,13 +1,14 @@
 """What a pod and its events say of a run, in our words. Pure: no calls, no clock of its own."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from notebooks.backends.code import outcomes
 from notebooks.backends.contract import CodeOutcome, Observed, RunState
 from notebooks.backends.kubernetes.api import Json
 from notebooks.backends.kubernetes.causes import hindrance
 from notebooks.backends.kubernetes.endings import CAUSE_GRACE, DELETED, Ending, ending, taken_away
+from notebooks.backends.kubernetes.hindrances import Hindrance
 from notebooks.backends.kubernetes.manifests import PORT
 from notebooks.backends.kubernetes.nodes import NodeCapacity
 from notebooks.backends.kubernetes.phases import phases
@@ -26,9 +27,10 @@ def observed(
     *,
     nodes: Sequence[NodeCapacity] | None,
     now: datetime,
+    place_patience: timedelta | None = None,
 ) -> Observed:
     """Say what a pod of ours is now. `now` is in the cluster's clock; `events` or `nodes` None: not
-    known.
+    known. `place_patience` is how long a place is waited for where nodes are not known.
     """
     seen = Pod.read(pod, events)
     if lost := taken_away(seen, now, nodes):
@@ -45,11 +47,12 @@ def observed(
         )
     if end := ending(seen):
         return _ended(seen, end, now)
-    return _ready(seen, now) if _has_answered(seen) else _starting(seen, nodes, now)
+    if _has_answered(seen):
+        return _ready(seen, now)
+    return _starting(seen, hindrance(seen, nodes, place_patience=place_patience, now=now), now)
 
 
-def _starting(pod: Pod, nodes: Sequence[NodeCapacity] | None, now: datetime) -> Observed:
-    held_up = hindrance(pod, nodes)
+def _starting(pod: Pod, held_up: Hindrance | None, now: datetime) -> Observed:
     failing = held_up is not None and held_up.is_failure(now)
     return Observed(
         key=pod.key,

@@ -28,11 +28,15 @@ class Recording:
     now: datetime
 
     def seen(
-        self, *, after: float | None = None, nodes: list[NodeCapacity] | None = None
+        self,
+        *,
+        after: float | None = None,
+        nodes: list[NodeCapacity] | None = None,
+        place_patience: timedelta | None = None,
     ) -> Observed:
         """What is made of it so many seconds after its creation, or when it was recorded."""
         now = self.now if after is None else self.created_at + timedelta(seconds=after)
-        return observed(self.pod, self.events, nodes=nodes, now=now)
+        return observed(self.pod, self.events, nodes=nodes, now=now, place_patience=place_patience)
 
     @property
     def created_at(self) -> datetime:

@@ -106,6 +106,14 @@ def test_what_a_real_cluster_refused(case: str, code: str, message: str) -> None
             "A policy of the cluster forbids it.",
         ),
         (
+            (
+                'pods "nb-1" is forbidden: image policy webhook backend denied one or more images: '
+                "not signed"
+            ),
+            "policy_refused",
+            "The image policy of the cluster does not allow this image.",
+        ),
+        (
             'pods "nb-1" is forbidden: PodSecurityPolicy: unable to admit pod: []',
             "policy_refused",
             "A policy of the cluster forbids it.",

@@ -1,5 +1,7 @@
 """What holds up a launch, for how long it may, and in which words."""
 
+from datetime import timedelta
+
 import pytest
 
 from notebooks.backends.contract import Observed, Phase, RunState
@@ -78,6 +80,30 @@ def test_a_place_that_may_become_free_is_waited_for_without_end() -> None:
     assert (
         _waiting(seen.seen(after=3600, nodes=nodes()))
         == "Waiting for 1.5 CPU: no machine has it free now."
+    )
+
+
+def test_where_nodes_are_not_known_a_place_is_waited_for_up_to_a_limit() -> None:
+    seen = recording("cpu_never_fits")
+    limit = timedelta(minutes=30)
+    brief = "Waiting for 64 CPU: no machine has it free now."
+    assert _waiting(seen.seen(after=10, place_patience=limit)) == brief
+    assert _waiting(seen.seen(after=1799, place_patience=limit)) == (
+        f"{brief} Perhaps none can hold it, which is not known here: it ends after 30 min."
+    )
+    assert _failure(seen.seen(after=1801, place_patience=limit)) == (
+        "unschedulable",
+        "No machine had 64 CPU free for 30 min. Perhaps none can hold it.",
+    )
+    assert _waiting(seen.seen(after=10**6)) == brief
+
+
+def test_where_nodes_are_known_no_limit_is_needed() -> None:
+    seen = recording("cpu_never_fits")
+    seen.pod["spec"]["containers"][0]["resources"]["requests"] = {"cpu": "1500m", "memory": "1Gi"}
+    limit = timedelta(minutes=30)
+    assert _waiting(seen.seen(after=3600, nodes=nodes(), place_patience=limit)) == (
+        "Waiting for 1.5 CPU: no machine has it free now."
     )
 
 
@@ -403,6 +429,82 @@ def test_what_a_registry_says_for_certain_fails_at_once(
     error: str, failure: tuple[str, str]
 ) -> None:
     assert _failure(_failed_pull(error).seen(after=2)) == failure
+
+
+NAMELESS = "A policy of the cluster or the registry"
+
+
+@pytest.mark.parametrize(
+    ("error", "policy"),
+    [
+        ("blocked by policy", NAMELESS),
+        ("pull access denied by policy", NAMELESS),
+        ("403 Forbidden: denied by policy of the organisation", NAMELESS),
+        ('403 Forbidden: blocked by policy "no-latest"', "The policy “no-latest”"),
+        ("the image was blocked by policy no-latest: use a digest", "The policy “no-latest”"),
+        ("denied by policy: no-latest", "The policy “no-latest”"),
+        ("unexpected status: 401: policy no-latest forbids this image", "The policy “no-latest”"),
+        (
+            (
+                "unexpected status code https://registry.example/v2/: 412 Precondition Failed - Server "
+                "message: current image with 3 vulnerabilities cannot be pulled due to configured "
+                'policy in \'Prevent images with vulnerability severity of "High" or higher from '
+                "running.' To continue with pull, contact your project administrator."
+            ),
+            (
+                'The policy “Prevent images with vulnerability severity of "High" or higher from '
+                "running.”"
+            ),
+        ),
+        (
+            (
+                "Source image rejected: Running image docker://registry.example/x is rejected by "
+                "policy."
+            ),
+            NAMELESS,
+        ),
+        (
+            "image verifier bindir blocked pull of it for reason: verifier signed rejected image",
+            NAMELESS,
+        ),
+        ("ArtifactoryError: rejected: the download blocking policy configured in Xray", NAMELESS),
+    ],
+)
+def test_an_image_that_a_policy_forbids_fails_at_once_and_names_the_policy(
+    error: str, policy: str
+) -> None:
+    assert _failure(_failed_pull(OLD + error).seen(after=2)) == (
+        "policy_refused",
+        f"{policy} does not allow the image {IMAGE}.",
+    )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        (
+            "denied: User is not authorized to perform: ecr:BatchGetImage on resource x because no "
+            "identity-based policy allows the ecr:BatchGetImage action"
+        ),
+        "pull access denied, repository does not exist or may require authorization",
+    ],
+)
+def test_a_registry_that_is_closed_is_no_policy(error: str) -> None:
+    assert _failure(_failed_pull(OLD + error).seen(after=2)) == REFUSED
+
+
+def test_a_rate_limit_by_policy_is_waited_for() -> None:
+    seen = _failed_pull(OLD + "429 Too Many Requests: rejected by the rate limiting policy")
+    assert _waiting(seen.seen(after=3600)) == "The registry asked to slow down. It is tried again."
+
+
+def test_what_a_registry_said_is_not_told_once_the_image_has_come() -> None:
+    seen = _failed_pull(OLD + "connection reset by peer")
+    assert _waiting(seen.seen(after=5)).startswith("The registry did not send the image")
+    come = seen.with_event(
+        "Pulled", "Container image already present on machine", first=900, container="notebook"
+    ).seen(after=901)
+    assert (come.failure_code, come.waits, come.phases[-1].detail) == ("", True, "")
 
 
 def test_a_registry_that_asks_to_slow_down_is_waited_for_without_end() -> None:
