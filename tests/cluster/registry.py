@@ -13,6 +13,14 @@ _REFUSALS = {
     "missing": (404, "MANIFEST_UNKNOWN"),
     "private": (403, "DENIED"),
     "slow": (404, "MANIFEST_UNKNOWN"),
+    "policy": (403, "DENIED"),
+}
+
+POLICY_SAYS = 'pull is blocked by policy "no-latest"'
+_MANIFEST = {
+    "Content-Type": "application/vnd.docker.distribution.manifest.v2+json",
+    "Docker-Content-Digest": f"sha256:{'a' * 64}",
+    "Content-Length": "500",
 }
 
 
@@ -56,8 +64,16 @@ class Registry:
         if name == "slow":
             self.asked.set()
             self.go.wait()
+        if name == "policy" and handler.command == "HEAD":
+            # Registries say why only where there is a body to say it in.
+            handler.send_response(200)
+            for header in _MANIFEST.items():
+                handler.send_header(*header)
+            handler.end_headers()
+            return
         status, code = _REFUSALS.get(name, (200, ""))
-        body = json.dumps({"errors": [{"code": code}]} if code else {}).encode()
+        error = {"code": code, **({"message": POLICY_SAYS} if name == "policy" else {})}
+        body = json.dumps({"errors": [error]} if code else {}).encode()
         handler.send_response(status)
         handler.send_header("Content-Type", "application/json")
         handler.send_header("Content-Length", str(len(body)))

@@ -2,10 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from notebooks.backends.contract import Observed, RunKey
+from notebooks.backends.kubernetes.api import Api
+from notebooks.backends.kubernetes.names import run_labels
+from notebooks.backends.kubernetes.observer import Observer
 from tests.cluster.admission import on_creation
 from tests.cluster.cluster import Administrator, nodes_seen
 from tests.cluster.registry import Registry
@@ -19,7 +25,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.stack, pytest.mark.timeout(240)]
 def registry(on: OnCluster) -> Iterator[Registry]:
     registry = Registry()
     with registry.running():
-        for name in ("missing", "private", "slow"):
+        for name in ("missing", "private", "slow", "policy"):
             on.add_environment(name, registry.image(name))
         yield registry
 
@@ -27,9 +33,10 @@ def registry(on: OnCluster) -> Iterator[Registry]:
 def test_an_image_that_is_not_to_be_had_is_said_at_once(
     on: OnCluster, demo: Program, registry: Registry
 ) -> None:
-    sessions = {name: str(demo.create(environment=name)["id"]) for name in ("missing", "private")}
+    names = ("missing", "private", "policy")
+    sessions = {name: str(demo.create(environment=name)["id"]) for name in names}
 
-    missing, private = (on.await_agreement(each, "failed") for each in sessions.values())
+    missing, private, policy = (on.await_agreement(each, "failed") for each in sessions.values())
 
     image = registry.image("missing")
     assert missing["reason"]["code"] == "image_missing"
@@ -39,7 +46,11 @@ def test_an_image_that_is_not_to_be_had_is_said_at_once(
     assert private["reason"]["message"] == (
         f"The registry does not give out the image {image}: it is private, or not there."
     )
-    for failed in (missing, private):
+    assert policy["reason"]["code"] == "policy_refused"
+    assert policy["reason"]["message"] == (
+        f"The policy “no-latest” does not allow the image {registry.image('policy')}."
+    )
+    for failed in (missing, private, policy):
         assert failed["run"]["phases"][-1]["phase"] == "pulling_image"
 
 
@@ -69,6 +80,32 @@ def test_what_no_machine_can_hold_waits_until_nodes_may_be_seen_and_then_fails(
 
     assert failed["reason"]["code"] == "unschedulable"
     assert failed["reason"]["message"].startswith("It needs 4000 CPU; the largest machine offers ")
+
+
+def test_where_nodes_may_not_be_seen_a_place_is_waited_for_up_to_a_limit(
+    admin: Administrator, kubeconfig: Path
+) -> None:
+    run, session = uuid4(), uuid4()
+    key = RunKey(session_id=session, run_id=run)
+    huge = {"requests": {"cpu": "4000"}}
+    container = {"name": "notebook", "image": "submarine/test-server:1", "resources": huge}
+    admin.pod(
+        f"nb-{run}",
+        metadata={"labels": run_labels(key, "elsewhere")},
+        containers=[container],
+    )
+    observer = Observer(Api(kubeconfig=str(kubeconfig)), place_patience=timedelta(seconds=5))
+
+    def look() -> Observed:
+        return observer.look(admin.api.get(f"pods/nb-{run}"), [])
+
+    wait_until(lambda: look().phases[-1].detail.startswith("Waiting for 4000 CPU"))
+    wait_until(lambda: look().failure_code)
+    assert (look().failure_code, look().failure_detail) == (
+        "unschedulable",
+        "No machine had 4000 CPU free for 5 s. Perhaps none can hold it.",
+    )
+    admin.api.delete(f"pods/nb-{run}", grace_seconds=0)
 
 
 def test_a_full_namespace_refuses_at_once_until_there_is_room_again(

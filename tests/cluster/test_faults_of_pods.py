@@ -275,6 +275,8 @@ def test_an_image_whose_process_ends_shows_its_code_and_last_lines(
 
     assert failed["reason"]["code"] == "server_exited"
     assert failed["reason"]["message"] == "Jupyter ended before it answered: exit code 1."
+    # No session has started with this image.
+    assert failed["reason"]["mender"] == "operator"
     assert failed["run"]["exit_code"] == 1
     log = demo.api("GET", f"sessions/{session}/logs/").json()["text"]
     assert log == (

@@ -446,8 +446,8 @@ NAMELESS = "A policy of the cluster or the registry"
         ("unexpected status: 401: policy no-latest forbids this image", "The policy “no-latest”"),
         (
             (
-                "unexpected status code https://registry.example/v2/: 412 Precondition Failed - Server "
-                "message: current image with 3 vulnerabilities cannot be pulled due to configured "
+                "unexpected status code https://registry.example/v2/: 412 Precondition Failed - "
+                "Server message: current image with 3 vulnerabilities cannot be pulled due to configured "
                 'policy in \'Prevent images with vulnerability severity of "High" or higher from '
                 "running.' To continue with pull, contact your project administrator."
             ),
