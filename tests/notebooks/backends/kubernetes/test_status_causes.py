@@ -447,9 +447,9 @@ NAMELESS = "A policy of the cluster or the registry"
         (
             (
                 "unexpected status code https://registry.example/v2/: 412 Precondition Failed - "
-                "Server message: current image with 3 vulnerabilities cannot be pulled due to configured "
-                'policy in \'Prevent images with vulnerability severity of "High" or higher from '
-                "running.' To continue with pull, contact your project administrator."
+                "Server message: current image with 3 vulnerabilities cannot be pulled due to "
+                'configured policy in \'Prevent images with vulnerability severity of "High" or '
+                "higher from running.' To continue with pull, contact your project administrator."
             ),
             (
                 'The policy “Prevent images with vulnerability severity of "High" or higher from '
