@@ -27,6 +27,7 @@ from accounts.scopes import DEFAULT_SCOPES, grantable
 from accounts.sign_in_failures import TooManyAttempts
 from audit.audited import NOT_KEPT
 from audit.services import record
+from submarine_site.core.envelope import is_enveloped
 from submarine_site.core.errors import DomainError
 from submarine_site.core.http import safe_path
 from submarine_site.core.pages import answered, question
@@ -248,5 +249,7 @@ def _too_many_attempts(request: HttpRequest, message: str, seconds: int) -> Http
     else:
         context = {"title": "Too many attempts", "message": message}
         response = render(request, "error.html", context, status=status)
-    response["Retry-After"] = str(seconds)
+    # Submarine's clients would sleep that long and say nothing.
+    if not is_enveloped(request.path):
+        response["Retry-After"] = str(seconds)
     return response

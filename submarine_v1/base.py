@@ -75,6 +75,8 @@ def _enveloped(error: Exception, context: Any) -> Response | None:
     elif len(told.get("fields", {})) > 1:
         message = "; ".join(f"{name}: {why}" for name, why in told["fields"].items())
     response.data = envelope(status=response.status_code, message=message)
+    # Submarine's clients would sleep as long as it says, several times, and then not show why.
+    response.headers.pop("Retry-After", None)
     return response
 
 

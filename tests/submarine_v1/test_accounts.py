@@ -79,7 +79,8 @@ def test_guessing_is_throttled_together_with_the_page(ada: User) -> None:
     last = sign_in(LOGIN, password="wrong")
     said = refused(last, 429, "TOO_MANY_REQUESTS")
     assert said == "Too many wrong passwords. Try again in 5 minutes."
-    assert last["Retry-After"] == "300"
+    # Submarine's clients would sleep that long instead of telling it.
+    assert "Retry-After" not in last
     assert refused(sign_in(TOKEN), 429, "TOO_MANY_REQUESTS")
     page = Client().post("/sign-in", {"username": "ada", "password": PASSWORD})
     assert page.status_code == 429
