@@ -21,6 +21,7 @@ from environments.models import Build, Environment, EnvironmentVersion
 from environments.services import Draft
 from submarine_site.core.admin_base import CatalogueAdmin, ReadOnly
 from submarine_site.core.errors import DomainError
+from submarine_site.core.image_references import NOT_A_REFERENCE, is_image_reference
 
 
 class EnvironmentForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -44,8 +45,8 @@ class EnvironmentForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_image(self) -> str:
         """Refuse what is no name of an image."""
         image: str = self.cleaned_data["image"]
-        if not services.is_image(image):
-            raise ValidationError("This is not the name of an image.")
+        if not is_image_reference(image):
+            raise ValidationError(NOT_A_REFERENCE)
         return image
 
 

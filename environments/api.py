@@ -4,6 +4,7 @@ from typing import Any
 
 import django_filters
 from django.db.models import QuerySet
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
@@ -281,6 +282,14 @@ class EnvironmentViewSet(
     def get_queryset(self) -> QuerySet[Environment]:
         return selectors.shown(Environment.objects.visible_to(user_of(self.request)))
 
+    def get_object(self) -> Environment:
+        """Return the environment that the user means by the name."""
+        environment = selectors.visible_named(self.kwargs["name"], user_of(self.request))
+        if environment is None:
+            raise Http404
+        self.check_object_permissions(self.request, environment)
+        return environment
+
     def initial_body(self) -> dict[str, Any]:
         """What the browsable API's form begins with: a new version, as the newest one."""
         newest = self.get_object().newest if self.action == "add_version" else None
@@ -301,7 +310,8 @@ class EnvironmentViewSet(
 
     @extend_schema(summary="List the environments you may choose")
     def list(self, request: Request, *_: Any, **__: Any) -> Response:
-        listed = Environment.objects.listed_for(user_of(request))
+        user = user_of(request)
+        listed = Environment.objects.listed_for(user).reachable_by_name(user)
         # As the filter gives it: a queryset of environments still.
         found: Any = self.filter_queryset(listed)
         return Response(EnvironmentSerializer(selectors.shown(found), many=True).data)

@@ -58,8 +58,14 @@ class Environment(TransientEntry):
         constraints = [
             models.UniqueConstraint(
                 fields=["name"],
+                condition=models.Q(deleted_at=None, owner=None),
+                name="environment_site_name_unique",
+            ),
+            # Not of all users together: a name that is taken would tell that it is.
+            models.UniqueConstraint(
+                fields=["owner", "name"],
                 condition=models.Q(deleted_at=None),
-                name="environment_name_unique",
+                name="environment_own_name_unique",
             ),
         ]
 
@@ -180,6 +186,10 @@ class EnvironmentVersion(QuickRow):
         if resources.memory_mib < self.least.memory_mib:
             return f"{self.least.memory} of memory"
         return ""
+
+    def remedy(self, resources: Resources) -> str:
+        """Say which size to take instead of one with these resources."""
+        return "one with a GPU" if self.needs_gpu and not resources.gpus else "a larger one"
 
     @property
     def declared(self) -> tuple[Kernel, ...]:

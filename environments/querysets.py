@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Self
 
-from django.db.models import Func, Q, TextField
+from django.db.models import Case, Func, Q, TextField, Value, When, Window
+from django.db.models.functions import RowNumber
 
 from submarine_site.core.catalogue import CatalogueQuerySet
 
@@ -26,7 +27,8 @@ class _Content(Func):
 class EnvironmentQuerySet(CatalogueQuerySet["Environment"]):
     """Environments of the site and of users. Those that are deleted are nobody's.
 
-    One of the site is for everyone or for its groups; a user's for that user and its groups.
+    One of the site is for everyone or for its groups; a user's for that user and its groups. Names
+    are unique among the site's and among each user's own: `named` says which one is meant.
     """
 
     def startable_by(self, user: "AbstractUser") -> Self:
@@ -45,6 +47,19 @@ class EnvironmentQuerySet(CatalogueQuerySet["Environment"]):
         """Return those that stand in the user's catalogue."""
         offered = self._startable_by(user) & Q(hidden=False)
         return self.filter(offered | _managed_by(user))
+
+    def named(self, name: str, user: "AbstractUser") -> Self:
+        """Return those of this name, first the one that the user means by it: their own, else the
+        site's, else of others' the oldest.
+        """
+        # PostgreSQL cannot even be asked for a NUL.
+        named = self.none() if "\0" in name else self.filter(name=name)
+        return named.order_by(*_precedence(user))
+
+    def reachable_by_name(self, user: "AbstractUser") -> Self:
+        """Return of each name the one that the user means by it."""
+        place = Window(RowNumber(), partition_by="name", order_by=_precedence(user))
+        return self.alias(place=place).filter(place=1)
 
     def found_by(self, words: str) -> Self:
         """Return those of which each word is in the name, the description or a package."""
@@ -65,6 +80,11 @@ class EnvironmentQuerySet(CatalogueQuerySet["Environment"]):
     def _startable_by(self, user: "AbstractUser") -> Q:
         granted = self.granted_to(user, else_if=Q(owner=None))
         return Q(enabled=True, deleted_at=None) & (Q(owner=user.pk) | Q(granted))
+
+
+def _precedence(user: "AbstractUser") -> tuple[Case | str, ...]:
+    whose = Case(When(owner=user.pk, then=Value(0)), When(owner=None, then=Value(1)), default=2)
+    return whose, "created_at", "pk"
 
 
 def _managed_by(user: "AbstractUser") -> Q:

@@ -19,6 +19,11 @@ def shown(environments: EnvironmentQuerySet) -> EnvironmentQuerySet:
     )
 
 
+def visible_named(name: str, user: User) -> Environment | None:
+    """Return the environment that the user means by this name, with all that is shown of it."""
+    return shown(Environment.objects.visible_to(user)).named(name, user).first()
+
+
 def managed(environment: Environment, user: User) -> Environment:
     """Return the environment, which the user sees. Raises `DomainError` with `not_allowed`."""
     if not Environment.objects.managed_by(user).filter(pk=environment.pk).exists():

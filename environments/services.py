@@ -3,7 +3,6 @@
 A version is written once; what else there is of an environment changes under its row's lock.
 """
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -26,6 +25,7 @@ from environments.usage import usage_of
 from submarine_site.core.catalogue import CATALOGUE_NAME
 from submarine_site.core.errors import DomainError, InvalidInput
 from submarine_site.core.etags import refuse_changed
+from submarine_site.core.image_references import NOT_A_REFERENCE, is_image_reference
 from submarine_site.core.responses import NOT_FOUND
 from submarine_site.core.text import clean_name
 
@@ -36,7 +36,6 @@ MAX_LINE = 200
 MAX_CPU_MILLI = 10_000_000
 MAX_MEMORY_MIB = 100_000_000
 
-_IMAGE = re.compile(r"[A-Za-z0-9][\w.:/@+-]{0,254}", re.ASCII)
 # An address of the pages.
 _RESERVED = {"new"}
 
@@ -127,17 +126,12 @@ def images_for(user: User) -> dict[str, str]:
     return images
 
 
-def is_image(name: str) -> bool:
-    """Whether this can be the name of an image."""
-    return _IMAGE.fullmatch(name) is not None
-
-
 def clean_image(raw: str, user: User) -> str:
     """Return an image that the user may build on. Raises `InvalidInput`."""
     image = raw.strip()
     if image and may_name_images(user):
-        if not is_image(image):
-            raise InvalidInput.field("image", "This is not the name of an image.")
+        if not is_image_reference(image):
+            raise InvalidInput.field("image", NOT_A_REFERENCE)
         return image
     images = images_for(user)
     if not images:
@@ -152,6 +146,8 @@ def create_environment(
     *, actor: User, name: str, metadata: Metadata, draft: Draft, for_site: bool = False
 ) -> Environment:
     """Make an environment with its first version, whose kernels begin to be built.
+
+    Its name may not be that of one that the actor sees. Names of others are not told by a refusal.
 
     Raises `InvalidInput`, or `DomainError` with `not_allowed`, `name_taken` or
     `too_many_environments`.
@@ -173,6 +169,8 @@ def create_environment(
     environment = Environment(name=name, owner=None if for_site else actor)
     groups = _apply(environment, metadata, actor)
     version = _clean(draft, actor)
+    if Environment.objects.visible_to(actor).named(name, actor).exists():
+        raise _name_taken(name)
     if not for_site and actor.environments.filter(deleted_at=None).count() >= MAX_OWN:
         raise DomainError(
             f"You have {MAX_OWN} environments, the most there may be. Delete one you do not need.",
@@ -185,8 +183,7 @@ def create_environment(
             _add(environment, version, number=1)
             record("environment.created", environment, actor=actor, after={"image": version.image})
     except IntegrityError:
-        message = f"There is an environment named “{name}” already."
-        raise DomainError(message, code="name_taken", fields={"name": message}) from None
+        raise _name_taken(name) from None
     return environment
 
 
@@ -283,12 +280,19 @@ def retry_build(*, build: Build) -> None:
 
 
 def seed_environment(
-    *, name: str, display_name: str, image: str, description: str = "", position: int = 0
+    *,
+    name: str,
+    display_name: str,
+    image: str,
+    description: str = "",
+    position: int = 0,
+    needs_gpu: bool = False,
 ) -> Environment:
     """Make an environment of the site, with nothing in it but its image, unless it is there."""
     with transaction.atomic():
         environment, is_new = Environment.objects.get_or_create(
             name=name,
+            owner=None,
             deleted_at=None,
             defaults={
                 "display_name": display_name,
@@ -297,8 +301,14 @@ def seed_environment(
             },
         )
         if is_new:
-            _add(environment, EnvironmentVersion(environment=environment, image=image), number=1)
+            version = EnvironmentVersion(environment=environment, image=image, needs_gpu=needs_gpu)
+            _add(environment, version, number=1)
     return environment
+
+
+def _name_taken(name: str) -> DomainError:
+    message = f"There is an environment named “{name}” already."
+    return DomainError(message, code="name_taken", fields={"name": message})
 
 
 def _locked(environment: Environment) -> Environment:
@@ -340,7 +350,7 @@ def _successor(environment: Environment, name: str, actor: User) -> Environment 
     # It may stay what the actor would not be offered.
     if environment.successor is not None and environment.successor.name == name:
         return cast("Environment", environment.successor)
-    successor = Environment.objects.visible_to(actor).called(name)
+    successor = Environment.objects.visible_to(actor).named(name, actor).first()
     if successor is None or successor.pk == environment.pk:
         raise InvalidInput.field("successor", "There is no such environment to take its place.")
     return successor

@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Prefetch
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
@@ -33,8 +33,10 @@ VERSIONS_SHOWN = 50
 
 def _visible(request: HttpRequest, name: str) -> Environment:
     """The environment if the user may see it; a stranger's and a missing one look the same."""
-    visible = Environment.objects.visible_to(user_of(request))
-    return get_object_or_404(selectors.shown(visible), name=name)
+    environment = selectors.visible_named(name, user_of(request))
+    if environment is None:
+        raise Http404
+    return environment
 
 
 def _managed(request: HttpRequest, name: str) -> Environment:
@@ -50,7 +52,9 @@ def catalogue(request: HttpRequest) -> HttpResponse:
     """What can I run on."""
     user = user_of(request)
     words = request.GET.get("q", "")
-    found = selectors.shown(Environment.objects.listed_for(user).found_by(words))
+    found = selectors.shown(
+        Environment.objects.listed_for(user).found_by(words).reachable_by_name(user)
+    )
     context = {
         "page": Paginator(found, PAGE_SIZE).get_page(request.GET.get("page")),
         "words": words,

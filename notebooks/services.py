@@ -357,8 +357,8 @@ def _profiles(*, user_id: int, name: str) -> QuerySet[ResourceProfile]:
 
 @Asked
 def _environments(*, user_id: int, name: str) -> QuerySet[Environment]:
-    offered = Environment.objects.offered_to(User(pk=user_id)).select_related("newest")
-    return offered.filter(name=name)
+    user = User(pk=user_id)
+    return Environment.objects.offered_to(user).select_related("newest").named(name, user)
 
 
 def _choose_profile(user: User, name: str) -> ResourceProfile:
@@ -393,7 +393,7 @@ def _refuse_too_small(profile: ResourceProfile, version: EnvironmentVersion) -> 
         raise InvalidInput.field(
             "profile",
             f"The environment “{version.environment}” needs {lacking}; the size “{profile}” has "
-            f"{profile.resources}. Choose a larger one.",
+            f"{profile.resources}. Choose {version.remedy(profile.resources)}.",
         )
 
 

@@ -149,7 +149,7 @@ def new_session(request: HttpRequest) -> HttpResponse:
     asks_to_stop = _asks_to_stop(request)
     sizes = sizes_for(user, charge_to=request.POST.get("charge_to", ""))
     profiles = [size.profile for size in sizes.choices]
-    environments = list(shown(Environment.objects.offered_to(user)))
+    environments = list(shown(Environment.objects.offered_to(user).reachable_by_name(user)))
     chosen = {
         "name": request.POST.get("name", ""),
         "profile": request.POST.get("profile", sizes.usual),

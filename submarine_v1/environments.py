@@ -33,8 +33,9 @@ class EnvironmentList(_EnvironmentView):
     """`?status=` is sent by clients, and says nothing."""
 
     def get(self, request: Request) -> Response:
-        listed = Environment.objects.listed_for(user_of(request)).select_related("newest")
-        return ok([shapes.environment(each) for each in listed])
+        user = user_of(request)
+        listed = Environment.objects.listed_for(user).reachable_by_name(user)
+        return ok([shapes.environment(each) for each in listed.select_related("newest")])
 
     def post(self, request: Request) -> Response:
         asked = given(EnvironmentInput, request, nothing=NOTHING)
@@ -91,8 +92,9 @@ class EnvironmentDetail(_EnvironmentView):
 
 
 def _visible(request: Request, name: str) -> Environment:
-    visible = Environment.objects.visible_to(user_of(request)).select_related("newest")
-    if (found := visible.called(name)) is None:
+    user = user_of(request)
+    visible = Environment.objects.visible_to(user).select_related("newest")
+    if (found := visible.named(name, user).first()) is None:
         raise not_found("Environment")
     return found
 

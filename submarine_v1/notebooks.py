@@ -118,7 +118,7 @@ def _one(sessions: NotebookSessionQuerySet, notebook_id: str) -> NotebookSession
 
 def _offered(user: User, name: str) -> Environment:
     offered = Environment.objects.offered_to(user).select_related("newest")
-    found = offered.called(name)
+    found = offered.named(name, user).first()
     if found is None or found.newest is None:
         raise not_found("Environment")
     return found

@@ -117,7 +117,10 @@ def choose(
     for size in ascending:
         if wanted.fits(size) and not version.lacks(size.resources):
             return size
-    needs = str(wanted) or "what the environment needs"
+    if holding := [size for size in ascending if wanted.fits(size)]:
+        needs = f"{version.lacks(holding[-1].resources)}, which the environment needs"
+    else:
+        needs = str(wanted) or "been offered to you"
     there = "; ".join(f"“{size}” has {size.resources}" for size in ascending)
     raise InvalidInput.field(FIELD, f"No size that you may use has {needs}. {there}.".strip(" ."))
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 from typing import Any
 
+from submarine_site.core.image_references import image_reference
 from submarine_site.core.shapes import (
     Check,
     Problem,
@@ -284,7 +285,7 @@ _SIDECAR = record(
             "The service has this container.",
             DNS_LABEL,
         ),
-        "image": text(r"\S+", what="the name of an image"),
+        "image": image_reference,
     },
     optional={
         "command": items(_TEXT),

@@ -315,3 +315,37 @@ def test_of_far_too_many_kernels_none_is_looked_at(ada: User) -> None:
     answer = api_of(ada).post(ALL, {"name": "hers", "kernels": [{}] * 5000})
     assert answer.status_code == 400
     assert len(answer.content) < 500
+
+
+def test_a_name_that_a_stranger_has_is_as_free_as_any(
+    api: APIClient, mallory: User, plain: Environment
+) -> None:
+    his = EnvironmentFactory.create(name="mine", owner=mallory)
+    free = api.post(ALL, {"name": "free"})
+    taken = api.post(ALL, {"name": "mine"})
+    assert (free.status_code, taken.status_code) == (201, 201)
+    assert api.get(f"{ALL}/mine").json()["owner"] == "ada"
+    assert api_of(mallory).get(f"{ALL}/mine").json()["owner"] == "mallory"
+    for name in ("free", "mine"):
+        assert api.delete(f"{ALL}/{name}").status_code == 204
+        assert api.get(f"{ALL}/{name}").status_code == 404
+    his.refresh_from_db()
+    assert his.deleted_at is None
+
+
+def test_the_list_has_what_the_names_lead_to(
+    api: APIClient, ada: User, mallory: User, plain: Environment
+) -> None:
+    EnvironmentFactory.create(name="mine", display_name="Own", owner=ada)
+    EnvironmentFactory.create(name="mine", display_name="Of the site")
+    listed = {each["name"]: each["display_name"] for each in api.get(ALL).json()}
+    assert listed["mine"] == api.get(f"{ALL}/mine").json()["display_name"] == "Own"
+    names = [each["name"] for each in api_of(mallory).get(ALL).json()]
+    assert sorted(names) == ["mine", "notebook-env"]
+
+
+@pytest.mark.parametrize("image", ["docker://x", "a:1:2", "https://quay.io/a", "Team/a"])
+def test_an_image_is_given_by_its_reference(operator: User, image: str) -> None:
+    answer = api_of(operator).post(ALL, {"name": "a", "image": image, "for_site": True})
+    assert answer.status_code == 400
+    assert answer.json()["fields"]["image"].startswith("This is not the reference of an image")

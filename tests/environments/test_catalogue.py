@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.auth.models import Group, Permission
+from django.utils import timezone
 
 from accounts.models import User
 from environments.models import Environment
@@ -77,10 +78,37 @@ def test_an_operator_is_of_the_staff_and_has_the_right(mallory: User) -> None:
     assert "off" in names(Environment.objects.managed_by(User.objects.get(pk=mallory.pk)))
 
 
+def test_a_name_means_ones_own_then_the_sites_then_the_oldest_of_others(ada: User) -> None:
+    physics = Group.objects.create(name="physics")
+    ada.groups.add(physics)
+
+    def made(owner: User | None, *groups: Group) -> Environment:
+        environment = EnvironmentFactory.create(name="science", owner=owner)
+        environment.groups.set(groups)
+        return environment
+
+    def meant() -> Environment | None:
+        visible = Environment.objects.visible_to(ada)
+        [listed] = [each for each in visible.reachable_by_name(ada) if each.name == "science"]
+        assert listed == visible.named("science", ada).first()
+        return listed
+
+    made(UserFactory.create())
+    oldest = made(UserFactory.create(), physics)
+    made(UserFactory.create(), physics)
+    assert meant() == oldest
+    of_the_site = made(None)
+    assert meant() == of_the_site
+    own = made(ada)
+    assert meant() == own
+    Environment.objects.filter(pk=own.pk).update(deleted_at=timezone.now())
+    assert meant() == of_the_site
+
+
 @pytest.mark.parametrize("name", ["none", "", "\0", "FOR-ALL"])
 def test_what_is_not_there_is_none(ada: User, name: str) -> None:
     EnvironmentFactory.create(name="for-all")
-    assert Environment.objects.visible_to(ada).called(name) is None
+    assert Environment.objects.visible_to(ada).named(name, ada).first() is None
 
 
 @pytest.mark.parametrize(

@@ -234,6 +234,7 @@ def test_a_number_is_a_number(browser: Client, number: str) -> None:
         ({"name": "A"}, "Small letters, digits and hyphens"),
         ({"name": "notebook-env"}, "There is an environment named “notebook-env” already."),
         ({"image": "evil:1"}, "The images that you may build on: example/notebook:1."),
+        ({"image": "docker://x"}, "The images that you may build on: example/notebook:1."),
         ({"groups": "physics"}, "There is no group “physics” that you may choose."),
         ({"for_site": "on"}, "Environments of the site are made by operators."),
     ],
@@ -328,3 +329,24 @@ def test_a_version_of_any_length_may_be_named_with_a_retry(
     form = {"environment": "hers", "version": "9" * 5000}
     answer = browser.post(f"/builds/{Build.objects.get().digest}/retry", form)
     assert answer.status_code == 302
+
+
+@pytest.mark.usefixtures("small")
+def test_what_has_a_name_that_oneself_has_too_is_not_listed(
+    browser: Client, hers: Environment, operator: User
+) -> None:
+    EnvironmentFactory.create(name="hers", display_name="Of the site")
+    for address in ("/environments", "/sessions/new"):
+        page = browser.get(address).text
+        assert "Of the site" not in page
+        assert "hers" in page
+    assert "Of the site" not in browser.get("/environments/hers").text
+    assert "Of the site" in browser_of(operator).get("/environments/hers").text
+
+
+def test_an_image_is_given_by_its_reference(operator: User) -> None:
+    form = {"name": "mine", "for_site": "on", "image": "docker://example/a:1"}
+    answer = browser_of(operator).post("/environments/new", form)
+    assert answer.status_code == 400
+    assert "This is not the reference of an image, such as" in answer.text
+    assert not Environment.objects.exists()

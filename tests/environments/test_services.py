@@ -10,6 +10,7 @@ from accounts.models import User
 from environments import services
 from environments.kernels import Kernel
 from environments.models import Build, Environment, EnvironmentVersion
+from environments.querysets import EnvironmentQuerySet
 from environments.services import Draft, Metadata
 from notebooks.services import create_session, delete_session
 from quotas.models import ResourceProfile
@@ -92,10 +93,41 @@ def test_a_name_is_one_that_can_stand_in_an_address(
     assert list(refused(ada, name=name).fields) == ["name"]
 
 
-def test_there_is_one_environment_of_a_name(hers: Environment, mallory: User) -> None:
-    refusal = refused(mallory, name="hers")
-    assert (refusal.code, list(refusal.fields)) == ("name_taken", ["name"])
+def test_one_sees_one_environment_of_a_name(hers: Environment, ada: User) -> None:
+    for name in ("hers", "notebook-env"):
+        refusal = refused(ada, name=name)
+        assert (refusal.code, list(refusal.fields)) == ("name_taken", ["name"])
     assert Environment.objects.count() == 2
+
+
+def test_a_name_of_anothers_is_free_and_tells_nothing(
+    hers: Environment, mallory: User, operator: User
+) -> None:
+    physics = Group.objects.create(name="physics")
+    site = services.create_environment(
+        actor=operator, name="theirs", metadata=CALLED, draft=DRAFT, for_site=True
+    )
+    site.groups.add(physics)
+    for name in ("hers", "theirs"):
+        made = services.create_environment(actor=mallory, name=name, metadata=CALLED, draft=DRAFT)
+        assert Environment.objects.visible_to(mallory).get(name=name) == made
+    # Nor is one of the site kept from having it, which then both see.
+    made = services.create_environment(
+        actor=operator, name="hers", metadata=CALLED, draft=DRAFT, for_site=True
+    )
+    assert Environment.objects.visible_to(mallory).filter(name="hers").count() == 2
+    assert Environment.objects.filter(name="hers").count() == 3
+
+
+def test_a_session_gets_the_environment_that_its_owner_means(
+    hers: Environment, ada: User, mallory: User, operator: User, small: ResourceProfile
+) -> None:
+    site = services.create_environment(
+        actor=operator, name="hers", metadata=CALLED, draft=DRAFT, for_site=True
+    )
+    for owner, meant in ((ada, hers), (mallory, site)):
+        session = create_session(owner=owner, profile="small", environment="hers").session
+        assert session.environment == meant
 
 
 @pytest.mark.parametrize(
@@ -137,12 +169,12 @@ def test_a_user_builds_on_what_the_site_offers_to_them(ada: User, plain: Environ
 
 
 def test_an_operator_makes_environments_of_the_site_of_any_image(operator: User) -> None:
-    draft = Draft(image="registry.example.com:5000/a/b@sha256:00")
+    draft = Draft(image=f"registry.example.com:5000/a/b@sha256:{'0' * 64}")
     made = services.create_environment(
         actor=operator, name="site", metadata=CALLED, draft=draft, for_site=True
     )
     assert made.owner is None
-    for image in ("a b", "-x", "a" * 256, "$(id)", "é"):
+    for image in ("a b", "-x", "a" * 256, "$(id)", "docker://x", "a:1:2", "https://x/a", "X/a"):
         assert list(refused(operator, for_site=True, image=image).fields) == ["image"]
 
 
@@ -248,6 +280,36 @@ def test_of_many_who_make_one_of_a_name_one_does(ada: User, plain: Environment) 
         return "made"
 
     assert sorted(at_once(6, make)) == ["made", *["name_taken"] * 5]
+
+
+def test_of_many_operators_who_make_one_of_a_name_one_does(
+    operator: User, plain: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # All have looked before any has made it.
+    monkeypatch.setattr(EnvironmentQuerySet, "named", lambda self, *_: self.none())
+
+    def make(_: int) -> str:
+        try:
+            services.create_environment(
+                actor=operator, name="mine", metadata=CALLED, draft=DRAFT, for_site=True
+            )
+        except DomainError as refusal:
+            return refusal.code
+        return "made"
+
+    assert sorted(at_once(4, make)) == ["made", *["name_taken"] * 3]
+    assert Environment.objects.filter(name="mine").count() == 1
+
+
+def test_many_make_one_of_a_name_each(plain: Environment) -> None:
+    people = UserFactory.create_batch(4)
+
+    def make(number: int) -> User | None:
+        return services.create_environment(
+            actor=people[number], name="mine", metadata=CALLED, draft=DRAFT
+        ).owner
+
+    assert set(at_once(4, make)) == set(people)
 
 
 def test_of_many_who_change_what_they_read_one_does(hers: Environment, ada: User) -> None:

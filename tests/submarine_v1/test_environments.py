@@ -91,6 +91,8 @@ def test_a_site_has_those_that_clients_expect(client: APIClient, monkeypatch) ->
         "notebook-env": "submarine/notebook:1",
         "notebook-gpu-env": "submarine/notebook:1",
     }
+    needs_gpu = Environment.objects.values_list("name", "newest__needs_gpu")
+    assert dict(needs_gpu) == {"notebook-env": False, "notebook-gpu-env": True}
 
 
 def test_a_kernel_without_packages_is_the_images_own(client: APIClient) -> None:
@@ -285,3 +287,25 @@ def test_a_broken_character_is_refused(client: APIClient) -> None:
     body = '{"name": "broken", "kernelSpec": {"name": "\\ud800"}}'
     said = client.post(ENVIRONMENT, body, content_type="application/json")
     assert refused(said, 400, "BAD_REQUEST").startswith("kernelSpec.name: ")
+
+
+def test_a_name_that_a_stranger_has_is_as_free_as_any(client: APIClient, mallory: User) -> None:
+    his = EnvironmentFactory.create(name="mine", owner=mallory, description="His.")
+    path = f"{ENVIRONMENT}/mine"
+    assert refused(client.get(path), 404, "NOT_FOUND") == "Environment not found."
+    made = result_of(client.post(ENVIRONMENT, {"name": "mine"}, format="json"))
+    assert made["environmentSpec"]["description"] is None
+    changed = client.patch(path, {"description": "Mine."}, format="json")
+    assert result_of(changed)["environmentId"] == made["environmentId"]
+    assert result_of(client_of(mallory).get(path))["environmentSpec"]["description"] == "His."
+    result_of(client.delete(path))
+    his.refresh_from_db()
+    assert his.deleted_at is None
+    assert refused(client.get(path), 404, "NOT_FOUND") == "Environment not found."
+
+
+@pytest.mark.parametrize("image", ["docker://x", "a:1:2", "https://quay.io/a", "Team/a"])
+def test_an_image_is_given_by_its_reference(operator: User, image: str) -> None:
+    body = {"name": "a", "dockerImage": image}
+    said = refused(client_of(operator).post(ENVIRONMENT, body, format="json"), 400, "BAD_REQUEST")
+    assert said.startswith("dockerImage: This is not the reference of an image")

@@ -18,7 +18,13 @@ from notebooks.phases import as_json
 from notebooks.setup import Setup
 from quotas.models import ResourceProfile
 from tests.conftest import browser_of
-from tests.factories import LimitFactory, ProfileFactory, SessionFactory, VolumeFactory
+from tests.factories import (
+    EnvironmentFactory,
+    LimitFactory,
+    ProfileFactory,
+    SessionFactory,
+    VolumeFactory,
+)
 from tests.submarine_v1.conftest import NOTEBOOK, client_of, refused, result_of
 
 pytestmark = pytest.mark.django_db
@@ -310,6 +316,27 @@ def test_an_environment_that_is_not_there(client: APIClient, name: str) -> None:
     else:
         assert refused(response, 400, "BAD_REQUEST").startswith("environment.name: ")
     assert not NotebookSession.objects.exists()
+
+
+def test_an_environment_with_gpus_gets_a_size_with_gpus(client: APIClient) -> None:
+    EnvironmentFactory.create(name="gpu", display_name="GPU", newest__needs_gpu=True)
+    body = {**spec(resources="cpu=1"), "environment": {"name": "gpu"}}
+    said = refused(post(client, body), 400, "BAD_REQUEST")
+    assert said == (
+        "spec.resources: No size that you may use has a GPU, which the environment needs. “Small” "
+        "has 1 CPU · 2 GiB"
+    )
+    body["spec"] = {"profile": "small"}
+    said = refused(post(client, body), 400, "BAD_REQUEST")
+    assert said == (
+        "spec.profile: The environment “GPU” needs a GPU; the size “Small” has 1 CPU · 2 GiB. "
+        "Choose one with a GPU."
+    )
+    assert not NotebookSession.objects.exists()
+    ProfileFactory.create(name="gpu", cpu_milli=2000, memory_mib=4096, gpus=1)
+    body["spec"] = {"resources": "cpu=1"}
+    made = result_of(post(client, body), CREATED)
+    assert made["spec"]["spec"]["resources"] == "cpu=2,memory=4Gi,nvidia.com/gpu=1"
 
 
 def test_an_environment_of_another_is_not_there(client: APIClient, mallory: User) -> None:

@@ -12,6 +12,7 @@ from math import ceil
 from typing import Any, TypeAlias
 
 from notebooks.backends.fetcher.request import USUAL_RULES, Rules
+from submarine_site.core.image_references import image_reference
 from submarine_site.core.pod_shapes import (
     BLOCKED_NETWORK,
     DNS_LABEL,
@@ -216,8 +217,8 @@ _READERS: Mapping[str, Reader] = {
     "store_size": _text_or_nothing(QUANTITY),
     "store_class": _text_or_nothing(DNS_SUBDOMAIN),
     "store_access_mode": _text(choice("ReadWriteMany", "ReadWriteOnce")),
-    "builder_image": str,
-    "code_image": str,
+    "builder_image": lambda raw: _checked(raw, image_reference) if raw else "",
+    "code_image": lambda raw: _checked(raw, image_reference) if raw else "",
     "quota_backstop": lambda raw: _checked(_FLAGS.get(raw.lower(), raw), flag),
     "pod_patch": _json(POD_PATCH, empty={}),
 }

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from notebooks.image_check import Verdict, findings
 from notebooks.wiring import backend
 from quotas.models import ResourceProfile
+from submarine_site.core.image_references import NOT_A_REFERENCE, is_image_reference
 
 
 class Command(BaseCommand):
@@ -22,6 +23,8 @@ class Command(BaseCommand):
     def handle(
         self, *_args: Any, image: str, profile: str | None, timeout: float, **_options: Any
     ) -> None:
+        if not is_image_reference(image):
+            raise CommandError(NOT_A_REFERENCE)
         sizes = ResourceProfile.objects.all()
         size = sizes.called(profile) if profile else sizes.first()
         if size is None:

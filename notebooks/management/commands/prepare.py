@@ -61,6 +61,7 @@ ENVIRONMENTS: list[dict[str, Any]] = [
         "display_name": "Notebook with GPU",
         "description": "JupyterLab with a plain Python, for sizes that have a GPU.",
         "image": IMAGE,
+        "needs_gpu": True,
         "position": 20,
     },
 ]
