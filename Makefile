@@ -28,7 +28,7 @@ run: .venv/.installed .venv-notebook/.installed ## Run the whole service here (P
 	@exec $(bin)/python -m submarine_site.quickstart \
 	  --port "$$PORT" --gateway-port "$$GATEWAY_PORT" --data "$$DATA"
 
-test: .venv/.installed-dev .venv-notebook/.installed .venv-submarine/.installed ## Run the tests (ARGS= for pytest)
+test: .venv/.installed-dev .venv-notebook/.installed .venv-submarine/.installed .venv-openapi/.installed ## Run the tests (ARGS= for pytest)
 	@$(bin)/python -m pytest -n auto -m "not stack and not browser and not cluster" $(ARGS)
 	@$(bin)/python -m pytest -m "(stack or browser) and not cluster" $(ARGS)
 	@$(bin)/python -m pytest -m cluster $(ARGS)
@@ -43,7 +43,8 @@ lint: .venv/.installed-dev ## Check style, types, imports, templates, migrations
 	$(checking) $(bin)/python manage.py spectacular --validate --fail-on-warn | diff -u docs/openapi.yaml -
 
 # Enough of an environment for commands that look at the code only.
-checking = env -u DATABASE_URL -u REDIS_URL DJANGO_SETTINGS_MODULE=submarine_site.settings.test
+checking = env -u DATABASE_URL -u REDIS_URL DJANGO_SETTINGS_MODULE=submarine_site.settings.test \
+	SUBMARINE_PAGES_URL=http://127.0.0.1:8000
 
 format: .venv/.installed-dev ## Format code and templates, and mend what can be mended
 	$(bin)/python -m ruff check --fix-only .
@@ -64,17 +65,19 @@ lock: .venv/.uv ## Choose the newest versions that fit, for every environment an
 	$(compile) --constraints $(notebook)/requirements.lock --output-file $(notebook)/kernel.lock $(notebook)/kernel.in
 	$(compile) --constraints requirements.lock --output-file $(notebook)/builder.lock $(notebook)/builder.in
 	$(compile) --output-file $(submarine)/requirements.lock $(submarine)/requirements.in
+	$(compile) --output-file $(openapi)/requirements.lock $(openapi)/requirements.in
 	$(compile) --constraints $(notebook)/requirements.lock --output-file $(notebook)/client.lock $(notebook)/client.in
 
 notebook = docker/notebook
 submarine = tests/submarine
+openapi = tests/openapi
 
 # More than half of the time in which Jupyter starts would go into building a grammar, for a check
 # of international addresses in JSON that jsonschema does without where these are not installed.
 slow = --no-emit-package rfc3987-syntax --no-emit-package lark
 
 clean: ## Remove the environments and caches; the data stay
-	rm -rf .venv .venv-notebook .venv-submarine .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-notebook .venv-submarine .venv-openapi .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -path ./data -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each stamp file says that what it depends on has been installed.
@@ -102,6 +105,12 @@ clean: ## Remove the environments and caches; the data stay
 .venv-submarine/.installed: $(submarine)/requirements.lock | .venv/.uv
 	@$(call environment,.venv-submarine)
 	@$(call install,.venv-submarine,$(submarine)/requirements.lock)
+	@touch $@
+
+# What generates clients from the API's schema, for the tests that drive these.
+.venv-openapi/.installed: $(openapi)/requirements.lock | .venv/.uv
+	@$(call environment,.venv-openapi)
+	@$(call install,.venv-openapi,$(openapi)/requirements.lock)
 	@touch $@
 
 .venv/.uv: Makefile

@@ -3,8 +3,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -28,8 +27,6 @@ from submarine_site.core.api import (
 from submarine_site.core.examples import example
 from submarine_site.core.preconditions import conditional
 from submarine_site.core.text import MAX_NAME
-
-_ID = [OpenApiParameter("id", OpenApiTypes.UUID, OpenApiParameter.PATH)]
 
 
 @example(examples.KEPT_SECRET)
@@ -112,7 +109,7 @@ class GitCredentialCreateSerializer(StrictSerializer):
 
 
 @extend_schema_view(
-    retrieve=extend_schema(summary="Read what there is to a secret but its value", parameters=_ID),
+    retrieve=extend_schema(summary="Read what there is to a secret but its value"),
     list=extend_schema(summary="List your secrets"),
 )
 class SecretViewSet(TaggedRetrieveMixin, mixins.ListModelMixin, GenericViewSet[UserSecret]):
@@ -157,7 +154,7 @@ class SecretViewSet(TaggedRetrieveMixin, mixins.ListModelMixin, GenericViewSet[U
         summary="Replace the value of a secret",
         request=SecretValueSerializer,
         responses=SecretSerializer,
-        parameters=[*_ID, IF_MATCH],
+        parameters=[IF_MATCH],
     )
     def update(self, request: Request, **_: Any) -> Response:
         secret = vault.keep_new_value(
@@ -170,7 +167,7 @@ class SecretViewSet(TaggedRetrieveMixin, mixins.ListModelMixin, GenericViewSet[U
     @extend_schema(
         summary="Delete a secret; sessions that pick it start without it",
         responses={204: None},
-        parameters=[*_ID, IF_MATCH],
+        parameters=[IF_MATCH],
     )
     @conditional("secret")
     def destroy(self, request: Request, **_: Any) -> Response:  # noqa: ARG002
@@ -221,7 +218,7 @@ class GitCredentialViewSet(mixins.ListModelMixin, GenericViewSet[GitCredential])
     @extend_schema(
         summary="Delete a git credential; sessions that use it start without its code",
         responses={204: None},
-        parameters=[*_ID, IF_MATCH],
+        parameters=[IF_MATCH],
     )
     @conditional("git credential")
     def destroy(self, request: Request, **_: Any) -> Response:  # noqa: ARG002

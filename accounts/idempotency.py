@@ -28,7 +28,7 @@ from accounts.models import KeptAnswer
 from accounts.requests import user_of
 from accounts.scopes import scopes_of
 from accounts.sealing import Unreadable, seal_for, unseal_for
-from submarine_site.core.api import IDEMPOTENCY_KEY
+from submarine_site.core.api import IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED
 from submarine_site.core.digests import digest
 from submarine_site.core.errors import DomainError
 from submarine_site.core.idempotency import HEADER, REPLAYED, KeyReused, clean_key
@@ -54,7 +54,7 @@ class AnswerUnreadable(DomainError):
 def once(create: Create) -> Create:
     """Have a view's create take an `Idempotency-Key`. Goes above all other decorators."""
 
-    @extend_schema(parameters=[IDEMPOTENCY_KEY])
+    @extend_schema(parameters=[IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED])
     @wraps(create)
     def made(view: GenericViewSet[Any], request: Request, **address: str) -> Response:
         key = clean_key(request.headers.get(HEADER, ""))

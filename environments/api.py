@@ -33,6 +33,7 @@ from environments.querysets import EnvironmentQuerySet
 from environments.services import Draft, Metadata
 from submarine_site.core.api import (
     IF_MATCH,
+    NEW_TAG,
     NothingSerializer,
     StrictSerializer,
     TaggedRetrieveMixin,
@@ -41,6 +42,7 @@ from submarine_site.core.api import (
 )
 from submarine_site.core.browsable import project
 from submarine_site.core.errors import InvalidInput
+from submarine_site.core.etags import etag_of
 from submarine_site.core.examples import example, shown
 from submarine_site.core.pagination import Cursor
 from submarine_site.core.preconditions import conditional
@@ -400,7 +402,8 @@ class EnvironmentViewSet(
             expected=request.headers.get("If-Match", ""),
         )
         path = f"/api/v2/environments/{environment.name}/versions/{version.number}"
-        return created(request, path, VersionSerializer(version).data)
+        tag = etag_of(version.created_at)
+        return created(request, path, VersionSerializer(version).data, etag=tag)
 
     @extend_schema(
         summary="Read a version of an environment",
@@ -445,7 +448,7 @@ class BuildViewSet(TaggedRetrieveMixin, GenericViewSet[Build]):
         summary="Try a build again that failed",
         request=None,
         responses={202: BuildSerializer},
-        parameters=[IF_MATCH],
+        parameters=[IF_MATCH, NEW_TAG],
     )
     @action(detail=True, methods=["post"])
     @conditional("build")

@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
-    OpenApiParameter,
     extend_schema,
     extend_schema_serializer,
     extend_schema_view,
@@ -39,8 +37,6 @@ from submarine_site.core.api import (
 from submarine_site.core.errors import InvalidInput
 from submarine_site.core.examples import example
 from submarine_site.core.preconditions import conditional
-
-_ID = [OpenApiParameter("id", OpenApiTypes.UUID, OpenApiParameter.PATH)]
 
 
 class RuleSerializer(serializers.Serializer[Limit]):
@@ -275,7 +271,7 @@ class QuotaRequestViewSet(TaggedRetrieveMixin, ReadOnlyModelViewSet[QuotaRequest
         body = QuotaRequestSerializer(asked).data
         return created(request, f"/api/v2/quota/requests/{asked.pk}", body, etag=asked.etag)
 
-    @extend_schema(summary="Withdraw a request", parameters=[*_ID, IF_MATCH], responses={204: None})
+    @extend_schema(summary="Withdraw a request", parameters=[IF_MATCH], responses={204: None})
     @conditional("request")
     def destroy(self, request: Request, **_: Any) -> Response:
         requests.withdraw(request=self.get_object(), by=user_of(request))

@@ -5,8 +5,7 @@ from typing import Any
 import django_filters
 from django.db import transaction
 from django.db.models import QuerySet
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -20,6 +19,7 @@ from accounts.requests import user_of
 from accounts.scopes import Scope
 from submarine_site.core.api import (
     IF_MATCH,
+    NEW_TAG,
     UUID_PATTERN,
     NothingSerializer,
     StrictSerializer,
@@ -35,8 +35,6 @@ from volumes.host import Attachment
 from volumes.models import ACCESS_MODES, Volume, VolumeClass, VolumeKind
 from volumes.querysets import VolumeQuerySet
 from volumes.states import VolumeState
-
-_ID = [OpenApiParameter("id", OpenApiTypes.UUID, OpenApiParameter.PATH)]
 
 
 @example(examples.VOLUME_CLASS)
@@ -230,7 +228,7 @@ class VolumeViewSet(GenericViewSet[Volume]):
         found: Any = self.filter_queryset(self.get_queryset())
         return Response(VolumeSerializer(selectors.shown(found), many=True).data)
 
-    @extend_schema(summary="Read a volume", responses=VolumeSerializer, parameters=_ID)
+    @extend_schema(summary="Read a volume", responses=VolumeSerializer)
     def retrieve(self, *_: Any, **__: Any) -> Response:
         return _answer(self.get_object())
 
@@ -249,7 +247,7 @@ class VolumeViewSet(GenericViewSet[Volume]):
         summary="Rename a volume, or have it grow",
         request=VolumeUpdateSerializer,
         responses=VolumeSerializer,
-        parameters=[*_ID, IF_MATCH],
+        parameters=[IF_MATCH],
     )
     def partial_update(self, request: Request, **_: Any) -> Response:
         volume = self.get_object()
@@ -265,7 +263,7 @@ class VolumeViewSet(GenericViewSet[Volume]):
 
     @extend_schema(
         summary="Delete a volume: it goes into the trash",
-        parameters=[*_ID, IF_MATCH],
+        parameters=[IF_MATCH],
         responses={204: None},
     )
     @conditional("volume")
@@ -277,7 +275,7 @@ class VolumeViewSet(GenericViewSet[Volume]):
         summary="Bring a volume back from the trash",
         request=VolumeRestoreSerializer,
         responses=VolumeSerializer,
-        parameters=[*_ID, IF_MATCH],
+        parameters=[IF_MATCH, NEW_TAG],
     )
     @action(detail=True, methods=["post"])
     @conditional("volume")
@@ -290,7 +288,7 @@ class VolumeViewSet(GenericViewSet[Volume]):
         summary="Remove a volume that is in the trash, with what it holds",
         request=None,
         responses={202: None},
-        parameters=[*_ID, IF_MATCH],
+        parameters=[IF_MATCH],
     )
     @action(detail=True, methods=["post"])
     @conditional("volume")
@@ -304,7 +302,7 @@ class VolumeViewSet(GenericViewSet[Volume]):
         summary="Try again to make a volume that failed",
         request=None,
         responses={202: VolumeSerializer},
-        parameters=[*_ID, IF_MATCH],
+        parameters=[IF_MATCH, NEW_TAG],
     )
     @action(detail=True, methods=["post"])
     @conditional("volume")

@@ -9,9 +9,7 @@ import django_filters
 from django.db import transaction
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
-    OpenApiParameter,
     OpenApiResponse,
     extend_schema,
     extend_schema_view,
@@ -52,7 +50,9 @@ from quotas.examples import OVER_QUOTA
 from quotas.models import ResourceProfile
 from submarine_site.core.api import (
     IDEMPOTENCY_KEY,
+    IDEMPOTENCY_REPLAYED,
     IF_MATCH,
+    NEW_TAG,
     UUID_PATTERN,
     NothingSerializer,
     TaggedRetrieveMixin,
@@ -227,7 +227,7 @@ class SessionViewSet(GenericViewSet[NotebookSession]):
         summary="Start a new session",
         request=serializers.SessionCreateSerializer,
         responses={201: serializers.SessionSerializer, "default": error_like(OVER_QUOTA)},
-        parameters=[IDEMPOTENCY_KEY],
+        parameters=[IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED],
     )
     def create(self, request: Request) -> Response:
         chosen = valid(serializers.SessionCreateSerializer, request)
@@ -282,7 +282,7 @@ class SessionViewSet(GenericViewSet[NotebookSession]):
         summary="Start a session that has stopped or failed",
         request=serializers.StartSerializer,
         responses={202: _ACCEPTED, "default": error_like(OVER_QUOTA)},
-        parameters=[IF_MATCH],
+        parameters=[IF_MATCH, NEW_TAG],
     )
     @action(detail=True, methods=["post"])
     @conditional("session")
@@ -297,7 +297,7 @@ class SessionViewSet(GenericViewSet[NotebookSession]):
         request=None,
         responses={202: _ACCEPTED},
         examples=[shown(examples.STOPPING, "202")],
-        parameters=[IF_MATCH],
+        parameters=[IF_MATCH, NEW_TAG],
     )
     @action(detail=True, methods=["post"])
     @conditional("session")
@@ -311,7 +311,7 @@ class SessionViewSet(GenericViewSet[NotebookSession]):
         summary="Have the next start use the newest version of the environment",
         request=None,
         responses=serializers.SessionSerializer,
-        parameters=[IF_MATCH],
+        parameters=[IF_MATCH, NEW_TAG],
     )
     @action(detail=True, methods=["post"], url_path="update-environment")
     @conditional("session")
@@ -455,7 +455,7 @@ class TokenViewSet(mixins.ListModelMixin, GenericViewSet[ApiToken]):
     @extend_schema(
         summary="Revoke an API token",
         responses={204: None},
-        parameters=[OpenApiParameter("id", OpenApiTypes.UUID, OpenApiParameter.PATH), IF_MATCH],
+        parameters=[IF_MATCH],
     )
     @conditional("token")
     def destroy(self, request: Request, **_: Any) -> Response:  # noqa: ARG002

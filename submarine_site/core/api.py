@@ -5,7 +5,7 @@ where inputs are, and with `details` where programs can be told more.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, cached_property
 from http import HTTPStatus
 from operator import attrgetter
@@ -16,6 +16,7 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import OperationalError
 from django.http import Http404, QueryDict
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
@@ -225,10 +226,9 @@ def answer(serializer_class: type[serializers.Serializer[T]], record: T) -> dict
     return _shared(serializer_class).to_representation(record)
 
 
-def created(request: Request, path: str, body: Any, *, etag: str = "") -> Response:
+def created(request: Request, path: str, body: Any, *, etag: str) -> Response:
     """Return the response to a create: 201 with the address and the tag of what was made."""
-    headers = {"Location": request.build_absolute_uri(path)}
-    headers |= {"ETag": etag} if etag else {}
+    headers = {"Location": request.build_absolute_uri(path), "ETag": etag}
     return Response(body, status=HTTPStatus.CREATED, headers=headers)
 
 
@@ -238,15 +238,95 @@ def _shared(serializer_class: type[serializers.Serializer[Any]]) -> serializers.
     return serializer_class()
 
 
+_UUID = OpenApiParameter("id", OpenApiTypes.UUID, OpenApiParameter.PATH)
+
+_IF_NONE_MATCH = OpenApiParameter(
+    "If-None-Match",
+    str,
+    OpenApiParameter.HEADER,
+    description="The ETags of what you have already. If one is of what would be sent, the response "
+    "is 304.",
+)
+
+
+def _response_header(name: str, kind: Any, *statuses: str, text: str) -> OpenApiParameter:
+    return OpenApiParameter(
+        name,
+        kind,
+        OpenApiParameter.HEADER,
+        description=text,
+        response=[*statuses],  # type: ignore[arg-type]  # `default` is one as well
+    )
+
+
+_RETRY_AFTER = _response_header(
+    "Retry-After", int, "default", text="Of 429 and 503: seconds until the next try."
+)
+_WWW_AUTHENTICATE = _response_header(
+    "WWW-Authenticate", str, "default", text="Of 401: how to authenticate."
+)
+_READ_TAG = _response_header("ETag", str, "200", text="Of this representation.")
+NEW_TAG = _response_header("ETag", str, "200", "201", "202", text="Of the new version.")
+IDEMPOTENCY_REPLAYED = _response_header(
+    "Idempotency-Replayed", str, "201", text="`true`, where the key made this before."
+)
+_LOCATION = _response_header(
+    "Location", OpenApiTypes.URI, "201", text="The address of what was made."
+)
+
+
 class Schema(AutoSchema):
-    """Documents the errors that every operation may answer with, unless it does so itself."""
+    """Documents what every operation has in common, unless it does so itself: errors, headers of
+    responses, conditional reads, and ids that are UUIDs.
+    """
+
+    def get_override_parameters(self) -> list[Any]:
+        """Return parameters and, as drf-spectacular has it, headers of responses."""
+        parameters = [_RETRY_AFTER, _WWW_AUTHENTICATE]
+        if "{id}" in self.path:
+            parameters.append(_UUID)
+        if self.method == "GET":
+            parameters += [_IF_NONE_MATCH, _READ_TAG] if self._is_json() else []
+        elif self.method in {"PUT", "PATCH"}:
+            parameters.append(NEW_TAG)
+        elif HTTPStatus.CREATED in self._statuses():
+            parameters += [_LOCATION, NEW_TAG]
+        return [*super().get_override_parameters(), *parameters]
+
+    def _statuses(self) -> set[Any]:
+        """The statuses that are documented, each with its media type where that is not JSON."""
+        responses: Any = self.get_response_serializers()
+        return {*responses} if isinstance(responses, dict) else set()
+
+    def _is_json(self) -> bool:
+        return not any(isinstance(status, tuple) for status in self._statuses())
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
+        if self.method == "GET" and self._is_json():
+            bodies["304"] = {"description": "What you have is what would be sent."}
         takes_a_body = self._get_request_body() is not None  # type: ignore[no-untyped-call]
         error = error_like(_UNKNOWN_FIELD if takes_a_body else _NOT_AUTHENTICATED)
         bodies.setdefault("default", self._get_response_for_code(error, "default"))  # type: ignore[no-untyped-call]
         return bodies
+
+
+def allow_blank(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Have text of a format that may be empty be any of the two, for drf-spectacular's `oneOf` is
+    refused where formats are not checked: the empty text is both then. A hook of its.
+    """
+    for part in _parts(result):
+        if {"type": "string", "maxLength": 0} in part.get("oneOf", ()):
+            part["anyOf"] = part.pop("oneOf")
+    return result
+
+
+def _parts(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        yield node
+    children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    for child in list(children):
+        yield from _parts(child)
 
 
 def error_like(body: dict[str, Any]) -> OpenApiResponse:

@@ -334,6 +334,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "SERVERS": [{"url": PAGES_URL}],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "submarine_site.core.api.allow_blank",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "BuildState": "environments.states.BuildState.choices",
         "GitCredentialKind": "accounts.models.GitCredentialKind.choices",

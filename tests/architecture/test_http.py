@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.db import transaction
+from jsonschema_rs import Draft202012Validator
 from rest_framework.test import APIClient
 
 from accounts.models import ApiToken, User
@@ -22,7 +23,7 @@ from tests.examples.test_examples import (
 )
 from tests.examples.world import build_world
 from tests.factories import SessionFactory
-from tests.schema import OPERATIONS
+from tests.schema import OPERATIONS, SCHEMA
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
@@ -142,3 +143,44 @@ def test_a_cursor_of_the_events_of_another_session_is_refused(
     cursor = parse_qs(urlsplit(program.get(pages[0], {"page_size": 1}).json()["next"]).query)
     assert program.get(pages[0], {"cursor": cursor["cursor"][0]}).status_code == 200
     assert program.get(pages[1], {"cursor": cursor["cursor"][0]}).status_code == 400
+
+
+@pytest.mark.parametrize("email", ["", "ada@example.com"])
+def test_an_address_may_be_empty(email: str, program: APIClient, ada: User) -> None:
+    """Where formats are checked and where they are not."""
+    ada.email = email
+    ada.save(update_fields=["email"])
+    schema = OPERATIONS["me_retrieve"].said["responses"]["200"]["content"]["application/json"]
+    body = program.get("/api/v2/me").json()
+    for checks_formats in (True, False):
+        validator = Draft202012Validator(
+            {**schema["schema"], "components": SCHEMA["components"]},
+            validate_formats=checks_formats,
+        )
+        assert [error.message for error in validator.iter_errors(body)] == []
+
+
+def test_ids_are_of_one_type_in_addresses_and_in_models() -> None:
+    ids = {
+        (path, parameter["schema"].get("format"))
+        for path, operations in SCHEMA["paths"].items()
+        for operation in operations.values()
+        for parameter in operation.get("parameters", ())
+        if (parameter["in"], parameter["name"]) == ("path", "id")
+    }
+    assert ids
+    assert {kind for _, kind in ids} == {"uuid"}
+    models = {
+        name: model["properties"]["id"]
+        for name, model in SCHEMA["components"]["schemas"].items()
+        if "id" in model.get("properties", {})
+    }
+    numbered = {"Person", "Event", "AuditEntry"}
+    assert {name for name, field in models.items() if field.get("format") != "uuid"} == numbered | {
+        # What it names may be of any kind.
+        "Object",
+    }
+
+
+def test_the_schema_names_its_server() -> None:
+    assert SCHEMA["servers"] == [{"url": "http://127.0.0.1:8000"}]

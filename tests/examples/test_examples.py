@@ -211,6 +211,8 @@ def test_what_an_example_asks_for_is_answered_as_its_example_says(
     answer = program(key).generic(method, address(path), *as_json(sent))
 
     assert answer.status_code == int(status), answer.content
+    documented = operation["responses"][status].get("headers", {})
+    assert {*documented} - {"Idempotency-Replayed"} == {"ETag", "Location"} & {*answer.headers}
     told = answer.json()
     assert told
     assert told.get("results") != [] if isinstance(told, dict) else told != []
