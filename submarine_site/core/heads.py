@@ -1,8 +1,9 @@
-"""Requests' heads have bounds: the faster one of uvicorn's parsers keeps whatever anybody sends
-until it ends, however much that is. And they may have addresses that are not ASCII, as curl sends
-them.
+"""Requests' heads have bounds, of size and of time: the faster one of uvicorn's parsers keeps
+whatever anybody sends until it ends, and a connection until a request has come. And they may have
+addresses that are not ASCII, as curl sends them.
 """
 
+import asyncio
 import json
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -13,6 +14,9 @@ from submarine_site.core.text import header_too_large
 
 MOST_BYTES = 64 * 1024
 """Of a head, and of all else that is no body's."""
+
+HEAD_SECONDS = 30.0
+"""How long a head may take, from the connection or the end of the response before it."""
 
 LINGER_SECONDS = 2.0
 
@@ -32,8 +36,19 @@ class BoundedHeads(HttpToolsProtocol):
     _too_large = False
     _refused = False
     _line: RequestLine
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._cancel_head_timer()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if not self._begun:
+            self._await_head()
         if self._left < 0:
             self._refuse()
         if self._refused:
@@ -48,9 +63,11 @@ class BoundedHeads(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         self._begun = True
         self._left = MOST_BYTES
+        self._await_head()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
+        self._cancel_head_timer()
         # What comes at once is parsed before it is counted.
         size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
         if size > MOST_BYTES:
@@ -71,6 +88,23 @@ class BoundedHeads(HttpToolsProtocol):
             self._refuse()
         else:
             super().send_400_response(msg)
+
+    def _await_head(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(HEAD_SECONDS, self._give_up)
+
+    def _cancel_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _give_up(self) -> None:
+        self._head_timer = None
+        if self.cycle is not None and not self.cycle.response_complete:
+            # A client may begin its next request while it still reads a long response.
+            self._await_head()
+        else:
+            self.transport.close()
 
     def _refuse(self) -> None:
         """Say so. What still comes is read and thrown away, as to close at once would reset the

@@ -113,13 +113,9 @@ class Site:
         """The pages, the API and the admin."""
         return self._program(
             "web",
-            *("-m", "uvicorn", "submarine_site.asgi:application"),
-            *("--fd", str(self.pages.fileno())),
-            *("--http", "submarine_site.core.heads:BoundedHeads"),
-            *("--no-proxy-headers", "--no-access-log", "--log-level", "warning"),
-            *("--timeout-graceful-shutdown", "5"),
-            # Longer than clients pause: one that sends as the server closes loses its request.
-            *("--timeout-keep-alive", "75"),
+            *("-m", "submarine_site.web", "--fd", str(self.pages.fileno())),
+            # No proxy stands before it.
+            *("--forwarded-allow-ips", "", "--quiet"),
             listener=self.pages,
             ready=answers(self.pages, "/sign-in"),
         )

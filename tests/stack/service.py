@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 # How each process of the service is told from the others by its command line.
 MARKS = {
-    "web": "uvicorn submarine_site",
+    "web": "submarine_site.web",
     "gateway": "submarine_site.gateway",
     "worker": "submarine_site.celery worker",
     "beat": "submarine_site.celery beat",

@@ -9,6 +9,7 @@ import pytest
 from uvicorn import Config
 from uvicorn.server import ServerState
 
+from submarine_site.core import heads
 from submarine_site.core.heads import MOST_BYTES, BoundedHeads
 
 REFUSED = b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
@@ -188,3 +189,40 @@ async def test_each_request_has_a_head_of_its_own(connection: Connection) -> Non
     for _ in range(3 * MOST_BYTES // len(request)):
         await connection.send(request)
         assert await connection.answer() == b"0"
+
+
+@pytest.fixture
+def short_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heads, "HEAD_SECONDS", 0.01)
+
+
+@pytest.mark.usefixtures("short_time")
+async def test_a_connection_without_a_request_is_given_up(connection: Connection) -> None:
+    assert await connection.rest() == b""
+
+
+BEGUN = b"GET / HTTP/1.1\r\nHost: h"
+
+
+@pytest.mark.parametrize("begun", [b"\r\n", BEGUN])
+async def test_a_head_that_does_not_go_on_is_given_up(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
+    await connection.send(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+    assert await connection.answer() == b"0"
+    monkeypatch.setattr(heads, "HEAD_SECONDS", 0.01)
+    await connection.send(begun)
+
+    assert await connection.rest() == b""
+
+
+async def test_a_response_is_not_cut_by_what_comes_after_its_request(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heads, "HEAD_SECONDS", 0.01)
+    await connection.send(b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 2\r\n\r\nx")
+    # Many times as long as a head may take.
+    await asyncio.sleep(0.1)
+    await connection.send(b"x\r\n")
+
+    assert await connection.answer() == b"2"

@@ -21,7 +21,7 @@ CHECKOUT = Path(__file__).parents[3]
 STOP_SECONDS = 60
 RESTART_SECONDS = 30
 MARKS = {
-    "web": "uvicorn",
+    "web": "submarine_site.web",
     "gateway": "gateway",
     "worker": "worker",
     "beat": "beat",
