@@ -185,6 +185,12 @@ class SessionEventAdmin(ReadOnly, ModelAdmin):
     date_hierarchy = "created_at"
 
 
+_HELD = {
+    OrphanedRun.Hold.NEWER.value: "Held, newer than the database",
+    OrphanedRun.Hold.MANY.value: "Held, one of many",
+}
+
+
 @admin.register(OrphanedRun)
 class OrphanedRunAdmin(ReadOnly, ModelAdmin):
     """Runs that the database lacks. Whoever may end sessions decides about them."""
@@ -223,20 +229,14 @@ class OrphanedRunAdmin(ReadOnly, ModelAdmin):
     @display(  # type: ignore[untyped-decorator]
         description="state",
         label={
-            "Held, newer than the database": "warning",
-            "Held, one of many": "warning",
+            **dict.fromkeys(_HELD.values(), "warning"),
             "Removing": "danger",
         },
     )
     def state(self, orphan: OrphanedRun) -> str:
         if orphan.removal_requested_at or orphan.removal_began_at:
             return "Removing"
-        match orphan.hold:
-            case OrphanedRun.Hold.NEWER:
-                return "Held, newer than the database"
-            case OrphanedRun.Hold.MANY:
-                return "Held, one of many"
-        return "Removed after 5 minutes"
+        return _HELD.get(orphan.hold, "Removed after 5 minutes")
 
     @admin.action(description="Adopt", permissions=["act"])
     def adopt(self, request: HttpRequest, chosen: QuerySet[OrphanedRun]) -> None:

@@ -407,11 +407,11 @@ def explain(
 _UNPROVEN = (
     "No session has started with this environment's image yet: it may have no Jupyter that serves "
     "as sessions need it. Choose another environment; an operator has to look at this one. The log "
-    "says more."
+    "says more. Where the .jupyter folder of the home has settings, try it in rescue first."
 )
 _OWN_UNPROVEN = (
     "No session has started with your environment's image yet: it may have no Jupyter that serves "
     "as sessions need it. The log says more. Choose another image in a new version of the "
-    "environment."
+    "environment. Where the .jupyter folder of the home has settings, try it in rescue first."
 )
 _OWN_ENVIRONMENT = "It is your own environment: choose another image in a new version of it."
