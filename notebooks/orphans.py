@@ -7,6 +7,7 @@ is left alone until an operator removes it or adopts it (`notebooks.adoption`).
 import logging
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Max, Q
@@ -92,7 +93,7 @@ def held() -> int:
     return OrphanedRun.objects.exclude(hold="").filter(removal_requested_at=None).count()
 
 
-def request_removal(run_ids: Collection[object], *, actor: User) -> int:
+def request_removal(run_ids: Collection[UUID], *, actor: User) -> int:
     """Have runs removed at the next look of a worker; how many of them were not to be before."""
     with transaction.atomic():
         rows = list(

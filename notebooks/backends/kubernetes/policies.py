@@ -39,14 +39,17 @@ _NAMES = tuple(
         rf"(?i)(?:failed|by|violates|violating) (?:the )?(?:image )?policy:? {_NAME}",
         rf"(?i)\bpolicy: {_NAME}",
         rf"(?i)\bpolicy {_NAME} (?:has )?{_REFUSAL}",
-        r'admission webhook "([^"]{1,100})"',
     )
 )
 
 
+def policy_name(said: str) -> str:
+    """Return the name of the policy that this speaks of; empty if it names none."""
+    found = (form.search(said) for form in _NAMES)
+    return next((each[1].strip() for each in found if each), "")
+
+
 def policy_in(said: str) -> str:
     """Name the policy that this speaks of, as the subject of a sentence."""
-    for form in _NAMES:
-        if found := form.search(said):
-            return f"The policy “{found[1].strip()}”"
-    return "A policy of the cluster or the registry"
+    name = policy_name(said)
+    return f"The policy “{name}”" if name else "A policy of the cluster or the registry"

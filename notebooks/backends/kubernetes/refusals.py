@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from notebooks.backends.kubernetes.amounts import amount, in_words
+from notebooks.backends.kubernetes.policies import policy_name
 
 
 class Refusal(NamedTuple):
@@ -70,6 +71,18 @@ def _policy_refused(sentence: str) -> Callable[[re.Match[str]], Refusal]:
     return lambda found: Refusal(code="policy_refused", message=found.expand(sentence))
 
 
+_OF_IMAGE = re.compile(r"(?i)\bimages?\b")
+
+
+def _denied(found: re.Match[str]) -> Refusal:
+    name = policy_name(found.string) if _OF_IMAGE.search(found.string) else ""
+    if name:
+        says = f"The policy “{name}” of the cluster does not allow the image."
+    else:
+        says = "A policy of the cluster forbids it."
+    return Refusal(code="policy_refused", message=says)
+
+
 def _over_range(found: re.Match[str]) -> Refusal:
     bound, resource, limit, asked = found.groups()
     return Refusal(
@@ -106,7 +119,7 @@ _FORMS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Refusal]], ...] =
     (
         # What a policy says is written for operators, and may name what users are not to know.
         re.compile(r"denied (?:the )?request"),
-        _policy_refused("A policy of the cluster forbids it."),
+        _denied,
     ),
     (
         re.compile(r"unable to validate against any|PodSecurityPolicy"),

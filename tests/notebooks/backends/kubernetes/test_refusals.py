@@ -107,6 +107,39 @@ def test_what_a_real_cluster_refused(case: str, code: str, message: str) -> None
         ),
         (
             (
+                'admission webhook "validate.kyverno.svc-fail" denied the request: \n\nresource '
+                "Pod/sessions/nb-1 was blocked due to the following policies \n\n"
+                "restrict-registries:\n  check: 'validation error: unknown image registry.'"
+            ),
+            "policy_refused",
+            "The policy “restrict-registries” of the cluster does not allow the image.",
+        ),
+        (
+            (
+                'admission webhook "validation.gatekeeper.sh" denied the request: '
+                "[image-must-have-digest] container <notebook> uses an image without a digest"
+            ),
+            "policy_refused",
+            "The policy “image-must-have-digest” of the cluster does not allow the image.",
+        ),
+        (
+            (
+                "pods \"nb-1\" is forbidden: ValidatingAdmissionPolicy 'registries' with binding "
+                "'all' denied request: The image is not from our registry."
+            ),
+            "policy_refused",
+            "The policy “registries” of the cluster does not allow the image.",
+        ),
+        (
+            (
+                'admission webhook "policy.sigstore.dev" denied the request: validation failed: '
+                "failed policy: signed-by-us: spec.containers[0].image no matching signatures"
+            ),
+            "policy_refused",
+            "The policy “signed-by-us” of the cluster does not allow the image.",
+        ),
+        (
+            (
                 'pods "nb-1" is forbidden: image policy webhook backend denied one or more images: '
                 "not signed"
             ),
