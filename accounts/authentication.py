@@ -98,5 +98,5 @@ class _PasswordScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untype
         return {"type": "http", "scheme": "basic"}
 
 
-class _SignInScheme(SessionScheme):
-    target_class = SignInAuthentication
+class _SignInScheme(SessionScheme):  # type: ignore[no-untyped-call]
+    target_class = SignInAuthentication  # type: ignore[assignment] # of the stubs' subclass alone

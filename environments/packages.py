@@ -6,7 +6,6 @@ Pure. What is refused is quoted in the message, so that it is found among many.
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 
 from packaging.requirements import InvalidRequirement, Requirement
 from rattler import MatchSpec
@@ -174,13 +173,13 @@ def clean_kernels(raw: Sequence[Kernel], rules: Rules) -> tuple[Kernel, ...]:
 
 def clean_requested(raw: Kernel) -> Kernel:
     """Return a kernel as it was written, to be read back. Raises `InvalidInput`."""
-    specs = {
-        name: tuple(map(str.strip, getattr(raw, name))) for name in ("channels", "conda", "pip")
-    }
-    for text in (raw.name, raw.display_name, *chain.from_iterable(specs.values())):
+    channels, conda, pip = (
+        tuple(map(str.strip, specs)) for specs in (raw.channels, raw.conda, raw.pip)
+    )
+    for text in (raw.name, raw.display_name, *channels, *conda, *pip):
         if len(text) > MAX_SPEC or not text.isprintable():
             raise InvalidInput.field("kernels", f"{text[:MAX_SPEC]!r} is no name or package.")
-    return replace(raw, **specs)
+    return replace(raw, channels=channels, conda=conda, pip=pip)
 
 
 def _text(raw: str) -> str:

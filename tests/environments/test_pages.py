@@ -189,10 +189,10 @@ def test_one_is_made_of_a_file(browser: Client) -> None:
     # What was written is shown, and stands in the form of the next version.
     assert version.requested[0].conda == ("python=3.12",)
     assert "<code>python=3.12</code>" in browser.get("/environments/mine").text
-    form = browser.get("/environments/mine/versions/new").text
-    assert "python=3.12" in form
-    assert "python 3.12.*" not in form
-    assert "conda-forge" in form
+    page = browser.get("/environments/mine/versions/new").text
+    assert "python=3.12" in page
+    assert "python 3.12.*" not in page
+    assert "conda-forge" in page
 
 
 @pytest.mark.usefixtures("plain")

@@ -103,15 +103,15 @@ def test_who_may_start_it_no_more_takes_no_newer_version(
 
 
 @pytest.mark.parametrize(
-    ("needs", "lacking"),
+    ("needs", "lacking", "instead"),
     [
-        ({"needs_gpu": True}, "a GPU"),
-        ({"smallest_cpu_milli": 1500}, "1.5 CPU"),
-        ({"smallest_memory_mib": 4096}, "4 GiB of memory"),
+        ({"needs_gpu": True}, "a GPU", "one with a GPU"),
+        ({"smallest_cpu_milli": 1500}, "1.5 CPU", "a larger one"),
+        ({"smallest_memory_mib": 4096}, "4 GiB of memory", "a larger one"),
     ],
 )
 def test_a_size_that_is_too_small_is_refused(
-    stopped: NotebookSession, needs: dict[str, int], lacking: str
+    stopped: NotebookSession, needs: dict[str, int], lacking: str, instead: str
 ) -> None:
     EnvironmentVersion.objects.update(**needs)
     for start in (
@@ -122,7 +122,7 @@ def test_a_size_that_is_too_small_is_refused(
             start()
         assert refusal.value.fields == {
             "profile": f"The environment “Notebook-Env” needs {lacking}; the size “Small” has "
-            "1 CPU · 2 GiB. Choose a larger one."
+            f"1 CPU · 2 GiB. Choose {instead}."
         }
 
 

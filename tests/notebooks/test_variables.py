@@ -14,7 +14,7 @@ from accounts import vault
 from accounts.models import User, UserSecret
 from environments.models import Environment
 from notebooks import inside, lifecycle, services
-from notebooks.backends.contract import KernelMount, SessionSpec, VolumeMount, VolumeSpec
+from notebooks.backends.contract import KernelMount, SessionSpec, VolumeMount
 from notebooks.backends.fake import FakeBackend
 from notebooks.backends.kubernetes.config import read_site
 from notebooks.backends.kubernetes.manifests import pod
@@ -30,6 +30,7 @@ from submarine_site.core.resources import Resources
 from submarine_site.core.variables import MAX_VALUE
 from tests.contracts.backend_suite import a_spec
 from tests.sessions import key_of, run_of, state_of, tick
+from volumes.contract import VolumeSpec
 
 pytestmark = pytest.mark.usefixtures("small", "plain")
 

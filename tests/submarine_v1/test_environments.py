@@ -112,7 +112,7 @@ def test_a_kernel_without_packages_is_the_images_own(client: APIClient) -> None:
 
 def test_without_a_kernel_it_is_the_images_own(client: APIClient) -> None:
     for name, sent in (("none", {}), ("empty", {"kernelSpec": {}}), ("null", {"kernelSpec": None})):
-        body = {"name": name, **sent}
+        body: dict[str, Any] = {"name": name, **sent}
         spec = result_of(client.post(ENVIRONMENT, body, format="json"))["environmentSpec"]
         assert spec["kernelSpec"]["name"] == "python3"
 
