@@ -154,10 +154,10 @@ def _uncounted_seconds(method: str, within: str, *, websocket: bool) -> float:
 
 def _waiting(transport: asyncio.WriteTransport) -> int:
     """How many bytes that were written have not left: those of the kernel's buffer as well."""
+    unsent: int
     try:
-        (unsent,) = unpack(
-            "i", ioctl(transport.get_extra_info("socket").fileno(), TIOCOUTQ, bytes(4))
-        )
+        descriptor = transport.get_extra_info("socket").fileno()
+        (unsent,) = unpack("i", ioctl(descriptor, TIOCOUTQ, bytes(4)))
     except (OSError, ValueError):  # not told by this system, or closed
         unsent = 0
     return unsent + transport.get_write_buffer_size()
