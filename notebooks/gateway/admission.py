@@ -59,14 +59,17 @@ class Admission:
         known does not spoil a good ticket. A page's address with a token of ours in it is answered
         with a redirect to the same address without it.
         """
-        found = await self._by_query(place)
-        bare = replace(place, within=without_tokens(place.within, self._is_ours(found)))
+        known = await self._known_in_query(place)
+        bare = replace(place, within=without_tokens(place.within, self._is_ours(known)))
         if bare != place and _is_navigation(request):
             raise _without_token(request, bare)
         ticket = await self._by_ticket(request, place)
         if ticket is not None and _is_own(request, place):
             return Admitted(access=ticket, place=bare)
-        token = await self._by_header(request, place) or next(iter(found.values()), None)
+        # Found anew: one that was revoked during the look-ups in between must not be used.
+        token = await self._by_header(request, place) or await self._authorization.find_any(
+            place.session_id, Kind.TOKEN, known
+        )
         if token is not None:
             self._token_uses.stamp(token.grant, request.remote or "")
             if token.grant.lacks:
@@ -89,21 +92,17 @@ class Admission:
             return None
         return await self._authorization.find(place.session_id, Kind.TOKEN, token)
 
-    async def _by_query(self, place: Place) -> dict[str, Pass]:
-        """The passes that tokens in the query give, by token."""
-        tokens = dict.fromkeys(query_tokens(place.within))
-        found = {}
-        for token in list(tokens)[:_MAX_QUERY_TOKENS]:
-            grant = await self._authorization.find(place.session_id, Kind.TOKEN, token)
-            if grant is not None:
-                found[token] = grant
-        return found
+    async def _known_in_query(self, place: Place) -> list[str]:
+        """The tokens in the query that give a pass."""
+        tokens = list(dict.fromkeys(query_tokens(place.within)))[:_MAX_QUERY_TOKENS]
+        find = self._authorization.find
+        return [token for token in tokens if await find(place.session_id, Kind.TOKEN, token)]
 
-    def _is_ours(self, found: Container[str]) -> Callable[[str], bool]:
+    def _is_ours(self, known: Container[str]) -> Callable[[str], bool]:
         """Whether a token in a query is an API token, also one that has ended. An application in
         the session may have tokens of its own, which are for it.
         """
-        return lambda token: token.startswith(self._token_prefix) or token in found
+        return lambda token: token.startswith(self._token_prefix) or token in known
 
     def _query_token(self, request: web.BaseRequest, place: Place) -> str | None:
         """The API token in the query of a request that its sender made up: another site's page can

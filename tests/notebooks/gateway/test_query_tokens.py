@@ -1,8 +1,12 @@
 """API tokens in the query, where Jupyter's own clients put them when they can set no header."""
 
+import asyncio
+from uuid import UUID
+
 import aiohttp
 import pytest
 
+from notebooks.gateway.contract import Grant
 from notebooks.gateway.query_tokens import query_tokens, without_tokens
 from tests.notebooks.gateway.authority import MALLORY
 from tests.notebooks.gateway.conftest import PAGES, Running
@@ -122,6 +126,27 @@ async def test_websocket_under_a_revoked_token_of_the_query_is_closed(
         gateway.authority.tokens.clear()
         message = await ws.receive(timeout=5)
     assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, 4401)
+
+
+async def test_token_that_is_revoked_while_another_is_looked_up_admits_nobody(
+    gateway: Running, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = gateway.authority
+    by_token = authority.by_token
+
+    async def slow(session_id: UUID, secret: str) -> Grant | None:
+        if secret == "subnb_slow":
+            authority.tokens.clear()
+            swept = authority.asked.count("still_valid")
+            while authority.asked.count("still_valid") < swept + 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        return await by_token(session_id, secret)
+
+    monkeypatch.setattr(authority, "by_token", slow)
+    headers = {"Authorization": "token subnb_slow"}
+    async with gateway.fetch(f"api?token={token}", headers=headers) as response:
+        assert response.status == 401
+    assert gateway.upstream.seen == []
 
 
 @pytest.mark.parametrize(
