@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import re
-from http import HTTPStatus
 
 from aiohttp import hdrs, web
 from django.template.loader import render_to_string
@@ -45,8 +44,7 @@ def raw_answer(refusal: Refusal) -> bytes:
     body = response.body
     assert isinstance(body, bytes)
     response.headers.update({hdrs.CONTENT_LENGTH: str(len(body)), hdrs.CONNECTION: "close"})
-    status = HTTPStatus(refusal.status)
-    lines = [f"HTTP/1.1 {status} {status.phrase}"]
+    lines = [f"HTTP/1.1 {refusal.status} {refusal.status.phrase}"]
     lines += [f"{name}: {value}" for name, value in response.headers.items()]
     return "\r\n".join([*lines, "", ""]).encode() + body
 
