@@ -25,6 +25,10 @@ class User(AbstractUser):
     # Written by a trigger, so that every way of disabling an account sets it.
     disabled_at = models.DateTimeField(null=True, blank=True, editable=False)
 
+    class Meta(AbstractUser.Meta):
+        # Of no model in particular: what concerns the service as a whole.
+        permissions = [("view_task_monitor", "Can view the task monitor")]
+
 
 class ApiToken(QuickRow):
     """A secret by which a program acts as its user. Only its hash is kept."""

@@ -6,14 +6,25 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import worker_init
+from django.conf import settings
 from django.db import DatabaseError, connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "submarine_site.settings.production")
 
+_PREFIX = "CELERY_"
+
 app = Celery("submarine")
 # For all threads, not only the one that imports this: requests are answered in others.
 app.set_default()
-app.config_from_object("django.conf:settings", namespace="CELERY")
+# Copied one by one: given the settings module, Celery would take every setting of the service into
+# its own configuration, which `celery report`, remote control and the task monitor show.
+app.config_from_object(
+    {
+        name.removeprefix(_PREFIX).lower(): getattr(settings, name)
+        for name in dir(settings)
+        if name.startswith(_PREFIX)
+    }
+)
 app.autodiscover_tasks()
 
 logger = logging.getLogger(__name__)

@@ -1,8 +1,12 @@
 """The Celery monitor for operators: Flower, behind the pages' own sign-in, to look at only.
 
-Flower listens on a Unix socket that nobody else can open; this passes on what staff ask of it.
-Its controls (shut a worker down, revoke a task) are not passed on.
+Flower listens on a Unix socket that nobody else can open. Of its pages, those are passed on that
+list workers and tasks. Its other pages show configuration, and its API runs and revokes tasks and
+shuts workers down.
 """
+
+import re
+from http import HTTPStatus
 
 import aiohttp
 from asgiref.sync import sync_to_async
@@ -17,37 +21,62 @@ from django.views.decorators.csrf import csrf_exempt
 
 from accounts.models import User
 
-_TABLE = "/admin/monitor/tasks/datatable"
+VIEW_TASK_MONITOR = "accounts.view_task_monitor"
+"""The permission of who may see the monitor, if they are staff."""
+
+# Each is one segment below a fixed folder, so that none leads out of it.
+_PASSED_ON = re.compile(
+    r"(?:workers|tasks|tasks/datatable|task/[0-9A-Za-z-]{1,64}"
+    r"|static/favicon\.ico|static/(?:css|js)/[0-9A-Za-z][0-9A-Za-z._-]{0,100})?"
+)
+# Flower's own table asks by POST. It changes nothing.
+_POSTED = "tasks/datatable"
 _TIMEOUT = aiohttp.ClientTimeout(total=15)
-_PASSED_ON = ("Content-Type", "Cache-Control", "ETag", "Last-Modified", "Location")
+_HEADERS = ("Content-Type", "Cache-Control", "ETag", "Last-Modified")
 
 
-# Flower's own table asks by POST and knows no token of ours. It changes nothing.
+def may_view(request: HttpRequest) -> bool:
+    """Whether the user of a request may see the monitor. The admin's menu asks it too."""
+    return bool(request.user.is_staff and request.user.has_perm(VIEW_TASK_MONITOR))
+
+
+# The table knows no CSRF token of ours.
 @csrf_exempt
-async def monitor(request: HttpRequest, rest: str = "") -> HttpResponseBase:  # noqa: ARG001
-    """Pass one request on to Flower, for staff."""
+async def monitor(request: HttpRequest, rest: str = "") -> HttpResponseBase:
+    """Pass one request on to Flower, for staff with the permission."""
     user = await request.auser()
     if not isinstance(user, User):
         return redirect_to_login(request.get_full_path())
-    if not user.is_staff:
+    if not (user.is_staff and await user.ahas_perm(VIEW_TASK_MONITOR)):
         raise PermissionDenied
     # Nothing below needs the database, and the monitor may take its time.
     await sync_to_async(connections.close_all)()
-    reads = request.method in {"GET", "HEAD"}
-    if not reads and not (request.method == "POST" and request.path == _TABLE):
+    if not (request.method in {"GET", "HEAD"} or (request.method == "POST" and rest == _POSTED)):
         raise PermissionDenied
+    if not _PASSED_ON.fullmatch(rest):
+        return await _error(
+            request,
+            "This page is not shown here",
+            "The task monitor shows workers and tasks. Its other pages show configuration or "
+            "change something.",
+            HTTPStatus.FORBIDDEN,
+        )
     try:
         return await _pass_on(request)
     except (aiohttp.ClientError, TimeoutError, OSError):
-        return await sync_to_async(render)(
+        return await _error(
             request,
-            "error.html",
-            {
-                "title": "The task monitor does not answer",
-                "message": "It may still be starting. The tasks themselves do not depend on it.",
-            },
-            status=503,
+            "The task monitor does not answer",
+            "It may still be starting. The tasks themselves do not depend on it.",
+            HTTPStatus.SERVICE_UNAVAILABLE,
         )
+
+
+async def _error(
+    request: HttpRequest, title: str, message: str, status: HTTPStatus
+) -> HttpResponse:
+    context = {"title": title, "message": message}
+    return await sync_to_async(render)(request, "error.html", context, status=status)
 
 
 async def _pass_on(request: HttpRequest) -> HttpResponse:
@@ -64,8 +93,11 @@ async def _pass_on(request: HttpRequest) -> HttpResponse:
             allow_redirects=False,
         ) as answer,
     ):
+        # Flower's own page of an error holds the configuration and the traceback.
+        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise aiohttp.ClientPayloadError(f"the monitor answered {answer.status}")
         response = HttpResponse(await answer.read(), status=answer.status)
-        for name in _PASSED_ON:
+        for name in _HEADERS:
             if name in answer.headers:
                 response[name] = answer.headers[name]
         return response

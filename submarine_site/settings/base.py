@@ -4,19 +4,46 @@ Safe for production as they stand: what has no safe default has none and must be
 `docs/operators.md` describes each variable.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.urls import reverse_lazy
+
+T = TypeVar("T")
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 VERSION = "0.1.0"
 
 env = environ.FileAwareEnv()
+
+
+def _server_url(name: str, read: Callable[[str], T], form: str) -> T:
+    """Return what `read` makes of a variable that holds the URL of a server.
+
+    Raises `ImproperlyConfigured` without a part of the URL: errors of the standard library quote
+    the beginning of a password that holds a slash.
+    """
+    try:
+        return read(name)
+    except ValueError:
+        raise ImproperlyConfigured(
+            f"{name} is not a URL of the form {form}. In user name and password, percent-encode "
+            "what is neither a letter nor a digit."
+        ) from None
+
+
+def _redis_url(name: str) -> str:
+    url: str = env.str(name)
+    # A password that is not encoded makes this raise: it ends the host too early.
+    _ = urlsplit(url).port
+    return url
+
 
 SECRET_KEY: str = env.str("SECRET_KEY")
 DEBUG: bool = env.bool("DEBUG", default=False)
@@ -213,7 +240,11 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": env.db_url("DATABASE_URL")}
+DATABASES = {
+    "default": _server_url(
+        "DATABASE_URL", env.db_url, "postgres://USER:PASSWORD@HOST:5432/DATABASE"
+    )
+}
 # A pool rather than persistent connections: under ASGI a request's thread is not kept.
 DATABASES["default"]["OPTIONS"] = {
     # What is asked again and again is planned once, which halves the database's work for a start.
@@ -226,13 +257,9 @@ DATABASES["default"]["OPTIONS"] = {
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL: str = env.str("REDIS_URL")
-CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_URL,
-    }
-}
+REDIS_URL: str = _server_url("REDIS_URL", _redis_url, "redis://USER:PASSWORD@HOST:6379/0")
+# Each process has a cache of its own, Django's default: one in Redis would be of pickles, by which
+# whoever can write to Redis runs code here.
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [
@@ -405,10 +432,18 @@ CELERY_BEAT_SCHEDULE = {
     "clean up": {"task": "accounts.tasks.clean_up", "schedule": timedelta(hours=1)},
 }
 
+DEFAULT_EXCEPTION_REPORTER_FILTER = (
+    "submarine_site.core.credentials_in_urls.ExceptionReporterFilter"
+)
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(levelname)s %(name)s: %(message)s"}},
+    "formatters": {
+        "plain": {
+            "()": "submarine_site.core.credentials_in_urls.MaskingFormatter",
+            "format": "%(levelname)s %(name)s: %(message)s",
+        }
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
@@ -480,6 +515,7 @@ UNFOLD = {
                         "title": "Task monitor",
                         "icon": "monitoring",
                         "link": reverse_lazy("monitor"),
+                        "permission": "submarine_site.monitor.may_view",
                     },
                 ],
             },
