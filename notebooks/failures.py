@@ -173,6 +173,11 @@ REASONS: dict[str, Reason] = {
         mender=Mender.USER,
         advice="Stop a session that you do not need, choose a smaller size, or try again later.",
     ),
+    "pod_patch_refused": Reason(
+        title="The size says something that is not allowed",
+        mender=Mender.OPERATOR,
+        advice="Choose another size, or show the message to an operator.",
+    ),
     "policy_refused": Reason(
         title="The cluster's policy forbids this session",
         mender=Mender.OPERATOR,

@@ -10,12 +10,14 @@ from uuid import UUID, uuid4
 
 import psycopg
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User
 from audit.services import record
 from submarine_site.core.errors import DomainError, InvalidInput
 from submarine_site.core.etags import refuse_changed
+from submarine_site.core.object_names import is_own_name
 from submarine_site.core.pod_shapes import DNS_SUBDOMAIN
 from submarine_site.core.queue import enqueue_on_commit
 from submarine_site.core.responses import NOT_FOUND
@@ -91,6 +93,7 @@ def adopt_volume(*, actor: User, owner: User, name: str, claim: str, as_home: bo
         claim=_clean_claim(claim),
     )
     with transaction.atomic():
+        _refuse_overlapping(volume.claim)
         _insert(volume)
         record("volume.adopted", volume, actor=actor, after={"claim": volume.claim})
     return volume
@@ -317,6 +320,18 @@ def _insert(volume: Volume) -> None:
         raise _taken(error, volume.name) from None
 
 
+def _refuse_overlapping(claim: str) -> None:
+    """Refuse a folder that holds, or is within, a folder of another volume."""
+    if not claim.startswith("/"):
+        return
+    parts = claim.split("/")
+    above = ["/".join(parts[:length]) for length in range(2, len(parts))]
+    others = Volume.objects.filter(Q(claim__in=above) | Q(claim__startswith=f"{claim}/"))
+    if others.exists():
+        message = "There is a volume of a folder around or within this one."
+        raise DomainError(message, code="claim_taken", fields={"claim": message})
+
+
 def _write(volume: Volume, **values: Any) -> None:
     """Change columns other than the state. Requires the row to be held."""
     for column, value in values.items():
@@ -383,6 +398,8 @@ def _clean_claim(raw: str) -> str:
         fits = len(claim) <= MAX_CLAIM and claim.isprintable() and not {"", ".", ".."} & set(parts)
     else:
         fits = not list(DNS_SUBDOMAIN(claim, ""))
+    if fits and is_own_name(claim):
+        raise InvalidInput.field("claim", f"The claim “{claim}” is the service's own.")
     if fits:
         return claim
     raise InvalidInput.field(

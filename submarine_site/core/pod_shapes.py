@@ -9,6 +9,7 @@ from ipaddress import ip_network
 from typing import Any
 
 from submarine_site.core.image_references import image_reference
+from submarine_site.core.object_names import LABEL_PREFIX, is_own_name
 from submarine_site.core.shapes import (
     Check,
     Problem,
@@ -162,32 +163,53 @@ def _names_somebody(value: Any, path: str) -> Iterator[Problem]:
 # An empty list would let everybody in.
 PEERS = items(both(_PEER, _names_somebody), least=1)
 
-# As `names.py` of the Kubernetes backend has them: a run's Secret, a volume, the service's account.
-_OWN_NAMES = ("nb-", "home-", "submarine-notebooks")
-OTHERS_NAME = unless(
-    lambda name: name.startswith(_OWN_NAMES), "This is the service's own.", DNS_SUBDOMAIN
+OTHERS_NAME = unless(is_own_name, "This is the service's own.", DNS_SUBDOMAIN)
+_OWN_PREFIXES = (LABEL_PREFIX, "app.kubernetes.io/")
+# By labels of these domains, controllers put containers, identities or secrets into a pod, or take
+# it out of the NetworkPolicy's reach.
+_INJECTORS = (
+    "admission.datadoghq.com",
+    "amazonaws.com",
+    "azure.workload.identity",
+    "cncf.io",
+    "hashicorp.com",
+    "istio.io",
+    "k8s.io",
+    "kubernetes.io",
+    "linkerd.io",
 )
-_OWN_PREFIXES = ("submarine-notebooks/", "app.kubernetes.io/")
-# What these annotations say has the force of a security context.
-_WEAKENING_PREFIXES = (
-    "container.apparmor.security.beta.kubernetes.io/",
-    "container.seccomp.security.alpha.kubernetes.io/",
-    "io.kubernetes.cri-o.",
-    # A second network of a pod is out of the NetworkPolicy's reach.
-    "k8s.v1.cni.cncf.io/",
-    "seccomp.security.alpha.kubernetes.io/",
+ALLOWED_ANNOTATIONS = (
+    "karpenter.sh/do-not-disrupt",
+    "kubectl.kubernetes.io/default-container",
+    "kubectl.kubernetes.io/default-logs-container",
+    "kubernetes.io/description",
+    "prometheus.io/path",
+    "prometheus.io/port",
+    "prometheus.io/scheme",
+    "prometheus.io/scrape",
 )
+"""What a patch may annotate, beside names without a dot and a slash. Runtimes, networks and
+injectors of secrets are told by annotations what they do to a pod, and each new one by others.
+"""
+
+
+def _is_injector(key: str) -> bool:
+    domain, slash, _ = key.partition("/")
+    return bool(slash) and any(
+        domain == injector or domain.endswith(f".{injector}") for injector in _INJECTORS
+    )
+
+
 _ADDED_LABEL = unless(
-    lambda key: key.startswith(_OWN_PREFIXES), "The service sets this one itself.", LABEL_KEY
+    lambda key: key.startswith(_OWN_PREFIXES),
+    "The service sets this one itself.",
+    unless(_is_injector, "What acts on this label changes the pod.", LABEL_KEY),
 )
 _ADDED_ANNOTATION = unless(
-    lambda key: key.startswith((*_OWN_PREFIXES, "cluster-autoscaler.kubernetes.io/")),
-    "The service sets this one itself.",
-    unless(
-        lambda key: key.startswith(_WEAKENING_PREFIXES),
-        "This would change what protects the node.",
-        LABEL_KEY,
-    ),
+    lambda key: ("." in key or "/" in key) and key not in ALLOWED_ANNOTATIONS,
+    "A patch may not set this annotation: allowed are names without dots and slashes, and "
+    f"{', '.join(ALLOWED_ANNOTATIONS)}.",
+    LABEL_KEY,
 )
 
 _TEXT = text()
@@ -227,13 +249,16 @@ _VOLUME = record(
         )
     },
     one_of={
-        "configMap": record(required={"name": DNS_SUBDOMAIN}, optional=_FILES),
+        "configMap": record(required={"name": OTHERS_NAME}, optional=_FILES),
         "csi": record(
             required={"driver": DNS_SUBDOMAIN},
             optional={
                 "readOnly": flag,
                 "fsType": _TEXT,
-                "volumeAttributes": mapping(keys=_TEXT, values=_TEXT),
+                # Drivers are told by these which Secret or claim they are to use.
+                "volumeAttributes": mapping(
+                    keys=_TEXT, values=unless(is_own_name, "This is the service's own.", _TEXT)
+                ),
                 "nodePublishSecretRef": record(required={"name": OTHERS_NAME}),
             },
         ),
@@ -255,6 +280,10 @@ _OWN_FOLDERS = (
     "/etc/submarine-code/",
     "/etc/submarine-notebooks/",
     "/etc/submarine-secrets/",
+    # The store of what is built, and what builds it.
+    "/opt/submarine/",
+    # In most images /var/run leads here.
+    "/run/secrets/",
     "/tmp/jupyter-runtime/",  # noqa: S108
     "/tmp/submarine-rescue/",  # noqa: S108
     "/var/run/secrets/",

@@ -157,6 +157,15 @@ def test_a_claim_that_is_not_theirs_to_give_is_not_adopted(
     assert not_adopted(site, "given-1") == "There is no claim “given-1” where the sessions are."
     own = storage.claim_name(volume)
     assert not_adopted(site, own) == f"The claim “{own}” is the service's own."
+    # Without its labels it is another's home still.
+    labels = dict.fromkeys(claim_of(admin, volume)["metadata"]["labels"])
+    admin.api.merge(f"{CLAIMS}/{own}", {"metadata": {"labels": labels, "annotations": None}})
+    assert not_adopted(site, own) == f"The claim “{own}” is the service's own."
+    for field in ("labels", "annotations"):
+        admin.claim("theirs-1", metadata={field: {"submarine-notebooks/owner": "ada"}})
+        assert not_adopted(site, "theirs-1") == "The claim “theirs-1” is the service's own."
+        admin.api.delete(f"{CLAIMS}/theirs-1")
+        eventually(lambda: "theirs-1" not in admin.names(CLAIMS))
 
 
 @pytest.mark.parametrize("name", ["../pods", "a/status", "a?b", "Ä", "A" * 300, " given", "a%2Fb"])

@@ -238,6 +238,33 @@ def test_what_is_neither_is_refused(operator: User, ada: User, claim: str) -> No
     assert not Volume.objects.exists()
 
 
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "home-00000000-0000-0000-0000-000000000003",
+        "home-x",
+        "default-environments",
+        "blue-environments",
+        "nb-1",
+        "submarine-notebooks",
+    ],
+)
+def test_the_services_own_claims_are_not_adopted(operator: User, ada: User, claim: str) -> None:
+    refusal = refused(adopt, operator, ada, claim=claim)
+    assert refusal.fields == {"claim": f"The claim “{claim}” is the service's own."}
+    assert not Volume.objects.exists()
+
+
+@pytest.mark.parametrize("claim", ["/srv", "/srv/ada", "/srv/ada/data", "/srv/ada/data/x/y"])
+def test_a_folder_of_anothers_volume_is_not_adopted(
+    operator: User, ada: User, mallory: User, claim: str
+) -> None:
+    adopt(operator, ada, claim="/srv/ada/data")
+    refusal = refused(adopt, operator, mallory, claim=claim)
+    assert (refusal.code, list(refusal.fields)) == ("claim_taken", ["claim"])
+    assert adopt(operator, mallory, claim="/srv/ada/data2").owner == mallory
+
+
 def test_only_operators_adopt(ada: User) -> None:
     staff = UserFactory.create(is_staff=True)
     for actor in (ada, staff):

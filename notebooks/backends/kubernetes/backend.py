@@ -39,6 +39,7 @@ from notebooks.backends.kubernetes.nodes import capacity_of
 from notebooks.backends.kubernetes.objects import Objects
 from notebooks.backends.kubernetes.observer import Observer
 from notebooks.backends.kubernetes.parts import EventParts, PodParts
+from notebooks.backends.kubernetes.patch import require_allowed
 from notebooks.backends.kubernetes.watch import Watch
 from submarine_site.core.outside import BackendRefused
 from volumes.contract import VolumeSeen, VolumeSpec
@@ -72,6 +73,8 @@ class KubernetesBackend:
                 "This cluster has no store for environments with packages of their own.",
                 code="no_environment_store",
             )
+        require_allowed(spec.placement, self._site)
+        storage.require_others(spec)
         storage.require_free(spec, self._site)
         # No session runs without it. Later on, `tidy` keeps it there.
         self._objects.require_shared()

@@ -9,11 +9,12 @@ from notebooks.backends.kubernetes import storage
 from notebooks.backends.kubernetes.amounts import amount
 from notebooks.backends.kubernetes.api import Api, ApiError, Json
 from notebooks.backends.kubernetes.config import SiteConfig
-from notebooks.backends.kubernetes.names import INSTALLATION, VOLUME, use_label, volume_id
+from notebooks.backends.kubernetes.names import VOLUME, use_label, volume_id
 from notebooks.backends.kubernetes.names import selector as selector_of
 from notebooks.backends.kubernetes.objects import Objects
 from notebooks.backends.kubernetes.parts import ClaimParts
 from notebooks.backends.kubernetes.refusals import growth_refusal
+from submarine_site.core.object_names import LABEL_PREFIX, is_own_name
 from submarine_site.core.outside import BackendRefused, BackendUnavailable
 from submarine_site.core.pod_shapes import DNS_SUBDOMAIN
 from volumes.contract import VolumeSeen, VolumeSpec
@@ -86,12 +87,14 @@ class Claims:
         # What is no name would be another path of the API.
         is_name = not list(DNS_SUBDOMAIN(name, ""))
         claim = self._objects.read(f"persistentvolumeclaims/{name}") if is_name else None
-        if claim is None:
+        if is_own_name(name):
+            problem = storage.own_claim(name)
+        elif claim is None:
             problem = f"There is no claim “{name}” where the sessions are."
         elif "deletionTimestamp" in claim["metadata"]:
             problem = f"The claim “{name}” is being removed."
-        elif INSTALLATION in claim["metadata"].get("labels", {}):
-            problem = f"The claim “{name}” is the service's own."
+        elif _is_marked(claim["metadata"]):
+            problem = storage.own_claim(name)
         else:
             return
         raise BackendRefused(problem, code="volume_missing")
@@ -111,6 +114,12 @@ class Claims:
             logger.warning("%s: %s", name, error)
             code, sentence = growth_refusal(error.status, error.reason, error.said)
             raise BackendRefused(sentence, code=code) from error
+
+
+def _is_marked(metadata: Json) -> bool:
+    """Whether it is of this service, of whichever installation."""
+    keys = {*metadata.get("labels", {}), *metadata.get("annotations", {})}
+    return any(key.startswith(LABEL_PREFIX) for key in keys)
 
 
 def _path(spec: VolumeSpec) -> str:

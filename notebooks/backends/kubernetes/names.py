@@ -6,31 +6,33 @@ from typing import Any
 from uuid import UUID
 
 from notebooks.backends.contract import RunKey
+from submarine_site.core import object_names
+from submarine_site.core.object_names import LABEL_PREFIX, SERVICE
 
-INSTALLATION = "submarine-notebooks/installation"
-SESSION = "submarine-notebooks/session"
-RUN = "submarine-notebooks/run"
-VOLUME = "submarine-notebooks/volume"
+INSTALLATION = f"{LABEL_PREFIX}installation"
+SESSION = f"{LABEL_PREFIX}session"
+RUN = f"{LABEL_PREFIX}run"
+VOLUME = f"{LABEL_PREFIX}volume"
 """Of a volume's claim. Pods that older versions made have it too, of their home."""
-BUILD = "submarine-notebooks/build"
-BUILDS_OF = "submarine-notebooks/builds-of"
+BUILD = f"{LABEL_PREFIX}build"
+BUILDS_OF = f"{LABEL_PREFIX}builds-of"
 """Of a build's own objects, in place of `INSTALLATION`: they go by other rules than sessions'."""
 
-DISPLAY_NAME = "submarine-notebooks/name"
-OWNER = "submarine-notebooks/owner"
+DISPLAY_NAME = f"{LABEL_PREFIX}name"
+OWNER = f"{LABEL_PREFIX}owner"
 """Annotations: labels cannot hold what people write."""
-RECORD = "submarine-notebooks/record"
+RECORD = f"{LABEL_PREFIX}record"
 """An annotation of pods: JSON with what the rows of session and run consist of."""
 
 
 def run_name(key: RunKey) -> str:
     """The name of a run's pod, and of its Secret."""
-    return f"nb-{key.run_id}"
+    return object_names.RUN.name(key.run_id)
 
 
 def claim_name(volume_id: UUID) -> str:
     """The name of the PersistentVolumeClaim of a volume, which need not be a home."""
-    return f"home-{volume_id}"
+    return object_names.VOLUME.name(volume_id)
 
 
 def use_label(volume_id: UUID) -> str:
@@ -40,22 +42,22 @@ def use_label(volume_id: UUID) -> str:
 
 def store_name(installation: str) -> str:
     """The name of the PersistentVolumeClaim of all that is built."""
-    return f"{installation}-environments"
+    return object_names.STORE.name(installation)
 
 
 def build_name(digest: str, attempt: int) -> str:
     """The name of an attempt's Job, and of its Secret."""
-    return f"build-{_short(digest)}-{attempt}"
+    return object_names.BUILD.name(_short(digest), attempt)
 
 
 def discard_name(digest: str) -> str:
     """The name of the Job that removes what was built."""
-    return f"discard-{_short(digest)}"
+    return object_names.DISCARD.name(_short(digest))
 
 
 def build_labels(digest: str, installation: str) -> dict[str, str]:
     return {
-        "app.kubernetes.io/name": "submarine-notebooks",
+        "app.kubernetes.io/name": SERVICE,
         "app.kubernetes.io/component": "build",
         BUILDS_OF: installation,
         BUILD: _short(digest),
@@ -69,24 +71,24 @@ def _short(digest: str) -> str:
 
 def policy_name(installation: str) -> str:
     """The name of the NetworkPolicy of all pods, of sessions and of builds."""
-    return f"{installation}-sessions"
+    return object_names.POLICY.name(installation)
 
 
 def backstop_name(installation: str) -> str:
     """The name of the ResourceQuota that has the site's limits."""
-    return f"{installation}-backstop"
+    return object_names.BACKSTOP.name(installation)
 
 
 def programs_name(installation: str, programs: Mapping[str, str]) -> str:
     """The name of the ConfigMap with what is ours in pods: another one for other programs."""
     held = "\0".join(part for name in sorted(programs) for part in (name, programs[name]))
-    return f"{installation}-programs-{sha256(held.encode()).hexdigest()[:10]}"
+    return object_names.PROGRAMS.name(installation, sha256(held.encode()).hexdigest()[:10])
 
 
 def labels(installation: str) -> dict[str, str]:
     """What all objects of an installation's sessions carry."""
     return {
-        "app.kubernetes.io/name": "submarine-notebooks",
+        "app.kubernetes.io/name": SERVICE,
         "app.kubernetes.io/component": "session",
         INSTALLATION: installation,
     }

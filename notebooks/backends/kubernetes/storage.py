@@ -6,6 +6,7 @@ from notebooks.backends.contract import SessionSpec
 from notebooks.backends.kubernetes import names
 from notebooks.backends.kubernetes.api import Json
 from notebooks.backends.kubernetes.config import SiteConfig
+from submarine_site.core.object_names import is_own_name
 from submarine_site.core.outside import BackendRefused
 from submarine_site.core.pod_shapes import ATTACHED_VOLUME, HOME_VOLUME
 from volumes.contract import AccessMode, VolumeSpec
@@ -78,6 +79,18 @@ def mounts(spec: SessionSpec, site: SiteConfig) -> list[Json]:
             for mount in spec.mounts
         ),
     ]
+
+
+def require_others(spec: SessionSpec) -> None:
+    """Refuse a volume that was adopted from what is the service's own: another's home, say."""
+    for volume in _attached(spec).values():
+        if is_own_name(volume.claim):
+            raise BackendRefused(own_claim(volume.claim), code="volume_refused")
+
+
+def own_claim(name: str) -> str:
+    """Why a claim cannot be adopted that is the service's own, in a sentence."""
+    return f"The claim “{name}” is the service's own."
 
 
 def require_free(spec: SessionSpec, site: SiteConfig) -> None:

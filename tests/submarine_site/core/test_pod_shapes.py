@@ -1,10 +1,12 @@
 """What operators may write into pods, and what is refused."""
 
+import json
 from typing import Any
 
 import pytest
 
 from submarine_site.core.pod_shapes import (
+    ALLOWED_ANNOTATIONS,
     DNS_LABEL,
     DNS_SUBDOMAIN,
     LABELS,
@@ -121,7 +123,7 @@ def test_a_peer_may_not_say(peers: list[Any], path: str) -> None:
 
 FULL = {
     "labels": {"team": "reef"},
-    "annotations": {"example.com/note": "any text: ü"},
+    "annotations": {"note": "any text: ü", "prometheus.io/scrape": "true"},
     "env": [
         {"name": "REGION", "value": "north"},
         {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
@@ -306,6 +308,185 @@ def test_a_mount_is_not_in_the_systems_folders(mount_path: str) -> None:
         "volumeMounts": [{"name": "a", "mountPath": mount_path}],
     }
     assert paths(POD_PATCH, patch) == ["volumeMounts[0].mountPath"]
+
+
+OWN = "default-environments"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nb-00000000-0000-0000-0000-000000000002",
+        "home-00000000-0000-0000-0000-000000000003",
+        "default-environments",
+        "blue-environments",
+        "build-0123456789abcdef-1",
+        "discard-0123456789abcdef",
+        "default-programs-0123456789",
+        "submarine-notebooks-token-abcde",
+    ],
+)
+@pytest.mark.parametrize(
+    ("patch", "path"),
+    [
+        (
+            {"volumes": [{"name": "a", "persistentVolumeClaim": {"claimName": OWN}}]},
+            "volumes[0].persistentVolumeClaim.claimName",
+        ),
+        (
+            {"volumes": [{"name": "a", "secret": {"secretName": OWN}}]},
+            "volumes[0].secret.secretName",
+        ),
+        ({"volumes": [{"name": "a", "configMap": {"name": OWN}}]}, "volumes[0].configMap.name"),
+        (
+            {
+                "volumes": [
+                    {
+                        "name": "a",
+                        "csi": {"driver": "x.example", "nodePublishSecretRef": {"name": OWN}},
+                    }
+                ]
+            },
+            "volumes[0].csi.nodePublishSecretRef.name",
+        ),
+        (
+            {
+                "volumes": [
+                    {"name": "a", "csi": {"driver": "x", "volumeAttributes": {"secret": OWN}}}
+                ]
+            },
+            "volumes[0].csi.volumeAttributes.secret",
+        ),
+        (
+            {"env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": OWN, "key": "k"}}}]},
+            "env[0].valueFrom.secretKeyRef.name",
+        ),
+        (
+            {"env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": OWN, "key": "k"}}}]},
+            "env[0].valueFrom.configMapKeyRef.name",
+        ),
+        (
+            {
+                "sidecars": [
+                    {
+                        "name": "s",
+                        "image": "x",
+                        "env": [
+                            {
+                                "name": "A",
+                                "valueFrom": {"secretKeyRef": {"name": OWN, "key": "k"}},
+                            }
+                        ],
+                    }
+                ]
+            },
+            "sidecars[0].env[0].valueFrom.secretKeyRef.name",
+        ),
+    ],
+)
+def test_a_patch_does_not_name_the_services_own_objects(
+    patch: dict[str, Any], path: str, name: str
+) -> None:
+    named = json.loads(json.dumps(patch).replace(OWN, name))
+    assert paths(POD_PATCH, named) == [path]
+    assert paths(POD_PATCH, json.loads(json.dumps(patch).replace(OWN, "shared-data"))) == []
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "k8s.v1.cni.cncf.io/networks",
+        "v1.multus-cni.io/default-network",
+        "kubernetes.io/egress-bandwidth",
+        "cni.projectcalico.org/ipAddrs",
+        "container.apparmor.security.beta.kubernetes.io/notebook",
+        "seccomp.security.alpha.kubernetes.io/pod",
+        "io.kubernetes.cri-o.userns-mode",
+        "io.kubernetes.cri-o.Devices",
+        "io.katacontainers.config.hypervisor.kernel_params",
+        "run.oci.keep_original_groups",
+        "cpu-quota.crio.io",
+        "vault.hashicorp.com/agent-inject",
+        "consul.hashicorp.com/connect-inject",
+        "sidecar.istio.io/inject",
+        "linkerd.io/inject",
+        "iam.amazonaws.com/role",
+        "azure.workload.identity/inject-proxy-sidecar",
+        "injector.tumblr.com/request",
+        "example.com/anything",
+        "prometheus.io/scrape.evil",
+        "submarine-notebooks/owner",
+        "app.kubernetes.io/name",
+    ],
+)
+def test_annotations_that_something_acts_on_are_refused(key: str) -> None:
+    assert paths(POD_PATCH, {"annotations": {key: "x"}}) == [f"annotations.{key}"]
+
+
+@pytest.mark.parametrize("key", ["note", "cost-center", "A_b", *ALLOWED_ANNOTATIONS])
+def test_annotations_of_the_list_and_plain_names_may_be_set(key: str) -> None:
+    assert paths(POD_PATCH, {"annotations": {key: "x"}}) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "right"),
+    [
+        ("team", True),
+        ("example.com/team", True),
+        ("kueue.x-k8s.io/queue-name", True),
+        ("submarine-notebooks/installation", False),
+        ("app.kubernetes.io/name", False),
+        ("azure.workload.identity/use", False),
+        ("sidecar.istio.io/inject", False),
+        ("istio.io/rev", False),
+        ("admission.datadoghq.com/enabled", False),
+    ],
+)
+def test_labels_neither_override_ours_nor_call_an_injector(key: str, *, right: bool) -> None:
+    assert is_right(POD_PATCH, {"labels": {key: "x"}}) is right
+
+
+@pytest.mark.parametrize(
+    "mount_path",
+    [
+        "/opt",
+        "/opt/submarine",
+        "/opt/submarine/environments",
+        "/opt/submarine/environments/0123",
+        "/opt/submarine/program",
+        "/run",
+        "/run/secrets",
+        "/run/secrets/kubernetes.io/serviceaccount",
+        "/var/run",
+        "/var/run/secrets/kubernetes.io/serviceaccount",
+        "/var",
+        "/etc/submarine-notebooks/jupyter",
+        "/etc/submarine-secrets",
+        "/etc",
+        "/tmp",  # noqa: S108
+        "/tmp/jupyter-runtime/x",  # noqa: S108
+    ],
+)
+def test_a_mount_is_not_in_the_services_folders(mount_path: str) -> None:
+    mounts = [{"name": "a", "mountPath": mount_path}]
+    volumes = [{"name": "a", "emptyDir": {}}]
+    patch = {"volumes": volumes, "volumeMounts": mounts}
+    assert paths(POD_PATCH, patch) == ["volumeMounts[0].mountPath"]
+    patch = {
+        "volumes": volumes,
+        "sidecars": [{"name": "s", "image": "x", "volumeMounts": mounts}],
+    }
+    assert paths(POD_PATCH, patch) == ["sidecars[0].volumeMounts[0].mountPath"]
+
+
+@pytest.mark.parametrize(
+    "mount_path",
+    ["/opt/submarine-data", "/opt/data", "/run/secrets-of-us", "/data", "/home/jovyan/a"],
+)
+def test_a_mount_may_be_elsewhere(mount_path: str) -> None:
+    volumes = [{"name": "a", "emptyDir": {}}]
+    patch = {"volumes": volumes, "volumeMounts": [{"name": "a", "mountPath": mount_path}]}
+    assert paths(POD_PATCH, patch) == []
 
 
 @pytest.mark.parametrize("sub_path", ["", "/a", "..", "../a", "a/../../b", ".", "a//b"])

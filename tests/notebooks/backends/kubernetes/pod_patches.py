@@ -17,6 +17,7 @@ OUR_NAMES = [
     "HOME",
 ]
 KEYS = ["a", "example.com/a"]
+ANNOTATIONS = ["a", "prometheus.io/port"]
 OUR_KEYS = [
     "submarine-notebooks/run",
     "app.kubernetes.io/component",
@@ -79,7 +80,7 @@ def _patches(draw: st.DrawFn, *, allowed: bool) -> dict[str, Any]:
     more: dict[str, Any] = one_of([{}], BAD_PATCHES)
     return {
         "labels": {one_of([key], OUR_KEYS): "x" for key in some(KEYS)},
-        "annotations": {one_of([key], OUR_KEYS): "unconfined" for key in some(KEYS)},
+        "annotations": {one_of([key], OUR_KEYS): "unconfined" for key in some(ANNOTATIONS)},
         "env": env(),
         "volumes": [volume | one_of(SOURCES, BAD_SOURCES) for volume in volumes],
         "volumeMounts": mounts(known),
