@@ -27,7 +27,10 @@ class User(AbstractUser):
 
     class Meta(AbstractUser.Meta):
         # Of no model in particular: what concerns the service as a whole.
-        permissions = [("view_task_monitor", "Can view the task monitor")]
+        permissions = [
+            ("view_task_monitor", "Can view the task monitor"),
+            ("configure_workloads", "Can configure what everybody's sessions run"),
+        ]
 
 
 class ApiToken(QuickRow):

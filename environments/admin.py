@@ -15,6 +15,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.requests import user_of
+from accounts.rights import WORKLOADS_RIGHT, may_configure_workloads
 from audit.audited import Audited
 from environments import builds, services
 from environments.models import Build, Environment, EnvironmentVersion
@@ -22,6 +23,9 @@ from environments.services import Draft
 from submarine_site.core.admin_base import CatalogueAdmin, ReadOnly
 from submarine_site.core.errors import DomainError
 from submarine_site.core.image_references import NOT_A_REFERENCE, is_image_reference
+
+# An environment without an owner is the site's: to take its owner away makes its image everybody's.
+WORKLOAD_FIELDS = ("image", "owner")
 
 
 class EnvironmentForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -39,7 +43,8 @@ class EnvironmentForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if self.instance.newest is not None:
+        # Who may not change the image is shown it alone.
+        if "image" in self.fields and self.instance.newest is not None:
             self.fields["image"].initial = self.instance.newest.image
 
     def clean_image(self) -> str:
@@ -68,7 +73,7 @@ class EnvironmentAdmin(Audited, CatalogueAdmin):
         "display_name",
         "name",
         "owner",
-        "newest_image",
+        "image",
         "enabled",
         "hidden",
         "position",
@@ -78,7 +83,14 @@ class EnvironmentAdmin(Audited, CatalogueAdmin):
     autocomplete_fields = ("owner",)
     readonly_fields = ("created_at", "updated_at")
     fieldsets = (
-        (None, {"fields": ("name", "display_name", "description", "image", "owner", "groups")}),
+        (None, {"fields": ("name", "display_name", "description", "groups")}),
+        (
+            "What sessions run",
+            {
+                "description": f"To change these takes the permission “{WORKLOADS_RIGHT}”.",
+                "fields": WORKLOAD_FIELDS,
+            },
+        ),
         ("In the catalogue", {"fields": (("position", "enabled", "hidden"),)}),
         ("Deprecated", {"fields": ("deprecated", "deprecation", "successor")}),
         ("When", {"fields": (("created_at", "updated_at"),)}),
@@ -96,8 +108,18 @@ class EnvironmentAdmin(Audited, CatalogueAdmin):
 
     has_act_permission = ReadOnly.has_act_permission
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """An environment begins with an image."""
+        return may_configure_workloads(user_of(request)) and super().has_add_permission(request)
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Environment | None = None
+    ) -> tuple[str, ...]:
+        own: tuple[str, ...] = tuple(super().get_readonly_fields(request, obj))
+        return own if may_configure_workloads(user_of(request)) else (*own, *WORKLOAD_FIELDS)
+
     @admin.display(description="image")
-    def newest_image(self, environment: Environment) -> str:
+    def image(self, environment: Environment) -> str:
         return environment.newest.image if environment.newest else ""
 
     def save_model(

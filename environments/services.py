@@ -16,6 +16,7 @@ from django.template.defaultfilters import pluralize
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.rights import WORKLOADS_RIGHT, may_configure_workloads
 from audit.services import record
 from environments import builds
 from environments.kernels import Kernel
@@ -28,6 +29,8 @@ from submarine_site.core.etags import refuse_changed
 from submarine_site.core.image_references import NOT_A_REFERENCE, is_image_reference
 from submarine_site.core.responses import NOT_FOUND
 from submarine_site.core.text import clean_name
+
+NEEDS_RIGHT = f"To change what this environment runs takes the permission “{WORKLOADS_RIGHT}”."
 
 MAX_OWN = 100
 """How many environments one user may have."""
@@ -108,12 +111,21 @@ def site_rules() -> Rules:
 def may_create(user: User, *, for_site: bool) -> bool:
     """Whether the user may make environments of the site, or of their own."""
     is_operator = user.is_staff and user.has_perm("environments.add_environment")
-    return is_operator or (settings.ENVIRONMENTS_OF_USERS and not for_site)
+    if for_site:
+        return is_operator and may_configure_workloads(user)
+    return is_operator or bool(settings.ENVIRONMENTS_OF_USERS)
+
+
+def may_add_version(user: User, environment: Environment) -> bool:
+    """Whether the user may change what an environment runs that they manage: their own, or with
+    the permission another's or the site's.
+    """
+    return environment.owner_id == user.pk or may_configure_workloads(user)
 
 
 def may_name_images(user: User) -> bool:
     """Whether the user may have images other than those that the site's environments have."""
-    return may_create(user, for_site=True)
+    return may_configure_workloads(user)
 
 
 def images_for(user: User) -> dict[str, str]:
@@ -154,7 +166,8 @@ def create_environment(
     """
     if not may_create(actor, for_site=for_site):
         raise DomainError(
-            "Environments of the site are made by operators."
+            "Environments of the site are made by operators. It takes the permission "
+            f"“{WORKLOADS_RIGHT}”."
             if for_site
             else "On this site, environments are made by operators.",
             code="not_allowed",
@@ -193,8 +206,10 @@ def add_version(
     """Make the environment's next version, whose kernels begin to be built.
 
     `expected` is the etag of what the user saw. Raises `InvalidInput`, or `DomainError` with
-    `changed_meanwhile`, or `not_found` once it is deleted.
+    `not_allowed`, `changed_meanwhile`, or `not_found` once it is deleted.
     """
+    if not may_add_version(actor, environment):
+        raise DomainError(NEEDS_RIGHT, code="not_allowed", status=403)
     version = _clean(draft, actor)
     with transaction.atomic():
         environment = _locked(environment)

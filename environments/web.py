@@ -21,7 +21,7 @@ from accounts.requests import user_of
 from environments import selectors, services
 from environments.forms import VersionForm, posted_metadata
 from environments.models import Build, Environment, EnvironmentVersion
-from environments.services import Metadata
+from environments.services import NEEDS_RIGHT, Metadata
 from environments.states import UNFINISHED
 from environments.usage import usage_of
 from submarine_site.core.errors import DomainError
@@ -79,6 +79,7 @@ def environment_page(request: HttpRequest, name: str) -> HttpResponse:
         "is_unfinished": _is_unfinished(version),
         "versions": environment.versions.select_related("created_by")[:VERSIONS_SHOWN],
         "usage": usage_of(environment, viewer=user),
+        "needs_right": "" if services.may_add_version(user, environment) else NEEDS_RIGHT,
         "is_managed": Environment.objects.managed_by(user).filter(pk=environment.pk).exists(),
         "is_offered": offered.exists(),
     }

@@ -20,9 +20,7 @@ from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
 
 from accounts.models import User
-
-VIEW_TASK_MONITOR = "accounts.view_task_monitor"
-"""The permission of who may see the monitor, if they are staff."""
+from accounts.rights import VIEW_TASK_MONITOR
 
 # Each is one segment below a fixed folder, so that none leads out of it.
 _PASSED_ON = re.compile(

@@ -1,10 +1,16 @@
 """Resource profiles."""
 
 from django.contrib import admin
+from django.http import HttpRequest
 
+from accounts.requests import user_of
+from accounts.rights import WORKLOADS_RIGHT, may_configure_workloads
 from audit.audited import Audited
 from quotas.models import ResourceProfile
 from submarine_site.core.admin_base import CatalogueAdmin
+
+# What these say ends as code, or as rights in the cluster, in everybody's sessions.
+WORKLOAD_FIELDS = ("priority_class", "service_account", "pod_patch")
 
 
 @admin.register(ResourceProfile)
@@ -65,9 +71,21 @@ class ResourceProfileAdmin(Audited, CatalogueAdmin):
                     "node_selector",
                     "preferred_nodes",
                     "tolerations",
-                    ("priority_class", "service_account"),
-                    "pod_patch",
                 ),
             },
         ),
+        (
+            "What runs in its sessions, on Kubernetes",
+            {
+                "classes": ("collapse",),
+                "description": f"To change these takes the permission “{WORKLOADS_RIGHT}”.",
+                "fields": WORKLOAD_FIELDS,
+            },
+        ),
     )
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: ResourceProfile | None = None
+    ) -> tuple[str, ...]:
+        own: tuple[str, ...] = tuple(super().get_readonly_fields(request, obj))
+        return own if may_configure_workloads(user_of(request)) else (*own, *WORKLOAD_FIELDS)

@@ -1,16 +1,21 @@
-"""Every address and method of the service, with what each kind of person is answered.
+"""Every address and method of the service, with what each kind of person is answered, and what of
+the admin the docs say that the group Operators reaches.
 
 Sessions, tokens and sign-ins in the addresses are Ada's. An address that is not in the table fails
 the tests, so that nobody adds one without deciding who may use it.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 from uuid import UUID, uuid4
 
 import pytest
+from django.apps import apps
+from django.contrib import admin
 from django.contrib.auth import get_user
 from django.contrib.auth.models import Group
 from django.test import Client
@@ -34,9 +39,11 @@ from tests.factories import (
     EnvironmentFactory,
     LimitFactory,
     SessionFactory,
+    UserFactory,
     VolumeClassFactory,
     VolumeFactory,
 )
+from tests.quotas.conftest import log, operators
 from volumes.models import Volume
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -779,3 +786,55 @@ UNGUESSABLE = ("session", "token", "secret", "git_credential", "sign_in", "volum
 
 def test_ids_are_not_to_be_guessed(ids: dict[str, object]) -> None:
     assert all(isinstance(ids[name], UUID) for name in UNGUESSABLE)
+
+
+OPERATORS_MD = Path(__file__).parents[2] / "docs/operators.md"
+REACHED = re.compile(
+    r"^\| (?P<model>[A-Z][^|]+?) \| (?P<view>\w+) \| (?P<add>\w+) \| (?P<change>\w+) "
+    r"\| (?P<delete>\w+) \|(?P<actions>[^|]*)\|$",
+    re.MULTILINE,
+)
+
+
+def documented() -> dict[str, dict[str, object]]:
+    """The table of what Operators reach in the admin, by the model's name."""
+    text = OPERATORS_MD.read_text().split("### What Operators can reach", 1)[1]
+    text = text.split("\n## ", 1)[0]
+    return {
+        row["model"]: {
+            **{verb: row[verb] == "yes" for verb in ("view", "add", "change", "delete")},
+            "actions": re.findall("`([^`]+)`", row["actions"]),
+        }
+        for row in REACHED.finditer(text)
+    }
+
+
+@pytest.mark.usefixtures("small", "plain")
+def test_operators_reach_what_the_docs_say(ids: dict[str, object]) -> None:
+    operators.make_operators(apps, None)
+    log.let_operators_look(apps, None)
+    user = UserFactory.create(username="olga", is_staff=True)
+    user.groups.add(Group.objects.get(name="Operators"))
+    browser = browser_of(user)
+    reached = {}
+    for model in admin.site._registry:
+        name = f"admin:{model._meta.label_lower.replace('.', '_')}"
+        asked = {
+            verb: browser.get(TABLE[f"{name}_{page}"].path.format(**ids))
+            for verb, page in (
+                ("view", "changelist"),
+                ("add", "add"),
+                ("change", "change"),
+                ("delete", "delete"),
+            )
+        }
+        assert {answer.status_code for answer in asked.values()} <= {200, 403}
+        offered = set(re.findall(r'<option value="(\w+)"', asked["view"].text))
+        known = admin.site._registry[model].get_actions(asked["view"].wsgi_request)
+        reached[str(model._meta.verbose_name_plural)] = {
+            **{verb: answer.status_code == 200 for verb, answer in asked.items()},
+            # Who may only look gets the same page, without a button.
+            "change": re.search('name="_(save|grant)"', asked["change"].text) is not None,
+            "actions": [action for action in known if action in offered],
+        }
+    assert {name[:1].upper() + name[1:]: each for name, each in reached.items()} == documented()

@@ -1,13 +1,16 @@
 """Environments and builds in the admin."""
 
+import html
+
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
 
 from accounts.models import User
 from environments.kernels import Kernel
 from environments.models import Build, Environment
 from tests.broker import Broker
-from tests.conftest import browser_of
+from tests.conftest import api_of, browser_of
 from tests.factories import BuildFactory, EnvironmentFactory, SessionFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -41,6 +44,77 @@ def test_an_environment_is_made_with_its_image(admin: Client, operator: User) ->
         "example/site:1",
         operator,
     )
+
+
+@pytest.fixture
+def editor(db: None) -> User:
+    """Who may make and change environments, and not what they run."""
+    user = UserFactory.create(username="eddi", is_staff=True)
+    rights = ("add_environment", "change_environment", "view_environment")
+    user.user_permissions.set(Permission.objects.filter(codename__in=rights))
+    return user
+
+
+def test_what_everybodys_sessions_run_takes_a_right_of_its_own(
+    editor: User, plain: Environment, ada: User
+) -> None:
+    browser = browser_of(editor)
+    hers = EnvironmentFactory.create(name="hers", owner=ada)
+    for environment in (plain, hers):
+        page = f"{LIST}{environment.pk}/change/"
+        shown = browser.get(page).text
+        assert "Can configure what everybody's sessions run" in html.unescape(shown)
+        assert "example/notebook:1" in shown
+        assert 'name="image"' not in shown
+        assert 'name="owner"' not in shown
+        said = form(name=environment.name, image="evil:1", owner="", description="Changed.")
+        assert browser.post(page, said).status_code == 302
+        environment.refresh_from_db()
+        assert environment.description == "Changed."
+        assert [version.image for version in environment.versions.all()] == ["example/notebook:1"]
+    assert (plain.owner, hers.owner) == (None, ada)
+    assert browser.get(f"{LIST}add/").status_code == 403
+    assert browser.post(f"{LIST}add/", form()).status_code == 403
+
+
+def test_who_has_the_right_changes_it(editor: User, plain: Environment) -> None:
+    editor.user_permissions.add(Permission.objects.get(codename="configure_workloads"))
+    browser = browser_of(editor)
+    said = form(name=plain.name, image="example/notebook:2")
+    assert browser.post(f"{LIST}{plain.pk}/change/", said).status_code == 302
+    assert next(version.image for version in plain.versions.all()) == "example/notebook:2"
+    assert browser.post(f"{LIST}add/", form()).status_code == 302
+
+
+def test_the_api_and_the_pages_ask_for_the_right_as_well(editor: User, plain: Environment) -> None:
+    needed = "Can configure what everybody's sessions run"
+    api, browser = api_of(editor), browser_of(editor)
+    kernels = [{"name": "science", "pip": ["pandas"]}]
+    made = api.post("/api/v2/environments/", {"name": "new-env", "for_site": True})
+    versions = f"/api/v2/environments/{plain.name}/versions/"
+    changed = api.post(versions, {"image": "evil:1"})
+    with_packages = api.post(versions, {"kernels": kernels})
+    for answer in (made, changed, with_packages):
+        assert (answer.status_code, answer.json()["code"]) == (403, "not_allowed")
+        assert needed in answer.json()["message"]
+    page = browser.get(f"/environments/{plain.name}").text
+    assert html.escape(needed) in page
+    assert f"/environments/{plain.name}/versions/new" not in page
+    posted = browser.post(f"/environments/{plain.name}/versions/new", {"image": "evil:1"})
+    assert posted.status_code == 403
+    v1 = api.patch(
+        f"/api/v1/environment/{plain.name}", {"name": plain.name, "dockerImage": "evil:1"}
+    )
+    assert v1.status_code == 403
+    assert plain.versions.count() == 1
+    # What does not end as code stays theirs to change.
+    hidden = api.patch(f"/api/v2/environments/{plain.name}/", {"hidden": True})
+    assert (hidden.status_code, hidden.json()["hidden"]) == (200, True)
+    # Their own, on an image that the site offers.
+    own = api.post("/api/v2/environments/", {"name": "own-env", "image": "example/notebook:1"})
+    assert own.status_code == 201
+    other = api.post("/api/v2/environments/", {"name": "own-env-2", "image": "evil:1"})
+    assert other.status_code == 400
 
 
 def test_another_image_is_another_version_and_else_there_is_none(

@@ -1,5 +1,7 @@
 """The group Operators: all that quotas need, and no more."""
 
+import html
+
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import Group, Permission
@@ -8,10 +10,11 @@ from django.test import Client
 from accounts.models import User, UserSecret
 from accounts.vault import keep_secret
 from notebooks.states import SessionStatus as S
-from quotas.models import Limit, QuotaRequest
+from quotas.models import Limit, QuotaRequest, ResourceProfile
 from tests.conftest import browser_of
 from tests.factories import LimitFactory, ProfileFactory, SessionFactory, UserFactory
 from tests.quotas.conftest import operators
+from tests.quotas.test_placement import form
 
 pytestmark = pytest.mark.django_db
 
@@ -116,6 +119,50 @@ def test_operators_set_limits_stop_sessions_and_decide(admin: Client, ada: User)
     assert not Limit.objects.filter(pk=own.pk).exists()
     profile = ProfileFactory.create()
     assert admin.get(f"/admin/quotas/resourceprofile/{profile.pk}/change/").status_code == 200
+
+
+RIGHT = "accounts | user | Can configure what everybody's sessions run"
+
+
+@pytest.mark.parametrize("has_right", [False, True])
+def test_what_runs_in_everybodys_sessions_takes_a_right_of_its_own(
+    admin: Client, olga: User, *, has_right: bool
+) -> None:
+    if has_right:
+        olga.user_permissions.add(Permission.objects.get(codename="configure_workloads"))
+    profile = ProfileFactory.create(name="large", priority_class="people", position=1)
+    page = f"/admin/quotas/resourceprofile/{profile.pk}/change/"
+    shown = admin.get(page).text
+    assert RIGHT in html.unescape(shown)
+    for field in ("priority_class", "service_account", "pod_patch"):
+        assert (f'name="{field}"' in shown) is has_right
+    asked = form(
+        profile,
+        position="2",
+        priority_class="urgent",
+        service_account="admin",
+        pod_patch='{"labels": {"a": "b"}}',
+    )
+    assert admin.post(page, asked).status_code == 302
+    assert (
+        admin.post("/admin/quotas/resourceprofile/add/", {**asked, "name": "new"}).status_code
+        == 302
+    )
+    said = ("urgent", "admin", {"labels": {"a": "b"}})
+    for name, kept in (("large", ("people", "", {})), ("new", ("", "", {}))):
+        found = ResourceProfile.objects.get(name=name)
+        assert found.position == 2
+        assert (found.priority_class, found.service_account, found.pod_patch) == (
+            said if has_right else kept
+        )
+
+
+def test_nobody_has_that_right_before_it_is_given(olga: User) -> None:
+    root = UserFactory.create(is_staff=True, is_superuser=True)
+    for codename in ("configure_workloads", "view_task_monitor"):
+        assert not Group.objects.filter(permissions__codename=codename).exists()
+        assert not olga.has_perm(f"accounts.{codename}")
+        assert root.has_perm(f"accounts.{codename}")
 
 
 def test_what_a_site_makes_of_the_group_stays(olga: User) -> None:
