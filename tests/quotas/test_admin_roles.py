@@ -148,13 +148,14 @@ def test_what_runs_in_everybodys_sessions_takes_a_right_of_its_own(
         admin.post("/admin/quotas/resourceprofile/add/", {**asked, "name": "new"}).status_code
         == 302
     )
-    said = ("urgent", "admin", {"labels": {"a": "b"}})
-    for name, kept in (("large", ("people", "", {})), ("new", ("", "", {}))):
+    for name, priority_class in (("large", "people"), ("new", "")):
         found = ResourceProfile.objects.get(name=name)
         assert found.position == 2
-        assert (found.priority_class, found.service_account, found.pod_patch) == (
-            said if has_right else kept
-        )
+        kept = (found.priority_class, found.service_account, found.pod_patch)
+        if has_right:
+            assert kept == ("urgent", "admin", {"labels": {"a": "b"}})
+        else:
+            assert kept == (priority_class, "", {})
 
 
 def test_nobody_has_that_right_before_it_is_given(olga: User) -> None:

@@ -3,16 +3,16 @@
 from types import SimpleNamespace
 
 from celery.app.defaults import NAMESPACES, flatten
-from celery.worker.control import conf
+from celery.worker.control import Panel
 from django.conf import settings
 
 from submarine_site.celery import app
 
-OF_CELERY = {name for name, _ in flatten(NAMESPACES)} | {"deprecated_settings"}
+OF_CELERY = {each[0] for each in flatten(NAMESPACES)} | {"deprecated_settings"}
 
 
 def test_what_remote_control_and_the_monitor_show_is_of_celery_alone() -> None:
-    shown = conf(SimpleNamespace(app=app), with_defaults=True)
+    shown = Panel.data["conf"](SimpleNamespace(app=app), with_defaults=True)
     assert shown["task_serializer"] == "json"
     assert set(shown) - OF_CELERY == set()
     assert app.conf.get("SECRET_KEY") is app.conf.get("REDIS_URL") is None

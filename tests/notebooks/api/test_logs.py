@@ -80,7 +80,7 @@ def test_a_log_is_sent_nowhere_but_to_whom_it_was_signed_for(
 def test_a_log_that_no_worker_wrote_is_not_shown(
     api: APIClient, running: NotebookSession, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logs.secrets, "token_hex", lambda _: "known")
+    monkeypatch.setattr("notebooks.logs.secrets.token_hex", lambda _: "known")
     for forged in (
         b"rm -rf ~",
         sign("log:other", "text").encode(),
