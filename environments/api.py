@@ -29,6 +29,7 @@ from environments import examples, selectors, services
 from environments.files import read_file
 from environments.kernels import Kernel
 from environments.models import Build, Environment, EnvironmentVersion
+from environments.packages import MAX_PACKAGES
 from environments.querysets import EnvironmentQuerySet
 from environments.services import Draft, Metadata
 from submarine_site.core.api import (
@@ -173,10 +174,10 @@ class KernelInput(StrictSerializer):
         child=serializers.CharField(), required=False, default=list, max_length=100
     )
     conda = serializers.ListField(
-        child=serializers.CharField(), required=False, default=list, max_length=1000
+        child=serializers.CharField(), required=False, default=list, max_length=MAX_PACKAGES
     )
     pip = serializers.ListField(
-        child=serializers.CharField(), required=False, default=list, max_length=1000
+        child=serializers.CharField(), required=False, default=list, max_length=MAX_PACKAGES
     )
 
 

@@ -4,6 +4,7 @@ Pure. Raises `InvalidInput` whose message has a line for each fault, "line 12: �
 is run, followed or fetched.
 """
 
+import codecs
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,9 +24,20 @@ MAX_FAULTS = 20
 """How many are told of one file."""
 
 MAX_DEPTH = 8
+_TOO_DEEP = "this is nested deeper than this site accepts."
+# UTF-32 before UTF-16: in little-endian order, its mark begins with the other.
+_MARKS: Mapping[bytes, str] = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_TOO_MANY = f"this site accepts up to {MAX_PACKAGES} packages of a kind."
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*$")
 _CONTROL = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\U0010ffff]")
 _STRING = "tag:yaml.org,2002:str"
+_NULL = "tag:yaml.org,2002:null"
 
 # The time and memory that tomllib takes grow with the square of a dotted key's length.
 _DEEP_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){20}""")
@@ -65,14 +77,21 @@ def read_file(filename: str, content: bytes, rules: Rules) -> Declared:
         raise _refused(
             f"The file has {len(content) // 1024} KiB; {MAX_BYTES // 1024} KiB is the most."
         )
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise _refused("this is no text in UTF-8.", line=line) from None
+    text = _decoded(content)
     if control := _CONTROL.search(text):
         raise _refused("a character that cannot be shown.", line=_line_at(text, control.start()))
     return read(text, rules)
+
+
+def _decoded(content: bytes) -> str:
+    """Return the text: UTF-8, or what its byte order mark says, as pip and YAML have it."""
+    encoding = next((name for mark, name in _MARKS.items() if content.startswith(mark)), "utf-8")
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        name = encoding.removesuffix("-sig").upper()
+        line = content.count(b"\n", 0, error.start) + 1
+        raise _refused(f"this is not text in {name}. Save the file in UTF-8.", line=line) from None
 
 
 def read_lines(text: str, field: str, check: Check, rules: Rules) -> tuple[str, ...]:
@@ -94,7 +113,7 @@ class _Faults:
         for count, (line, text) in enumerate(items):
             if count == MAX_PACKAGES:
                 # What is far too much is not read to its end.
-                self.found.append((line, f"{MAX_PACKAGES} of a kind is the most."))
+                self.found.append((line, _TOO_MANY))
                 break
             try:
                 check(text, rules)
@@ -138,6 +157,9 @@ def _composed(text: str) -> yaml.Node:
     """Return the document's root, of plain mappings, lists and values without names or types."""
     try:
         root = yaml_loader.compose(text, max_depth=MAX_DEPTH)
+    except yaml_loader.YamlRefused as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise _refused(f"refused by this site: {error.problem}.", line=line) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise _refused(f"{error.problem}.", line=mark.line + 1 if mark else None) from None
@@ -153,6 +175,7 @@ class _CondaFile:
     """What stands where in an `environment.yml`."""
 
     name: str = ""
+    has_dependencies: bool = False
     channels: list[Item] = field(default_factory=list)
     conda: list[Item] = field(default_factory=list)
     pip: list[Item] = field(default_factory=list)
@@ -162,17 +185,27 @@ class _CondaFile:
         for key, value in self._entries(root):
             match key:
                 case "name":
-                    self.name = "".join(text for _, text in self._texts([value]))
+                    if isinstance(value, yaml.ScalarNode) and value.tag != _NULL:
+                        self.name = value.value
                 case "channels":
                     said = self._texts(self._list(value))
                     # Of conda itself: that its own channels do not count, which they never do here.
                     self.channels += [item for item in said if item[1] != "nodefaults"]
                 case "dependencies":
+                    self.has_dependencies = True
                     self._read_dependencies(value)
-                case "prefix":
-                    pass  # Where it was exported from.
+                case "variables":
+                    if not _is_empty(value):
+                        self._wrong(
+                            value,
+                            "this site sets no “variables” for an environment. Set them for the "
+                            "session instead.",
+                        )
                 case _:
-                    self._wrong(value, f"“{key}” is not taken.")
+                    # Such as “prefix” and “platforms”. conda ignores what it does not know, too.
+                    pass
+        if not self.has_dependencies and not self.faults.found:
+            self._wrong(root, "the file has no “dependencies”.")
 
     def _read_dependencies(self, node: yaml.Node) -> None:
         for each in self._list(node):
@@ -183,7 +216,7 @@ class _CondaFile:
                 if key == "pip":
                     self.pip += self._texts(self._list(value))
                 else:
-                    self._wrong(value, f"“{key}” is not taken; only pip has a list of its own.")
+                    self._wrong(value, f"“{key}” has no list of its own; only pip has one.")
 
     def _entries(self, node: yaml.Node) -> Iterator[tuple[str, yaml.Node]]:
         if not isinstance(node, yaml.MappingNode):
@@ -201,6 +234,8 @@ class _CondaFile:
     def _list(self, node: yaml.Node) -> Iterable[yaml.Node]:
         if isinstance(node, yaml.SequenceNode):
             return list(node.value)
+        if _is_empty(node):
+            return []
         self._wrong(node, "a list is expected.")
         return []
 
@@ -208,6 +243,8 @@ class _CondaFile:
         for node in nodes:
             if not isinstance(node, yaml.ScalarNode):
                 self._wrong(node, "a text is expected.")
+            elif node.tag == _NULL:
+                self._wrong(node, "an entry is empty.")
             elif node.tag != _STRING:
                 kind = node.tag.rpartition(":")[2]
                 self._wrong(node, f"“{node.value}” is no text but of type {kind}. Quote it.")
@@ -216,6 +253,11 @@ class _CondaFile:
 
     def _wrong(self, node: yaml.Node, text: str) -> None:
         self.faults.found.append((node.start_mark.line + 1, text))
+
+
+def _is_empty(node: yaml.Node) -> bool:
+    """Whether a key has no value, or one without content."""
+    return node.tag == _NULL or not node.value
 
 
 def _read_requirements(text: str, rules: Rules) -> Declared:
@@ -243,11 +285,11 @@ def _logical_lines(text: str) -> Iterator[Item]:
 
 def _read_pyproject(text: str, rules: Rules) -> Declared:
     if deep := _DEEP_KEY.search(text):
-        raise _refused("this is nested too deep.", line=_line_at(text, deep.start()))
+        raise _refused(_TOO_DEEP, line=_line_at(text, deep.start()))
     try:
         project = tomllib.loads(text).get("project")
     except RecursionError:
-        raise _refused("The file is nested too deep.") from None
+        raise _refused("The file is nested deeper than this site accepts.") from None
     except ValueError as error:
         raise _refused(f"The file is no TOML: {error}.") from None
     if not isinstance(project, dict):
@@ -258,7 +300,9 @@ def _read_pyproject(text: str, rules: Rules) -> Declared:
     if not isinstance(asked, list) or not all(isinstance(each, str) for each in asked):
         raise _refused("The dependencies of [project] are no list of texts.")
     if len(asked) > MAX_PACKAGES:
-        raise _refused(f"There are {len(asked)} dependencies; {MAX_PACKAGES} is the most.")
+        raise _refused(
+            f"There are {len(asked)} dependencies; this site accepts up to {MAX_PACKAGES}."
+        )
     faults = _Faults()
     pip = faults.sift(_located(text, asked), pip_spec, rules)
     faults.tell()

@@ -7,6 +7,7 @@ message, a killed worker or a killed build costs a look. One process at a time i
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
@@ -16,7 +17,7 @@ from django.utils import timezone
 from environments.building import BuildProgress, BuildSeen, BuildSpec, host
 from environments.kernels import Kernel
 from environments.models import Build, Environment
-from environments.packages import channel_address
+from environments.packages import addressed_spec, channel_address
 from environments.states import UNFINISHED, BuildQuerySet, BuildState
 from submarine_site.core.locks import AdvisoryLock, try_lock
 from submarine_site.core.outside import BackendError, BackendRefused
@@ -202,14 +203,12 @@ def _this(build: Build) -> BuildQuerySet:
 
 def _spec(build: Build) -> BuildSpec:
     kernel = Kernel.from_json(build.kernel)
+    allowed = settings.ENVIRONMENTS_CHANNELS
     return BuildSpec(
         digest=build.digest,
         attempt=build.attempt,
         image=build.image,
-        kernel=kernel,
-        channels=tuple(
-            channel_address(name, settings.ENVIRONMENTS_CHANNELS) or name
-            for name in kernel.channels
-        ),
+        kernel=replace(kernel, conda=tuple(addressed_spec(spec, allowed) for spec in kernel.conda)),
+        channels=tuple(channel_address(name, allowed) or name for name in kernel.channels),
         lock=build.lock,
     )

@@ -4,29 +4,45 @@ Pure. What is refused is quoted in the message, so that it is found among many.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from packaging.requirements import InvalidRequirement, Requirement
-from rattler import MatchSpec
-from rattler.exceptions import InvalidMatchSpecError
+from rattler import Channel, MatchSpec
+from rattler.exceptions import InvalidChannelError, InvalidMatchSpecError
 
+from environments.builder.outcome import without_credentials
 from environments.kernels import Kernel
 from submarine_site.core.errors import InvalidInput
 from submarine_site.core.text import clean_name
 
 MAX_KERNELS = 5
 MAX_CHANNELS = 10
-MAX_PACKAGES = 200
-MAX_SPEC = 200
-"""Characters of one package or channel."""
+MAX_PACKAGES = 2000
+"""In one kernel, of each kind. Exports of whole environments have several hundred."""
+
+MAX_SPEC = 2000
+"""Characters of one package or channel. Markers of exported requirements have several hundred."""
+
+MAX_NESTING = 20
+"""Opening parentheses in one package: both parsers recurse, rattler's without a bound."""
+
+MAX_QUOTED = 200
+"""Characters of a refused package that a message quotes."""
 
 OWN_KERNEL = "python3"
 """The kernel of the server's own Python: one of the same name would hide it."""
 
 _KERNEL_NAME = re.compile(r"[a-z0-9]([-a-z0-9_.]{0,61}[a-z0-9])?")
-# As `conda env export` writes them; the strict grammar wants `name ==version build`.
-_EXPORTED = re.compile(r"(?P<name>[\w.-]+)=(?P<version>[\w.!+]+)=(?P<build>\w+)")
+_COMMENT = re.compile(r"\s#.*")
+_PIP_OPTION = re.compile(r"(?:^|\s)(?P<name>--?[A-Za-z][\w-]*)")
+_FILE_OPTIONS = {"-r", "--requirement", "-c", "--constraint"}
+_LOCAL_OPTIONS = {"-e", "--editable"}
+_INDEX_OPTIONS = {
+    *("-i", "--index-url", "--pypi-url", "--extra-index-url", "--no-index"),
+    *("-f", "--find-links", "--trusted-host"),
+}
+_NO_URLS = "this site accepts no paths and no URLs as packages. Name a package of its index."
 
 
 class BadSpec(ValueError):
@@ -43,39 +59,66 @@ class Rules:
 
 def pip_spec(raw: str, rules: Rules) -> str:
     """Return a requirement of PEP 508 in its normal form. Raises `BadSpec`."""
-    text = _text(raw)
-    if text.startswith("-") or " --" in text:
-        raise BadSpec(f"“{text}”: options of pip are not taken.")
+    text = _text(_COMMENT.sub("", f" {raw}"))
+    if option := _PIP_OPTION.search(text):
+        raise BadSpec(f"“{_short(text)}”: {_option_refusal(option['name'])}")
     try:
         requirement = Requirement(text)
+        normal = str(requirement)
     except InvalidRequirement as error:
         if not rules.allow_urls and ("/" in text or text.startswith(".")):
-            raise BadSpec(f"“{text}”: paths and URLs are not taken here.") from None
+            raise BadSpec(f"“{_short(text)}”: {_NO_URLS}") from None
         reason = str(error).splitlines()[0].rstrip(".")
-        raise BadSpec(f"“{text}” is no requirement of pip: {reason}.") from None
+        raise BadSpec(f"“{_short(text)}” is not a pip requirement: {reason}.") from None
     if requirement.url is not None:
         if not rules.allow_urls:
-            raise BadSpec(f"“{text}”: paths and URLs are not taken here.")
+            raise BadSpec(f"“{_short(text)}”: {_NO_URLS}")
         if not requirement.url.startswith(("https://", "git+https://")):
-            raise BadSpec(f"“{text}”: only https will do in a URL.")
-    return str(requirement)
+            raise BadSpec(f"“{_short(text)}”: this site accepts only https in a URL.")
+    return normal
+
+
+def _option_refusal(name: str) -> str:
+    """Return why the site refuses this option of pip."""
+    if name in _FILE_OPTIONS:
+        return "this site follows no other file. Copy its lines in place of this one."
+    if name in _LOCAL_OPTIONS:
+        return _NO_URLS
+    if name in _INDEX_OPTIONS:
+        return (
+            "this site decides from which indexes packages are installed, and accepts no option "
+            "for that. Remove it."
+        )
+    if name == "--hash":
+        return (
+            "this site accepts no hashes; a build records those of all that it installs. Export "
+            "the file without them."
+        )
+    return "this site accepts no options of pip. Remove it."
 
 
 def conda_spec(raw: str, rules: Rules) -> str:
-    """Return a match spec of conda in its normal form. Raises `BadSpec`."""
-    text = _text(raw)
+    """Return a match spec of conda in its normal form. Raises `BadSpec`.
+
+    The grammar is the one of conda itself, which takes `name 1.2` and `name=1.*`; the normal form
+    is read back by `MatchSpec(normal)`.
+    """
+    # As conda has it, `name=` is `name`.
+    text = re.sub(r"^([\w.-]+)=$", r"\1", _text(_COMMENT.sub("", f" {raw}")))
     if text.startswith("-"):
-        raise BadSpec(f"“{text}”: options of conda are not taken.")
-    if exported := _EXPORTED.fullmatch(text):
-        text = "{name} =={version} {build}".format(**exported.groupdict())
+        raise BadSpec(f"“{_short(text)}”: this site accepts no options of conda.")
     try:
-        spec = MatchSpec(text, strict=True, extras=False, conditionals=False, flags=False)
+        spec = MatchSpec(text, extras=False, conditionals=False, flags=False)
     except InvalidMatchSpecError as error:
         reason = str(error).splitlines()[0].rstrip(".")
-        raise BadSpec(f"“{text}” is no package of conda: {reason}.") from None
+        raise BadSpec(f"“{_short(text)}” is not a conda package: {reason}.") from None
     normal = str(spec)
     if "://" in normal or "url=" in normal or spec.file_name:
-        raise BadSpec(f"“{text}”: paths and URLs are not taken here.")
+        raise BadSpec(f"“{_short(text)}”: {_NO_URLS}")
+    if re.search(r"[\s=]", spec.build or ""):
+        raise BadSpec(
+            f"“{_short(text)}” is not a conda package: “{spec.build}” is not a build string."
+        )
     if spec.channel is not None:
         channel(spec.channel.name or "", rules)
     return normal
@@ -84,10 +127,23 @@ def conda_spec(raw: str, rules: Rules) -> str:
 def channel(raw: str, rules: Rules) -> str:
     """Return a channel that the site allows, by name or as the site writes it. Raises `BadSpec`."""
     text = _text(raw)
-    if text not in rules.channels and text not in map(_last_part, rules.channels):
-        allowed = ", ".join(rules.channels) or "none"
-        raise BadSpec(f"“{text}”: channels that may be used here: {allowed}.")
-    return text
+    if text in rules.channels or text in map(_last_part, rules.channels):
+        return text
+    if text.startswith("https://"):
+        # The full address of a channel that the site allows by its name.
+        address = _base_url(text)
+        for allowed in rules.channels:
+            if _base_url(allowed) == address:
+                return allowed
+    names = without_credentials(", ".join(rules.channels)) or "none"
+    raise BadSpec(f"“{_short(text)}”: this site allows these channels: {names}.")
+
+
+def _base_url(name: str) -> str | None:
+    try:
+        return Channel(name).base_url
+    except InvalidChannelError:
+        return None
 
 
 def channel_address(name: str, channels: Iterable[str]) -> str | None:
@@ -95,11 +151,27 @@ def channel_address(name: str, channels: Iterable[str]) -> str | None:
     return next((each for each in channels if name in {each, _last_part(each)}), None)
 
 
+def addressed_spec(spec: str, channels: Iterable[str]) -> str:
+    """Return a conda spec in its normal form with the site's address of the channel it names."""
+    prefix, separator, rest = spec.rpartition("::")
+    name, slash, subdir = prefix.partition("/")
+    address = channel_address(name, channels) if separator else None
+    return f"{address}{slash}{subdir}::{rest}" if address else spec
+
+
+def named_channels(specs: Iterable[str]) -> Iterator[str]:
+    """Yield the channels that these conda specs, in their normal form, name."""
+    for spec in specs:
+        prefix, separator, _ = spec.rpartition("::")
+        if separator:
+            yield prefix.partition("/")[0]
+
+
 def kernel_name(raw: str) -> str:
     """Return a name for a kernel. Raises `BadSpec`."""
     if not _KERNEL_NAME.fullmatch(raw):
         raise BadSpec(
-            f"“{raw[:MAX_SPEC]}”: a kernel's name has small letters, digits, dots, hyphens and "
+            f"“{_short(raw)}”: a kernel's name has small letters, digits, dots, hyphens and "
             "underscores, at most 63, with a letter or digit at both ends."
         )
     if raw == OWN_KERNEL:
@@ -132,10 +204,20 @@ def clean_kernel(raw: Kernel, rules: Rules) -> Kernel:
         name=raw.name,
         display_name=clean_name(raw.display_name or raw.name, field="display_name"),
         # Where nothing is of conda, channels would only make it another build.
-        channels=(channels or rules.channels[:1]) if conda else (),
+        channels=_all_channels(channels, conda, rules) if conda else (),
         conda=conda,
         pip=pip,
     )
+
+
+def _all_channels(
+    channels: tuple[str, ...], conda: tuple[str, ...], rules: Rules
+) -> tuple[str, ...]:
+    """Return the kernel's channels, after which come those that its packages name, as in conda."""
+    all_channels = dict.fromkeys(channels or rules.channels[:1])
+    known = {_last_part(each) for each in all_channels}
+    all_channels |= dict.fromkeys(name for name in named_channels(conda) if name not in known)
+    return tuple(all_channels)
 
 
 def _checked(
@@ -163,7 +245,7 @@ def clean_kernels(raw: Sequence[Kernel], rules: Rules) -> tuple[Kernel, ...]:
         try:
             kernels.append(clean_kernel(each, rules))
         except InvalidInput as refusal:
-            name = each.name[:MAX_SPEC]
+            name = _short(each.name)
             raise InvalidInput.field("kernels", f"Kernel “{name}”: {refusal.message}") from None
     names = [kernel.name for kernel in kernels]
     if twice := next((name for name in names if names.count(name) > 1), None):
@@ -178,19 +260,28 @@ def clean_requested(raw: Kernel) -> Kernel:
     )
     for text in (raw.name, raw.display_name, *channels, *conda, *pip):
         if len(text) > MAX_SPEC or not text.isprintable():
-            raise InvalidInput.field("kernels", f"{text[:MAX_SPEC]!r} is no name or package.")
+            raise InvalidInput.field("kernels", f"{_short(text)!r} is no name or package.")
     return replace(raw, channels=channels, conda=conda, pip=pip)
 
 
 def _text(raw: str) -> str:
     text = raw.strip()
-    if len(text) > MAX_SPEC:
-        raise BadSpec(f"“{text[:40]}…” has {len(text)} characters; {MAX_SPEC} is the most.")
     if not text:
-        raise BadSpec("One is empty.")
+        raise BadSpec("A line is empty.")
+    if len(text) > MAX_SPEC:
+        raise BadSpec(
+            f"“{_short(text)}” has {len(text)} characters; this site accepts up to {MAX_SPEC}."
+        )
+    if text.count("(") > MAX_NESTING:
+        raise BadSpec(f"“{_short(text)}”: this site accepts up to {MAX_NESTING} parentheses.")
     if not (text.isascii() and text.isprintable()):
-        raise BadSpec(f"{text!r} holds a character that no package has in its name.")
+        raise BadSpec(f"{_short(text)!r} has a character that no package has in its name.")
     return text
+
+
+def _short(text: str) -> str:
+    """Return the text as messages quote it."""
+    return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}…"
 
 
 def _last_part(address: str) -> str:

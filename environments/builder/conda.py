@@ -26,7 +26,7 @@ async def install(request: Request, prefix: Path, cache: Path) -> list[dict[str,
     specs = (
         [_exact(each) for each in request.lock["conda"]]
         if request.lock
-        else [MatchSpec(spec, strict=True) for spec in request.conda]
+        else [MatchSpec(spec) for spec in request.conda]
     )
     client = Client.default_client()
     records = await solve(

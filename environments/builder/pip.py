@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from environments.builder.commands import Tools
-from environments.builder.outcome import without_credentials
+from environments.builder.outcome import BuildFailed, without_credentials
 
 _PINNED = re.compile(r"^([^\s=]+)==(\S+)")
+_OPTION = re.compile(r"^\s*-|\s--|[\n\r\\]")
 _HASH = re.compile(r"--hash=(\S+)")
 
 
@@ -24,7 +25,14 @@ def make_environment(tools: Tools, uv: str, prefix: Path) -> None:
 
 
 def install(tools: Tools, uv: str, prefix: Path, specs: tuple[str, ...]) -> None:
-    _install(tools, uv, prefix, ["--", *specs])
+    # In such a file, lines may also be options.
+    if options := [spec for spec in specs if _OPTION.search(spec)]:
+        raise BuildFailed("build_failed", f"“{options[0]}” is not a requirement of pip.")
+    # Several hundred requirements with markers are longer than a command line may be.
+    requirements = prefix.parent / "requirements.txt"
+    requirements.write_text("".join(f"{spec}\n" for spec in specs))
+    _install(tools, uv, prefix, ["--requirements", str(requirements)])
+    requirements.unlink()
 
 
 def install_locked(tools: Tools, uv: str, prefix: Path, lock: list[dict[str, Any]]) -> None:

@@ -198,8 +198,8 @@ def test_what_was_sent_is_read_back(api: APIClient) -> None:
         (
             {"file": {"name": "e.yml", "content": "dependencies:\n - !!python/name:os.system x"}},
             {
-                "file": "line 2: tags such as “tag:yaml.org,2002:python/name:os.system” are not "
-                "taken."
+                "file": "line 2: refused by this site: tags such as "
+                "“tag:yaml.org,2002:python/name:os.system” are not taken."
             },
         ),
         ({"file": {"name": "e.yml"}}, {"file.content": "This field is required."}),
@@ -209,7 +209,10 @@ def test_what_was_sent_is_read_back(api: APIClient) -> None:
         ),
         (
             {"kernels": [{"name": "a", "pip": ["-r x"]}]},
-            {"kernels": "Kernel “a”: “-r x”: options of pip are not taken."},
+            {
+                "kernels": "Kernel “a”: “-r x”: this site follows no other file. Copy its lines in "
+                "place of this one."
+            },
         ),
         ({"kernels": [{"name": "a", "npm": []}]}, {"kernels.0.npm": "There is no such field."}),
         ({"kernels": "a"}, {"kernels": 'Expected a list of items but got type "str".'}),

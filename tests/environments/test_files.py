@@ -57,24 +57,37 @@ prefix: /home/ada/miniforge3/envs/science
         ("a: 1\n---\nb: 2", "line 2: but found another document."),
         ("dependencies: pandas", "line 1: a list is expected."),
         ("dependencies:\n - 3.10", "line 2: “3.10” is no text but of type float. Quote it."),
-        ("dependencies:\n -", "line 2: “” is no text but of type null. Quote it."),
+        ("dependencies:\n -", "line 2: an entry is empty."),
         ("dependencies:\n - [a]", "line 2: a text is expected."),
         (
             "dependencies:\n - a\n - npm: [x]",
-            "line 3: “npm” is not taken; only pip has a list of its own.",
+            "line 3: “npm” has no list of its own; only pip has one.",
         ),
         ("name: a\nname: b", "line 2: “name” is there twice."),
-        ("dependencies: [a]\nvariables:\n  A: b", "line 3: “variables” is not taken."),
-        ("dependencies: &x [a]", "line 1: anchors and aliases are not taken."),
-        ("a: 1\nb: *x", "line 2: anchors and aliases are not taken."),
+        (
+            "dependencies: [a]\nvariables:\n  A: b",
+            "line 3: this site sets no “variables” for an environment. Set them for the session",
+        ),
+        ("name: a\ndependancies: [a]", "line 1: the file has no “dependencies”."),
+        (
+            "dependencies: &x [a]",
+            "line 1: refused by this site: anchors and aliases are not taken.",
+        ),
+        ("a: 1\nb: *x", "line 2: refused by this site: anchors and aliases are not taken."),
         (
             "dependencies:\n - !!python/object/apply:os.system [id]",
-            "line 2: tags such as “tag:yaml.org,2002:python/object/apply:os.system” are not taken.",
+            "line 2: refused by this site: tags such as “tag:yaml.org,2002:python/object/",
         ),
-        ("name: !mine x", "line 1: tags such as “!mine” are not taken."),
-        ("a: " + "[" * 100, "line 1: this is nested too deep."),
-        ("channels:\n - evil", "line 2: “evil”: channels that may be used here: conda-forge, "),
-        ("dependencies:\n - pip:\n   - -r x.txt", "line 3: “-r x.txt”: options of pip are not"),
+        ("name: !mine x", "line 1: refused by this site: tags such as “!mine” are not taken."),
+        ("a: " + "[" * 100, "line 1: refused by this site: this is nested too deep."),
+        (
+            "channels:\n - evil\ndependencies: []",
+            "line 2: “evil”: this site allows these channels: conda-forge, ",
+        ),
+        (
+            "dependencies:\n - pip:\n   - -r x.txt",
+            "line 3: “-r x.txt”: this site follows no other file.",
+        ),
         ("dependencies:\n - a\n - a\0b", "line 3: a character that cannot be shown."),
     ],
 )
@@ -101,7 +114,9 @@ def test_a_laughing_bomb_is_refused() -> None:
     bomb = "a: &a [x, x]\n" + "".join(
         f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("abcdef", "bcdefg", strict=True)
     )
-    assert faults("environment.yml", bomb) == ["line 1: anchors and aliases are not taken."]
+    assert faults("environment.yml", bomb) == [
+        "line 1: refused by this site: anchors and aliases are not taken."
+    ]
 
 
 @pytest.mark.parametrize("filename", ["environment.yml", "requirements.txt", "pyproject.toml"])
@@ -113,7 +128,9 @@ def test_a_large_file_is_not_read(filename: str) -> None:
 
 @pytest.mark.parametrize("filename", ["environment.yml", "requirements.txt", "pyproject.toml"])
 def test_what_is_no_text_is_refused(filename: str) -> None:
-    assert faults(filename, b"a\nb\n\xff\xfe") == ["line 3: this is no text in UTF-8."]
+    assert faults(filename, b"a\nb\n\xff\xfe") == [
+        "line 3: this is not text in UTF-8. Save the file in UTF-8."
+    ]
 
 
 @pytest.mark.parametrize("filename", ["setup.py", "x", "", "environment.yml.exe"])
@@ -135,6 +152,38 @@ tomli; python_version < "3.11"
     assert read("requirements.txt", text) == Declared(
         pip=("pandas >= 2", "rich   >=13", 'tomli; python_version < "3.11"')
     )
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
+@pytest.mark.parametrize("filename", ["environment.yml", "requirements.txt"])
+def test_a_byte_order_mark_tells_the_encoding(filename: str, encoding: str) -> None:
+    text = {
+        "requirements.txt": "# é\r\nrich\r\n",
+        "environment.yml": "# é\r\ndependencies: [rich]",
+    }
+    declared = read(filename, text[filename].encode(encoding))
+    assert (*declared.conda, *declared.pip) == ("rich",)
+
+
+def test_half_a_character_of_utf_16_is_refused() -> None:
+    assert faults("requirements.txt", "rich".encode("utf-16")[:-1]) == [
+        "line 1: this is not text in UTF-16. Save the file in UTF-8."
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "channels:\ndependencies: [rich]",
+        "dependencies:\n- rich\n- pip:\n",
+        "dependencies:\n- rich\n- pip: []\n",
+        "name: 2024\nplatforms: [linux-64]\ndependencies: [rich]\nprefix:\nvariables: {}",
+        "name:\ncategory: dev\ndescription: {a: [b]}\ndependencies: [rich]",
+    ],
+)
+def test_what_conda_ignores_is_ignored(text: str) -> None:
+    assert read("environment.yml", text).conda == ("rich",)
+    assert read("environment.yml", text).pip == ()
 
 
 def test_what_is_wrong_with_a_requirements_txt_is_said_by_line() -> None:
@@ -179,13 +228,16 @@ dev = ["pytest"]
         ("[project", "The file is no TOML: Expected ']' at the end of a table declaration (at end"),
         (
             "[project]\ndependencies = [\n  'a',\n  'b @ file:///x',\n]",
-            "line 4: “b @ file:///x”: paths",
+            "line 4: “b @ file:///x”: this site accepts no paths and no URLs",
         ),
-        ("a = " + "[" * 100_000, "The file is nested too deep."),
+        ("a = " + "[" * 100_000, "The file is nested deeper than this site accepts."),
         ("a = " + "9" * 5000, "The file is no TOML: Exceeds the limit"),
-        ("\na" + ".a" * 100_000 + " = 1", "line 2: this is nested too deep."),
-        ("[" + "a . " * 30_000 + "a]", "line 1: this is nested too deep."),
-        ("x = {" + "'' . " * 30_000 + "a = 1}", "line 1: this is nested too deep."),
+        ("\na" + ".a" * 100_000 + " = 1", "line 2: this is nested deeper than this site accepts."),
+        ("[" + "a . " * 30_000 + "a]", "line 1: this is nested deeper than this site accepts."),
+        (
+            "x = {" + "'' . " * 30_000 + "a = 1}",
+            "line 1: this is nested deeper than this site accepts.",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_pyproject_is_said(text: str, said: str) -> None:
@@ -224,7 +276,10 @@ def test_what_is_typed_is_told_by_line_as_well() -> None:
     assert read_lines("pandas\r\n\r\n rich \r\n", "pip", pip_spec, RULES) == ("pandas", "rich")
     with pytest.raises(InvalidInput) as refusal:
         read_lines("pandas\n\n-r x", "pip", pip_spec, RULES)
-    assert refusal.value.fields == {"pip": "line 3: “-r x”: options of pip are not taken."}
+    assert refusal.value.fields == {
+        "pip": "line 3: “-r x”: this site follows no other file. Copy its lines in place of this "
+        "one."
+    }
 
 
 @pytest.mark.parametrize(
@@ -234,5 +289,7 @@ def test_what_is_typed_is_told_by_line_as_well() -> None:
 def test_a_file_of_too_many_packages_is_not_read_to_its_end(
     filename: str, begin: str, package: str
 ) -> None:
-    line = begin.count("\n") + 201
-    assert faults(filename, begin + package * 1000) == [f"line {line}: 200 of a kind is the most."]
+    line = begin.count("\n") + 2001
+    assert faults(filename, begin + package * 3000) == [
+        f"line {line}: this site accepts up to 2000 packages of a kind."
+    ]

@@ -1,11 +1,13 @@
 """What can be taken as a package, a channel, a kernel."""
 
 import pytest
+from rattler import Channel
 
 from environments.kernels import Kernel
 from environments.packages import (
     BadSpec,
     Rules,
+    addressed_spec,
     channel,
     channel_address,
     clean_kernel,
@@ -68,7 +70,8 @@ def test_a_requirement_of_pip_is_taken_in_its_normal_form(written: str, normal: 
         "pandas>>2",
         "пандас",
         "pan\u202edas",
-        "x" * 201,
+        "x" * 2001,
+        "x; " + "(" * 900 + "os_name == 'a'" + ")" * 900,
     ],
 )
 def test_what_is_no_requirement_is_refused(written: str) -> None:
@@ -85,7 +88,7 @@ def test_urls_are_taken_where_an_operator_allows_them() -> None:
 
 @pytest.mark.parametrize("scheme", ["file", "http", "git+ssh", "git+file", "ext"])
 def test_a_url_must_be_one_of_https_even_then(scheme: str) -> None:
-    with pytest.raises(BadSpec, match="only https"):
+    with pytest.raises(BadSpec, match="only https in a URL"):
         pip_spec(f"x @ {scheme}://example.com/x", OPEN)
 
 
@@ -98,6 +101,21 @@ def test_a_url_must_be_one_of_https_even_then(scheme: str) -> None:
         ("python=3.12.1=hab00c5b_1_cpython", "python ==3.12.1 hab00c5b_1_cpython"),
         ("conda-forge::pandas", "conda-forge::pandas"),
         ("bioconda::samtools", "bioconda::samtools"),
+        ("python=3.11.*", "python 3.11.*"),
+        ("python==3.7.*", "python 3.7.*"),
+        ("python=3.7*", "python 3.7.*"),
+        ("numpy=", "numpy"),
+        ("numpy 1.26.4", "numpy ==1.26.4"),
+        ("numpy 1.26.4 py311_0", "numpy ==1.26.4 py311_0"),
+        ("numpy=1.26.4=py311h64a7726_0", "numpy ==1.26.4 py311h64a7726_0"),
+        ("pytorch=2.2.1=py3.12_cpu_0", "pytorch ==2.2.1 py3.12_cpu_0"),
+        ("pytorch=2.*=*cuda*", "pytorch 2.* *cuda*"),
+        ("libblas=*=*mkl", "libblas * *mkl"),
+        ("ffmpeg=4.3.1=gpl+nonfree_1", "ffmpeg ==4.3.1 gpl+nonfree_1"),
+        ("conda-forge::r-base=4.*", "conda-forge::r-base 4.*"),
+        ("conda-forge/noarch::tzdata", "conda-forge/noarch::tzdata"),
+        ("petsc[build=complex*]", 'petsc[build="complex*"]'),
+        ("python 3.8|3.9  # either", "python ==3.8|==3.9"),
     ],
 )
 def test_a_match_spec_is_taken_in_its_normal_form(written: str, normal: str) -> None:
@@ -114,7 +132,7 @@ def test_a_match_spec_is_taken_in_its_normal_form(written: str, normal: str) -> 
         "^py.*$",
         "-c evil",
         "--override-channels",
-        "pandas 2.1",
+        "pandas 2.1 0 x",
         "pandas>=>2",
         "pandas; id",
         "pandas\nnumpy",
@@ -127,7 +145,8 @@ def test_a_match_spec_is_taken_in_its_normal_form(written: str, normal: str) -> 
         "pandas[channel=https://evil.example.com/x]",
         "https://evil.example.com/x::pandas",
         "evil::pandas",
-        "x" * 201,
+        "x" * 2001,
+        "x " + "(" * 21 + ">1" + ")" * 21,
         "\uff50andas",
     ],
 )
@@ -146,6 +165,14 @@ def test_what_is_no_match_spec_is_refused(written: str) -> None:
 )
 def test_a_channel_of_the_site_is_taken_and_found_by_its_name(written: str, address: str) -> None:
     assert channel_address(channel(written, RULES), RULES.channels) == address
+
+
+def test_a_channel_may_be_written_by_its_full_address() -> None:
+    address = Channel("conda-forge").base_url
+    assert channel(address, RULES) == "conda-forge"
+    assert channel(address.rstrip("/"), RULES) == "conda-forge"
+    with pytest.raises(BadSpec, match="this site allows these channels: conda-forge, "):
+        channel(f"{address}label/broken", RULES)
 
 
 @pytest.mark.parametrize("written", ["defaults", "https://evil.example.com/bioconda", "", "../x"])
@@ -170,6 +197,24 @@ def test_a_kernel_is_made_normal() -> None:
     )
 
 
+def test_channels_that_packages_name_are_asked_after_the_others() -> None:
+    raw = kernel(conda=("bioconda::samtools", "conda-forge::x", "y"), channels=("conda-forge",))
+    assert clean_kernel(raw, RULES).channels == ("conda-forge", "bioconda")
+
+
+@pytest.mark.parametrize(
+    ("spec", "addressed"),
+    [
+        ("pandas >=2", "pandas >=2"),
+        ("conda-forge::pandas", "conda-forge::pandas"),
+        ("bioconda::x 1.*", "https://mirror.example.com/bioconda::x 1.*"),
+        ("bioconda/noarch::x", "https://mirror.example.com/bioconda/noarch::x"),
+    ],
+)
+def test_a_channel_in_a_package_has_the_site_s_address(spec: str, addressed: str) -> None:
+    assert addressed_spec(spec, RULES.channels) == addressed
+
+
 def test_channels_say_nothing_of_a_kernel_of_pip_alone() -> None:
     assert clean_kernel(kernel(channels=("bioconda",)), RULES) == kernel()
 
@@ -179,13 +224,15 @@ def test_each_fault_stands_at_its_field() -> None:
     with pytest.raises(InvalidInput) as refusal:
         clean_kernel(raw, RULES)
     assert set(refusal.value.fields) == {"name", "channels", "conda", "pip"}
-    assert refusal.value.fields["pip"].splitlines()[0] == "“-r x”: options of pip are not taken."
+    assert refusal.value.fields["pip"].splitlines()[0] == (
+        "“-r x”: this site follows no other file. Copy its lines in place of this one."
+    )
 
 
 @pytest.mark.parametrize("field", ["conda", "pip", "channels"])
 def test_there_is_a_most_of_everything(field: str) -> None:
     with pytest.raises(InvalidInput) as refusal:
-        clean_kernel(kernel(**{field: ("a",) * 201}), RULES)
+        clean_kernel(kernel(**{field: ("a",) * 2001}), RULES)
     assert list(refusal.value.fields) == [field]
 
 
@@ -215,7 +262,7 @@ def test_the_kernel_at_fault_is_named() -> None:
     with pytest.raises(InvalidInput) as refusal:
         clean_kernels([kernel(), kernel(name="other", pip=("--x",))], RULES)
     assert refusal.value.fields == {
-        "kernels": "Kernel “other”: “--x”: options of pip are not taken."
+        "kernels": "Kernel “other”: “--x”: this site accepts no options of pip. Remove it."
     }
 
 

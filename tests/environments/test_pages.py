@@ -208,9 +208,9 @@ def test_faults_stand_at_their_fields_by_line_and_what_was_typed_stays(browser: 
     answer = browser.post("/environments/new", form)
     assert answer.status_code == 400
     for said in (
-        "line 2: “-r x.txt”: options of pip are not taken.",
-        "line 1: “*” is no package of conda",
-        "line 1: anchors and aliases are not taken.",
+        "line 2: “-r x.txt”: this site follows no other file. Copy its lines in place of this one.",
+        "line 1: “*” is not a conda package",
+        "line 1: refused by this site: anchors and aliases are not taken.",
         "A number from 0 to 100000000 is needed.",
         "pandas\n-r x.txt</textarea>",
         'value="For &lt;us&gt;."',

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from submarine_client.errors import BuildFailed, NotFound
+from submarine_client.errors import BuildFailed, NotFound, Refused
 from submarine_client.models import Build, BuildLog, Environment, Profile, Version
 from submarine_client.requests import Site, ask, create, pages
 from submarine_client.steps import Bound, Call, Flow, Item, Items, M, Runner, Steps
@@ -152,5 +153,15 @@ def _version(
         path = Path(file)
         if not path.is_file():
             raise NotFound(f"There is no file {path} here.", code="no_such_file")
-        return {"file": {"name": path.name, "content": path.read_text()}}
+        return {"file": {"name": path.name, "content": _text(path)}}
     return {"kernels": list(kernels)} if kernels else {}
+
+
+def _text(path: Path) -> str:
+    """Return the file's text: UTF-8, or what its byte order mark says."""
+    content = path.read_bytes()
+    marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return content.decode("utf-16" if marked else "utf-8-sig")
+    except UnicodeDecodeError:
+        raise Refused(f"{path} is not text in UTF-8.", code="invalid") from None
