@@ -10,7 +10,7 @@ from django.conf import settings
 from notebooks.backends.contract import CodeSource
 from notebooks.backends.fetcher.addresses import Networks
 from notebooks.backends.fetcher.request import Rules
-from notebooks.backends.fetcher.urls import BadUrl, Remote, parse
+from notebooks.backends.fetcher.urls import BadUrl, Remote, parse, refuse_page
 from submarine_site.core.errors import InvalidInput
 from submarine_site.core.networks import CLOUD_METADATA, NOT_OF_THE_INTERNET
 
@@ -74,6 +74,7 @@ def checked_path(path: str, field: str) -> str:
 def _checked(source: CodeSource, field: str) -> CodeSource:
     url = source.url.strip()
     try:
+        refuse_page(url)
         remote = parse(url)
     except BadUrl as bad:
         raise InvalidInput.field(f"{field}.url", str(bad)) from None

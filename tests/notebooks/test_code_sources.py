@@ -93,6 +93,69 @@ def test_what_is_no_url_of_a_repository_is_refused(url: str) -> None:
     assert refused(CodeSource(url=url, folder="code")) == "code.0.url"
 
 
+HUB, LAB = "https://git.example.com/o/r", "https://git.example.com/g/s/p"
+NO_USER = (
+    f"The URL may not contain a user name before “@”. Use {HUB}, with a git credential if the "
+    "repository is private."
+)
+
+
+def used_instead(repository: str, ref: str = "", folder: str = "") -> str:
+    """What is said of the address of a page."""
+    said = f"This is the address of a page, not of a repository. Use {repository}.git as the URL"
+    if folder:
+        return (
+            f"{said}, “{ref}” as the branch, tag or commit, and “{folder}” as the one folder to "
+            "have."
+        )
+    return f"{said}, and “{ref}” as the branch, tag or commit." if ref else f"{said}."
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        (f"{HUB}/tree/main", used_instead(HUB, "main")),
+        (f"{HUB}/tree/feature%2Fx/docs/a", used_instead(HUB, "feature/x", "docs/a")),
+        (f"{HUB}/blob/main/docs/a.py#L3", used_instead(HUB, "main")),
+        (f"{HUB}/commit/{'a1' * 20}", used_instead(HUB, "a1" * 20)),
+        (f"{HUB}/pull/7/files", used_instead(HUB)),
+        (f"{LAB}/-/tree/main/docs?ref_type=heads", used_instead(LAB, "main", "docs")),
+        (f"{LAB}.git/-/blob/v1/a.py", used_instead(LAB, "v1")),
+        (f"{LAB}/-/issues", used_instead(LAB)),
+        (f"{HUB}/src/branch/main/docs", used_instead(HUB, "main", "docs")),
+        ("https://bitbucket.org/o/r/src/main/", used_instead("https://bitbucket.org/o/r", "main")),
+        (
+            "https://bitbucket.example/projects/ABC/repos/r/browse/docs",
+            used_instead("https://bitbucket.example/scm/abc/r"),
+        ),
+        (f"{HUB}?tab=readme", f"The URL of a repository has no “?” and no “#”. Use {HUB}."),
+        (HUB.replace("://", "://org@"), NO_USER),
+        (
+            "https://ada:secret@github.example/o/r/tree/main",
+            "A URL holds no user name or password: store a git credential instead.",
+        ),
+    ],
+)
+def test_an_address_from_a_browser_is_refused_with_what_to_use(url: str, message: str) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        checked([CodeSource(url=url)])
+    assert refusal.value.fields == {"code.0.url": message}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://git.example.com/o/tree",
+        "https://git.example.com/g/s/tree/p.git",
+        "https://git.example.com/team/app/src/frontend",
+        "https://git.example.com/g/s/wiki",
+        "https://git.example.com/org/p/_git/r",
+    ],
+)
+def test_a_repository_that_looks_like_a_page_is_none(url: str) -> None:
+    assert [source.url for source in checked([CodeSource(url=url)])] == [url]
+
+
 @pytest.mark.parametrize(
     "host",
     [

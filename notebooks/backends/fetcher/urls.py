@@ -20,6 +20,27 @@ _USER = re.compile(r"[A-Za-z0-9_][-A-Za-z0-9._]{0,62}")
 _AUTHORITY = r"(?:(?P<user>[^@/]*)@)?(?P<host>\[[^\]/]*\]|[^:/@\[\]]*)"
 _FULL = re.compile(rf"(?P<scheme>[^:/]*)://{_AUTHORITY}(?::(?P<port>[^/]*))?(?P<path>/.*)?")
 _SCP = re.compile(rf"{_AUTHORITY}:(?P<path>[^/].*|/[^/].*)")
+
+# Addresses of pages as browsers show them: GitLab; GitHub and its like, whose repositories are two
+# levels deep; Gitea; Bitbucket; Bitbucket's own servers. A repository's URL may end with `.git`.
+_SITE = r"(?P<host>https://[^/@]+)"
+_TWO = rf"{_SITE}/(?P<repository>[^/]+/[^/]+?)(?:\.git)?"
+_ANY = rf"{_SITE}/(?P<repository>.+?)(?:\.git)?"
+_KINDS = r"(?P<kind>tree|blob|blame|raw|edit|commits?)"
+_BITBUCKET = r"(?P<host>https://bitbucket\.org)/(?P<repository>[^/]+/[^/]+)"
+_SERVER = rf"{_SITE}/(?P<repository>projects/(?P<project>[^/]+)/repos/(?P<name>[^/]+))"
+_PAGES = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rf"{_ANY}/-/{_KINDS}/(?P<ref>.+)",
+        rf"{_ANY}/-(?:/.*)?",
+        rf"{_TWO}/{_KINDS}/(?P<ref>.+(?<!\.git))",
+        rf"{_TWO}/(?P<kind>src)/(?:branch|tag|commit)/(?P<ref>.+)",
+        rf"{_BITBUCKET}/(?P<kind>src|commits)/(?P<ref>.+)",
+        rf"{_TWO}/(?:pull|pulls|issues)/[0-9]+(?:/.*)?",
+        rf"{_SERVER}(?:/.*)?",
+    )
+)
 _PORTS = {"https": 443, "ssh": 22}
 _LAST_PORT = 65535
 
@@ -60,16 +81,52 @@ def parse(url: str) -> Remote:
         raise BadUrl("Repositories are fetched by https and ssh alone.")
     return Remote(
         scheme=scheme,
-        user=_user(scheme, parts["user"]),
+        user=_user(scheme, parts["user"], url),
         host=_host(parts["host"]),
         port=_port(scheme, parts.get("port")),
         path=_path(parts["path"] or ""),
     )
 
 
-def _user(scheme: str, user: str | None) -> str:
+def refuse_page(url: str) -> None:
+    """Raise `BadUrl` for the address of a page about a repository, with what to use instead."""
+    if not url.startswith("https://") or len(url) > MAX_URL:
+        return
+    page = re.sub(r"[?#].*", "", url, flags=re.DOTALL).rstrip("/")
+    for pattern in _PAGES:
+        if found := pattern.fullmatch(page):
+            parts = found.groupdict()
+            repository = f"{parts['host']}/{parts['repository']}"
+            if parts.get("project"):
+                repository = f"{parts['host']}/scm/{parts['project'].lower()}/{parts['name']}"
+            raise BadUrl(
+                f"This is the address of a page, not of a repository. Use {repository}.git as the "
+                f"URL{_ref_hint(parts.get('kind') or '', parts.get('ref') or '')}."
+            )
+    if page != url.rstrip("/") and re.fullmatch(r"https://[^/@]+/[^@]+", page):
+        raise BadUrl(f"The URL of a repository has no “?” and no “#”. Use {page}.")
+
+
+def _ref_hint(kind: str, ref: str) -> str:
+    """Return what a page's address tells beside the repository: “main/docs” of a tree, say."""
+    name, _, folder = map(unquote, ref.partition("/"))
+    if not name or not f"{name}{folder}".isprintable():
+        return ""
+    if folder and kind in {"tree", "src", "browse"}:
+        return f", “{name}” as the branch, tag or commit, and “{folder}” as the one folder to have"
+    return f", and “{name}” as the branch, tag or commit"
+
+
+def _user(scheme: str, user: str | None, url: str) -> str:
     if user is None:
         return ""
+    if scheme == "https" and ":" not in user:
+        # As the pages of some hosts give it to copy.
+        bare = url.replace(f"{user}@", "", 1)
+        raise BadUrl(
+            f"The URL may not contain a user name before “@”. Use {bare}, with a git credential "
+            "if the repository is private."
+        )
     if scheme == "https" or ":" in user:
         raise BadUrl("A URL holds no user name or password: store a git credential instead.")
     if not _USER.fullmatch(user):
