@@ -1,6 +1,7 @@
 """A git server over https on loopback, with a certificate authority of its own, for tests."""
 
 import base64
+import json
 import os
 import ssl
 import subprocess
@@ -11,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from tests.authority import certificates
 
@@ -42,7 +43,8 @@ def git(folder: Path, *arguments: str, given: bytes | None = None) -> str:
 @dataclass(kw_only=True)
 class GitServer:
     """`private/…` asks for the token; `moved/…` redirects to where `moved` says; `slow/…` does not
-    answer. `asked` has the path and the credential of each request.
+    answer. `asked` has the path and the credential of each request. `lfs` is the content of Git LFS
+    files by object, which is given out below `lfs_url`.
     """
 
     folder: Path
@@ -51,6 +53,8 @@ class GitServer:
     certificates: str = ""
     moved: str = ""
     asked: list[tuple[str, str]] = field(default_factory=list)
+    lfs: dict[str, bytes] = field(default_factory=dict)
+    lfs_url: str = ""
 
     def url(self, path: str) -> str:
         return f"https://{self.host}:{self.port}/{path}"
@@ -152,8 +156,25 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response(401)
             self.send_header("WWW-Authenticate", 'Basic realm="git"')
             self._end()
+        elif parts.path.endswith("/info/lfs/objects/batch"):
+            self._lfs_batch()
+        elif parts.path.startswith("/lfs/"):
+            self.send_response(200)
+            self._end(self.server_side.lfs[parts.path.removeprefix("/lfs/")])
         else:
-            self._backend(parts.path, parts.query)
+            # Decoded, as CGI has it.
+            self._backend(unquote(parts.path), parts.query)
+
+    def _lfs_batch(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        where = self.server_side.lfs_url or self.server_side.url("lfs")
+        objects = [
+            {"oid": each["oid"], "actions": {"download": {"href": f"{where}/{each['oid']}"}}}
+            for each in asked["objects"]
+            if each["oid"] in self.server_side.lfs
+        ]
+        self.send_response(200)
+        self._end(json.dumps({"objects": objects}).encode())
 
     def _backend(self, path: str, query: str) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))

@@ -129,7 +129,7 @@ def test_outcomes_of_another_form_are_none(written: str) -> None:
 def test_outcomes_hold_no_more_than_can_be_shown() -> None:
     message = "a\\u0000\\n\\u202e" + "b" * 500
     [outcome] = outcomes(f'[{{"status": "kept", "code": "", "message": "{message}"}}]')
-    assert outcome.message == "a" + "b" * 199
+    assert outcome.message == "a" + "b" * 399
 
 
 def test_the_page_says_what_it_started_without(

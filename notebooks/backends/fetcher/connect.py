@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
 
 from notebooks.backends.fetcher.addresses import Networks, Refused
@@ -15,7 +16,8 @@ HELP = "SUBMARINE_FETCH_SSH"
 """The variable that says, as JSON: networks, and the files of known hosts and of a key."""
 
 REFUSED = "submarine: refused"
-UNREACHABLE = "submarine: unreachable"
+UNKNOWN = "submarine: unknown"
+LOOKUP_FAILED = "submarine: lookup failed"
 USUAL_PORT = 22
 
 
@@ -30,8 +32,9 @@ def main(arguments: list[str]) -> None:
         address, _ = networks.resolve(host, port)[0]
     except Refused:
         sys.exit(REFUSED)
-    except (OSError, UnicodeError):
-        sys.exit(UNREACHABLE)
+    except (OSError, UnicodeError) as error:
+        again = getattr(error, "errno", None) == socket.EAI_AGAIN
+        sys.exit(LOOKUP_FAILED if again else UNKNOWN)
     with_key = f"{host}:{port}" in rules["key_hosts"]
     options = {
         "BatchMode": "yes",

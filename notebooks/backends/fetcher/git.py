@@ -21,8 +21,22 @@ MAX_OUTPUT = 32 * 1024 * 1024
 MAX_SAID = 8 * 1024
 CHUNK = 64 * 1024
 
-# By the file alone: options of a command line would not reach what git runs in submodules. Old
-# commits are often malformed in ways that harm nobody (`fetch.fsck.…`).
+# What fsck finds in old histories, and plain git fetches all the same. What remains an error is
+# what git protects its users from: `gitmodules…` and `gitattributes…`. Paths into `.git` and the
+# like are refused by the checkout.
+_TOLERATED = (
+    *("badDate", "badDateOverflow", "badEmail", "badFilemode", "badGpgsig"),
+    *("badHeaderContinuation", "badName", "badObjectSha1", "badParentSha1", "badTagName"),
+    *("badTimezone", "badTree", "badTreeSha1", "badType", "duplicateEntries", "emptyName"),
+    *("extraHeaderEntry", "fullPathname", "gitignoreSymlink", "hasDot", "hasDotdot", "hasDotgit"),
+    *("largePathname", "mailmapSymlink", "missingAuthor", "missingCommitter", "missingEmail"),
+    *("missingNameBeforeEmail", "missingObject", "missingSpaceBeforeDate"),
+    *("missingSpaceBeforeEmail", "missingTag", "missingTagEntry", "missingTaggerEntry"),
+    *("missingTree", "missingType", "missingTypeEntry", "multipleAuthors", "nulInCommit"),
+    *("nullSha1", "treeNotSorted", "unknownType", "zeroPaddedDate", "zeroPaddedFilemode"),
+)
+
+# By the file alone: options of a command line would not reach what git runs in submodules.
 SETTINGS = {
     "core.hooksPath": "/dev/null",
     "core.fsmonitor": "false",
@@ -37,9 +51,7 @@ SETTINGS = {
     "http.sslVerify": "true",
     "transfer.fsckObjects": "true",
     "transfer.unpackLimit": "1",
-    "fetch.fsck.badTimezone": "ignore",
-    "fetch.fsck.missingSpaceBeforeDate": "ignore",
-    "fetch.fsck.zeroPaddedFilemode": "ignore",
+    **{f"fetch.fsck.{name}": "ignore" for name in _TOLERATED},
     "submodule.recurse": "false",
     "safe.bareRepository": "explicit",
     "gc.auto": "0",

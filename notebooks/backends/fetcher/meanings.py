@@ -6,11 +6,42 @@ Part of the program that fetches code: Python 3.8 or later, and its standard lib
 from __future__ import annotations
 
 import re
+import socket
 from dataclasses import dataclass
 
 from notebooks.backends.fetcher import connect
 from notebooks.backends.fetcher.git import GitError
 from notebooks.backends.fetcher.outcome import Failure
+
+ADDRESS_REFUSED = "The network address of {host} is not one that code may come from."
+NAME_UNKNOWN = (
+    "The host {host} could not be found (DNS lookup failed: no such name). Check the URL of the "
+    "repository."
+)
+LOOKUP_FAILED = (
+    "The host {host} could not be found (DNS lookup failed: no answer). Try again later; an "
+    "operator can check the DNS servers."
+)
+NO_ANSWER = "{host} does not answer."
+
+
+def address_refused(host: str) -> Failure:
+    return Failure("code_refused", ADDRESS_REFUSED.format(host=host))
+
+
+def name_unknown(host: str) -> Failure:
+    return Failure("code_host_unknown", NAME_UNKNOWN.format(host=host))
+
+
+def lookup_failed(host: str, error: OSError) -> Failure:
+    """Say whether the name is unknown, or nobody could tell."""
+    is_known_not_to_be = isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN
+    text = NAME_UNKNOWN if is_known_not_to_be else LOOKUP_FAILED
+    return Failure("code_host_unknown", text.format(host=host))
+
+
+def no_answer(host: str) -> Failure:
+    return Failure("code_host_unknown", NO_ANSWER.format(host=host))
 
 
 @dataclass(frozen=True)
@@ -26,13 +57,18 @@ class _Meaning:
 _MEANINGS = (
     _Meaning(
         "code_refused",
-        "The network address of {host} is not one that code may come from.",
+        ADDRESS_REFUSED,
         (connect.REFUSED,),
     ),
     _Meaning(
         "code_host_unknown",
-        "There is no host of the name {host}.",
-        (connect.UNREACHABLE, "could not resolve host"),
+        LOOKUP_FAILED,
+        (connect.LOOKUP_FAILED,),
+    ),
+    _Meaning(
+        "code_host_unknown",
+        NAME_UNKNOWN,
+        (connect.UNKNOWN, "could not resolve host"),
     ),
     _Meaning(
         "code_host_unknown",
@@ -93,7 +129,7 @@ _MEANINGS = (
     ),
     _Meaning(
         "code_host_unknown",
-        "{host} does not answer.",
+        NO_ANSWER,
         (
             "connection (refused|timed out|reset|closed)",
             "could not connect",

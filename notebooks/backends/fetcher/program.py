@@ -15,7 +15,6 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Iterator
 
@@ -23,7 +22,8 @@ from notebooks.backends.fetcher import connect, credential
 from notebooks.backends.fetcher.addresses import Networks
 from notebooks.backends.fetcher.checkout import MIB, Checkout
 from notebooks.backends.fetcher.git import Git
-from notebooks.backends.fetcher.outcome import Failure, Outcome
+from notebooks.backends.fetcher.lfs import Connections
+from notebooks.backends.fetcher.outcome import Failure, Outcome, dump
 from notebooks.backends.fetcher.relay import Relay
 from notebooks.backends.fetcher.request import Request, Rules, Source
 
@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> None:
     outcomes = _fetch_all(Path(asked))
     # The session starts without code rather than not at all.
     with suppress(OSError):
-        Path(told).write_text(json.dumps([asdict(outcome) for outcome in outcomes]))
+        Path(told).write_text(dump(outcomes))
     if command:
         os.execv(command[0], command)  # noqa: S606
 
@@ -85,24 +85,23 @@ def _try(source: Source, request: Request, until: float) -> Outcome:
     networks = Networks.of(allowed=rules.allowed_networks, blocked=rules.blocked_networks)
     with tempfile.TemporaryDirectory() as own, Relay(networks) as relay:
         git = _git(Path(own), source, rules, relay, until)
-        try:
-            return Checkout(source, Path(request.home), git, rules).run()
-        except Failure as failure:
-            raise _seen(relay) or failure from failure
+        connections = Connections(relay.server_address[1], _trusted(rules), until)
+        checkout = Checkout(
+            source,
+            Path(request.home),
+            git,
+            rules,
+            trouble=relay.take_trouble,
+            connections=connections,
+        )
+        return checkout.run()
 
 
-def _seen(relay: Relay) -> Failure | None:
-    """What the relay knows better than git."""
-    if relay.refused:
-        return Failure(
-            "code_refused",
-            f"The network address of {relay.refused} is not one that code may come from.",
-        )
-    if relay.unreachable:
-        return Failure(
-            "code_host_unknown", f"{relay.unreachable} is not known, or does not answer."
-        )
-    return None
+def _trusted(rules: Rules) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if rules.ca_certificates:
+        context.load_verify_locations(cadata=rules.ca_certificates)
+    return context
 
 
 def _git(own: Path, source: Source, rules: Rules, relay: Relay, until: float) -> Git:

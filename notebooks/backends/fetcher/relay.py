@@ -16,6 +16,13 @@ from threading import Thread
 from typing import Any
 
 from notebooks.backends.fetcher.addresses import Networks, Refused
+from notebooks.backends.fetcher.meanings import (
+    address_refused,
+    lookup_failed,
+    name_unknown,
+    no_answer,
+)
+from notebooks.backends.fetcher.outcome import Failure
 
 CONNECT_SECONDS = 15
 CHUNK = 256 * 1024
@@ -25,7 +32,7 @@ _POLL_SECONDS = 0.02
 
 
 class Relay(ThreadingTCPServer):
-    """In use within `with`. `refused` and `unreachable` name the host of the last such try."""
+    """In use within `with`. `trouble` is why the last try that failed did."""
 
     daemon_threads = True
     request_queue_size = 32
@@ -33,12 +40,20 @@ class Relay(ThreadingTCPServer):
     def __init__(self, networks: Networks) -> None:
         super().__init__(("127.0.0.1", 0), _Tunnel)
         self.networks = networks
-        self.refused = ""
-        self.unreachable = ""
+        self._trouble: Failure | None = None
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def take_trouble(self) -> Failure | None:
+        """Return why the last try failed, unless it was told already or none did."""
+        told, self._trouble = self._trouble, None
+        return told
+
+    def note(self, trouble: Failure | None) -> None:
+        """Keep why the last try failed, if it did: git learns no more than that."""
+        self._trouble = trouble
 
     def __enter__(self) -> Relay:  # noqa: PYI034 - Self is not in Python 3.8
         Thread(target=self.serve_forever, args=[_POLL_SECONDS], daemon=True).start()
@@ -73,18 +88,27 @@ class _Tunnel(StreamRequestHandler):
 
     def _connect(self, host: str, port: int) -> socket.socket | None:
         try:
-            for address in self.server.networks.resolve(host, port):
-                with suppress(OSError):
-                    return socket.create_connection(address, CONNECT_SECONDS)
+            addresses = self.server.networks.resolve(host, port)
         except Refused:
-            self.server.refused = host
-            self._answer("403 Forbidden")
+            self._fail("403 Forbidden", address_refused(host))
             return None
-        except (OSError, UnicodeError):
-            """Nobody knows that name."""
-        self.server.unreachable = host
-        self._answer("502 Bad Gateway")
+        except UnicodeError:
+            self._fail("502 Bad Gateway", name_unknown(host))
+            return None
+        except OSError as error:
+            self._fail("502 Bad Gateway", lookup_failed(host, error))
+            return None
+        for address in addresses:
+            with suppress(OSError):
+                there = socket.create_connection(address, CONNECT_SECONDS)
+                self.server.note(None)
+                return there
+        self._fail("502 Bad Gateway", no_answer(host))
         return None
+
+    def _fail(self, status: str, trouble: Failure) -> None:
+        self.server.note(trouble)
+        self._answer(status)
 
     def _answer(self, status: str) -> None:
         self.wfile.write(f"HTTP/1.1 {status}\r\n\r\n".encode())

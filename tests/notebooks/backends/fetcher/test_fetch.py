@@ -109,7 +109,9 @@ def test_an_empty_repository_is_one(server: GitServer, home: Path, fetch: Fetch)
     bare.mkdir()
     git(bare, "init", "--quiet", "--bare", "--initial-branch=main")
     (bare / "git-daemon-export-ok").touch()
-    assert fetch(Source(server.url("empty.git"), "code")) == [FETCHED]
+    assert fetch(Source(server.url("empty.git"), "code")) == [
+        Outcome("fetched", message="The repository is empty.")
+    ]
     assert (home / "code/.git").is_dir()
 
 

@@ -1,10 +1,12 @@
 """Repositories and servers that mean harm, and those that are merely broken."""
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
 
+from notebooks.backends.fetcher.meanings import LOOKUP_FAILED, NAME_UNKNOWN, lookup_failed
 from notebooks.backends.fetcher.outcome import Outcome
 from notebooks.backends.fetcher.request import Source
 from tests.git_server import GitServer, git
@@ -46,8 +48,33 @@ def test_one_that_asks_who_is_there_is_told(server: GitServer, fetch: Fetch) -> 
 
 
 def test_a_name_that_nobody_knows_is_told(fetch: Fetch) -> None:
-    source = Source("https://git.invalid/a/b.git", "code")
-    assert failed(fetch(source)) == "code_host_unknown"
+    assert fetch(Source("https://git.invalid/a/b.git", "code")) == [
+        Outcome(
+            "failed",
+            "code_host_unknown",
+            "The host git.invalid could not be found (DNS lookup failed: no such name). Check the "
+            "URL of the repository.",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"),
+            LOOKUP_FAILED.format(host="h"),
+        ),
+        (
+            socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+            NAME_UNKNOWN.format(host="h"),
+        ),
+    ],
+)
+def test_an_unknown_name_is_told_from_name_servers_that_are_silent(
+    error: OSError, message: str
+) -> None:
+    assert lookup_failed("h", error).outcome == Outcome("failed", "code_host_unknown", message)
 
 
 def test_a_certificate_that_nobody_vouches_for_is_told(server: GitServer, fetch: Fetch) -> None:
@@ -114,29 +141,67 @@ def test_other_ways_of_fetching_are_refused(url: str, fetch: Fetch) -> None:
 
 
 @pytest.mark.parametrize(
-    "url",
+    ("url", "reason"),
     [
-        "file:///etc",
-        "ext::sh -c 'touch {home}/owned'",
-        "-u./payload",
-        "--upload-pack=touch {home}/owned",
-        "https://169.254.169.254/latest",
-        "ssh://-oProxyCommand=touch%20owned/x",
-        "../../../../etc",
-        "./../..//../x",
-        "https://user:secret@127.0.0.1/x",
+        ("file:///etc", "Repositories are fetched by https and ssh alone."),
+        ("ext::sh -c 'touch {home}/owned'", "A URL of a repository has letters, digits and "),
+        ("https://169.254.169.254/latest", "Code may not be fetched from 169.254.169.254."),
+        ("ssh://-oProxyCommand=touch%20owned/x", "The URL names no host."),
+        ("../../../../etc", "A submodule is told to be above its host."),
+        ("https://user:secret@127.0.0.1/x", "A URL holds no user name or password: "),
+        ("http://127.0.0.1/x", "Repositories are fetched by https and ssh alone."),
+        ("git://127.0.0.1/x", "Repositories are fetched by https and ssh alone."),
+        ("https://org@127.0.0.1/x", "The URL may not contain a user name before “@”. Use https:"),
+        ("../none.git", "127.0.0.1 has no such repository."),
     ],
 )
-def test_a_submodule_from_elsewhere_is_refused(
+def test_a_submodule_from_elsewhere_is_named_and_leaves_the_rest(
+    url: str, reason: str, server: GitServer, home: Path, fetch: Fetch
+) -> None:
+    other = f"good-{abs(hash(url))}.git"
+    good = git(server.repository(other), "rev-parse", "main")
+    name = f"modules-{abs(hash(url))}.git"
+    modules = (
+        f'[submodule "bad"]\n\tpath = bad\n\turl = "{url.format(home=home)}"\n'
+        f'[submodule "good"]\n\tpath = good\n\turl = ./../{other}/\n'
+    )
+    files = {".gitmodules": modules, "bad": f"commit:{'1' * 40}", "good": f"commit:{good}"}
+    server.repository(name, files)
+    [outcome] = fetch(Source(server.url(name), "code", submodules=True))
+    assert (outcome.status, outcome.code) == ("fetched", "")
+    assert outcome.message.startswith(f"Submodule “bad” is left out: {reason}")
+    assert "secret" not in outcome.message
+    assert [path.name for path in home.iterdir()] == ["code"]
+    assert list((home / "code/bad").iterdir()) == []
+    assert (home / "code/good/README.md").read_text() == "Hello.\n"
+    assert git(home / "code", "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("url", ["-u./payload", "--upload-pack=touch {home}/owned"])
+def test_a_submodule_that_git_takes_for_an_attack_is_refused(
     url: str, server: GitServer, home: Path, fetch: Fetch
 ) -> None:
-    name = f"modules-{abs(hash(url))}.git"
+    name = f"attack-{abs(hash(url))}.git"
     modules = f'[submodule "lib"]\n\tpath = lib\n\turl = "{url.format(home=home)}"\n'
     server.repository(name, {".gitmodules": modules, "lib": f"commit:{'1' * 40}"})
-    assert failed(fetch(Source(server.url(name), "code", submodules=True))) in {
-        "code_refused",
-        "code_not_found",
-    }
+    assert failed(fetch(Source(server.url(name), "code", submodules=True))) == "code_refused"
+    assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "modules",
+    [
+        '[submodule "../x"]\n\tpath = x\n\turl = https://example.com/x\n',
+        '[submodule "x"]\n\tpath = -x\n\turl = https://example.com/x\n',
+        '[submodule "x"]\n\tpath = x\n\turl = https://example.com/x\n\tupdate = !touch owned\n',
+    ],
+)
+def test_a_declaration_of_submodules_that_attacks_is_refused(
+    modules: str, server: GitServer, home: Path, fetch: Fetch
+) -> None:
+    name = f"declared-{abs(hash(modules))}.git"
+    server.repository(name, {".gitmodules": modules})
+    assert failed(fetch(Source(server.url(name), "code"))) == "code_refused"
     assert list(home.iterdir()) == []
 
 
@@ -165,29 +230,62 @@ def test_submodules_of_submodules_without_end_are_given_up(
         )
         commit = git(bare, "rev-parse", "main")
     source = Source(server.url("level-7.git"), "code", submodules=True)
-    assert failed(fetch(source)) == "code_refused"
+    place = "/".join(["lib"] * 6)
+    assert fetch(source) == [
+        Outcome(
+            "fetched",
+            message=f"Submodule “{place}” is left out: Submodules are more than 5 deep.",
+        )
+    ]
+    assert (home / "code/lib/lib/lib/lib/lib/.gitmodules").exists()
+    assert list((home / "code" / place).iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("links", "leads_out"),
-    [
-        ({"in": "->folder/file"}, False),
-        ({"folder/up": "->../other/file"}, False),
-        ({"out": "->/etc/passwd"}, True),
-        ({"out": "->../../../etc/passwd"}, True),
-        ({"folder/out": "->../../x"}, True),
-        ({"p/q/r": "->../../t", "out": "->p/q/r/../../../x"}, True),
-    ],
-)
-def test_links_that_lead_out_are_plain_files(
-    links: dict[str, str], *, leads_out: bool, server: GitServer, home: Path, fetch: Fetch
+def test_links_that_lead_out_are_left_out_one_by_one(
+    server: GitServer, home: Path, fetch: Fetch
 ) -> None:
-    name = f"links-{abs(hash(str(links)))}.git"
-    server.repository(name, {"folder/file": "file\n", "t/file": "t\n", **links})
-    [outcome] = fetch(Source(server.url(name), "code"))
-    assert outcome.status == "fetched"
-    assert bool(outcome.message) is leads_out
-    assert [(home / "code" / path).is_symlink() for path in links] == [not leads_out] * len(links)
+    stay = {
+        "in": "folder/file",
+        "folder/up": "../t/file",
+        "p/q/r": "../../t",
+        "through": "p/q/r/file",
+        "nowhere": "missing/file",
+        "loop": "loop",
+        "here": ".",
+    }
+    leave = {
+        "absolute": "/etc/passwd",
+        "above": "../../../etc/passwd",
+        "folder/out": "../../x",
+        "hop": "p/q/r/../../x",
+        "lib-up": "lib/a/../../..",
+    }
+    links = {path: f"->{target}" for path, target in {**stay, **leave}.items()}
+    files = {"folder/file": "file\n", "t/file": "t\n", "lib": f"commit:{'1' * 40}"}
+    server.repository("links.git", {**files, **links})
+    [outcome] = fetch(Source(server.url("links.git"), "code"))
+    assert outcome == Outcome(
+        "fetched",
+        message="Links that lead out of the repository are left out: “above”, “absolute”, "
+        "“folder/out” and 2 more.",
+    )
+    assert {path: str((home / "code" / path).readlink()) for path in stay} == stay
+    assert not any(os.path.lexists(home / "code" / path) for path in leave)
+    assert git(home / "code", "status", "--porcelain") == ""
+
+
+def test_links_beside_the_one_folder_are_judged_too(
+    server: GitServer, home: Path, fetch: Fetch
+) -> None:
+    files = {"a/b/c.txt": "c\n", "a/out": "->../../x", "out": "->/etc", "z/out": "->/etc"}
+    server.repository("links-sparse.git", files)
+    [outcome] = fetch(Source(server.url("links-sparse.git"), "code", sparse="a/b"))
+    assert outcome.message == (
+        "Links that lead out of the repository are left out: “out”, “a/out”."
+    )
+    assert sorted(path.name for path in (home / "code").rglob("*") if ".git" not in path.parts) == [
+        *("a", "b", "c.txt")
+    ]
     assert git(home / "code", "status", "--porcelain") == ""
 
 

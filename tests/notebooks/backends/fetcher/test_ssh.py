@@ -73,4 +73,9 @@ def test_one_that_is_not_there_is_told(ssh: SshServer, key: Access, fetch: Fetch
 
 def test_a_name_that_nobody_knows_is_told(fetch: Fetch) -> None:
     [outcome] = fetch(Source("git@git.invalid:a/b.git", "code"))
-    assert outcome.code == "code_host_unknown"
+    assert outcome == Outcome(
+        "failed",
+        "code_host_unknown",
+        "The host git.invalid could not be found (DNS lookup failed: no such name). Check the URL "
+        "of the repository.",
+    )
