@@ -24,6 +24,7 @@ from uv import find_uv_bin
 
 from environments.builder import pip
 from environments.builder.commands import Tools, say
+from environments.builder.errors import CHANNEL
 from environments.builder.outcome import BuildFailed, Outcome
 from environments.builder.request import Request, Site
 
@@ -127,6 +128,7 @@ def _install(request: Request, tools: Tools, prefix: Path, work: Path) -> dict[s
                 *(str(prefix), str(work / "conda"), str(found)),
             ],
             given=request.as_text(),
+            source=CHANNEL,
         )
         conda = json.loads(found.read_text())
         if not (prefix / "bin" / "python").exists():

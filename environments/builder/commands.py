@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from threading import Timer
 from typing import IO
 
-from environments.builder.errors import explain
+from environments.builder.errors import INDEX, PackageSource, explain
 from environments.builder.outcome import BuildFailed, without_credentials
 
 KEPT_LINES = 200
@@ -31,7 +31,13 @@ class Tools:
     deadline: float
 
     def run(
-        self, what: str, argv: Sequence[str], *, given: str = "", quiet: bool = False
+        self,
+        what: str,
+        argv: Sequence[str],
+        *,
+        given: str = "",
+        quiet: bool = False,
+        source: PackageSource = INDEX,
     ) -> list[str]:
         """Run `argv`, which reads `given`; what it said, the last lines of it unless it is `quiet`,
         when the log has none of it. Raises `BuildFailed`.
@@ -69,8 +75,22 @@ class Tools:
         if time.monotonic() >= self.deadline:
             raise _timed_out(what)
         if exit_code:
-            raise explain(what, list(said), exit_code)
+            raise explain(what, list(said), exit_code, source=source, proxy=self._proxy())
         return list(said)
+
+    def _proxy(self) -> str:
+        """Return the host of the proxy that the tools use, if they use one."""
+        for name in (
+            "https_proxy",
+            "HTTPS_PROXY",
+            "http_proxy",
+            "HTTP_PROXY",
+            "all_proxy",
+            "ALL_PROXY",
+        ):
+            if address := self.environment.get(name):
+                return address.rpartition("@")[2].rpartition("//")[2].rstrip("/")
+        return ""
 
 
 def _lines(pipe: IO[bytes], *, until: float) -> Iterator[str]:

@@ -213,12 +213,33 @@ def test_packages_that_conflict_are_told_from_missing_ones(
     assert all(spec in outcome.message for spec in specs[1:])
 
 
-@pytest.mark.parametrize("part", ["pip", "conda"])
-def test_an_index_that_does_not_answer_is_told(request_: Request, part: str) -> None:
-    nobody = "http://127.0.0.1:9"
-    site = replace(request_.site, indexes=(f"{nobody}/simple/",))
-    request = replace(request_, channels=(f"{nobody}/channel",), site=site)
-    assert failure(with_specs(request, part, "tiny")) == ("index_unavailable", "")
+INDEX = "package index", "index setting (SUBMARINE_BUILD_INDEXES)"
+CHANNEL = "conda channel", "channel setting (SUBMARINE_ENVIRONMENTS_CHANNELS)"
+
+
+@pytest.mark.parametrize(
+    ("part", "host", "reason"),
+    [
+        ("pip", "127.0.0.1:9", "connection refused"),
+        ("pip", "ada:secret@index.invalid", "DNS lookup failed"),
+        ("conda", "channel.invalid", "DNS lookup failed"),
+    ],
+)
+def test_an_index_that_cannot_be_reached_is_told_with_its_setting(
+    request_: Request, part: str, host: str, reason: str
+) -> None:
+    noun, setting = INDEX if part == "pip" else CHANNEL
+    site = replace(
+        request_.site, indexes=(f"http://{host}/simple/",), environment={"UV_HTTP_RETRIES": "0"}
+    )
+    request = replace(request_, channels=(f"http://{host}/channel",), site=site)
+    _, outcome = built(with_specs(request, part, "tiny"))
+    assert outcome.code == "index_unavailable"
+    assert outcome.message == (
+        f"The {noun} at {host.rpartition('@')[2]} could not be reached ({reason}). An operator can "
+        f"check the {setting}."
+    )
+    assert not Path(request.folder).exists()
 
 
 @pytest.mark.parametrize("part", ["pip", "conda"])
