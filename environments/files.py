@@ -34,6 +34,9 @@ _MARKS: Mapping[bytes, str] = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 _TOO_MANY = f"this site accepts up to {MAX_PACKAGES} packages of a kind."
+# Of micromamba: a package for some platforms. Environments are built on Linux.
+_SELECTOR = re.compile(r"sel\((\w+)\)")
+_SELECTED = {"linux", "unix"}
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*$")
 _CONTROL = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\U0010ffff]")
 _STRING = "tag:yaml.org,2002:str"
@@ -213,7 +216,10 @@ class _CondaFile:
                 self.conda += self._texts([each])
                 continue
             for key, value in self._entries(each):
-                if key == "pip":
+                if selector := _SELECTOR.fullmatch(key):
+                    if selector[1] in _SELECTED:
+                        self.conda += self._texts([value])
+                elif key == "pip":
                     self.pip += self._texts(self._list(value))
                 else:
                     self._wrong(value, f"“{key}” has no list of its own; only pip has one.")

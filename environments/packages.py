@@ -34,6 +34,10 @@ OWN_KERNEL = "python3"
 """The kernel of the server's own Python: one of the same name would hide it."""
 
 _KERNEL_NAME = re.compile(r"[a-z0-9]([-a-z0-9_.]{0,61}[a-z0-9])?")
+_BUILD = re.compile(r"[\w.+*-]*[\w*][\w.+*-]*|\^\S+\$")
+# As conda has them, `name=` is `name` and `name=3.` is `name=3`.
+_OPEN_END = re.compile(r"([\w.-]+)=|([\w.-]+=[\w.]*\w)\.")
+_ARCHIVE = re.compile(r"\S+\.(?:whl|zip|tgz|tar\.\w+)")
 _COMMENT = re.compile(r"\s#.*")
 _PIP_OPTION = re.compile(r"(?:^|\s)(?P<name>--?[A-Za-z][\w-]*)")
 _FILE_OPTIONS = {"-r", "--requirement", "-c", "--constraint"}
@@ -59,9 +63,11 @@ class Rules:
 
 def pip_spec(raw: str, rules: Rules) -> str:
     """Return a requirement of PEP 508 in its normal form. Raises `BadSpec`."""
-    text = _text(_COMMENT.sub("", f" {raw}"))
+    text = _written(raw)
     if option := _PIP_OPTION.search(text):
         raise BadSpec(f"“{_short(text)}”: {_option_refusal(option['name'])}")
+    if _ARCHIVE.fullmatch(text) and not rules.allow_urls:
+        raise BadSpec(f"“{_short(text)}”: {_NO_URLS}")
     try:
         requirement = Requirement(text)
         normal = str(requirement)
@@ -103,8 +109,9 @@ def conda_spec(raw: str, rules: Rules) -> str:
     The grammar is the one of conda itself, which takes `name 1.2` and `name=1.*`; the normal form
     is read back by `MatchSpec(normal)`.
     """
-    # As conda has it, `name=` is `name`.
-    text = re.sub(r"^([\w.-]+)=$", r"\1", _text(_COMMENT.sub("", f" {raw}")))
+    text = _written(raw)
+    if open_end := _OPEN_END.fullmatch(text):
+        text = open_end[1] or open_end[2]
     if text.startswith("-"):
         raise BadSpec(f"“{_short(text)}”: this site accepts no options of conda.")
     try:
@@ -115,7 +122,7 @@ def conda_spec(raw: str, rules: Rules) -> str:
     normal = str(spec)
     if "://" in normal or "url=" in normal or spec.file_name:
         raise BadSpec(f"“{_short(text)}”: {_NO_URLS}")
-    if re.search(r"[\s=]", spec.build or ""):
+    if spec.build and not _BUILD.fullmatch(spec.build):
         raise BadSpec(
             f"“{_short(text)}” is not a conda package: “{spec.build}” is not a build string."
         )
@@ -262,6 +269,11 @@ def clean_requested(raw: Kernel) -> Kernel:
         if len(text) > MAX_SPEC or not text.isprintable():
             raise InvalidInput.field("kernels", f"{_short(text)!r} is no name or package.")
     return replace(raw, channels=channels, conda=conda, pip=pip)
+
+
+def _written(raw: str) -> str:
+    """Return a package without the comment that may follow it."""
+    return _text(_COMMENT.sub("", f" {raw}"))
 
 
 def _text(raw: str) -> str:
