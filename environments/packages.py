@@ -98,7 +98,7 @@ def _option_refusal(name: str) -> str:
     if name == "--hash":
         return (
             "this site accepts no hashes; a build records those of all that it installs. Export "
-            "the file without them."
+            "the file without them: “uv export --no-hashes”, “poetry export --without-hashes”."
         )
     return "this site accepts no options of pip. Remove it."
 
