@@ -255,7 +255,7 @@ def _response_header(name: str, kind: Any, *statuses: str, text: str) -> OpenApi
         kind,
         OpenApiParameter.HEADER,
         description=text,
-        response=[*statuses],  # type: ignore[arg-type]  # `default` is one as well
+        response=[*statuses],
     )
 
 

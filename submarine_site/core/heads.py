@@ -5,6 +5,7 @@ addresses that are not ASCII, as curl sends them.
 
 import asyncio
 import json
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -100,7 +101,9 @@ class BoundedHeads(HttpToolsProtocol):
 
     def _give_up(self) -> None:
         self._head_timer = None
-        if self.cycle is not None and not self.cycle.response_complete:
+        # None before the first request, though uvicorn declares it otherwise.
+        cycle: Any = self.cycle
+        if cycle is not None and not cycle.response_complete:
             # A client may begin its next request while it still reads a long response.
             self._await_head()
         else:
