@@ -35,7 +35,9 @@ _FILE_NAME = re.compile(r"[A-Za-z0-9_][-A-Za-z0-9._]{0,99}")
 # The beginning too: what begins with a hyphen is an option to many a program.
 _USERNAME = re.compile(r"[A-Za-z0-9_][-A-Za-z0-9._@+]{0,99}")
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
-_HOST = re.compile(rf"(?P<name>{_LABEL}(\.{_LABEL})*|\[(?P<v6>[0-9a-f:.]+)\])(:(?P<port>[0-9]+))?")
+_HOST = re.compile(
+    rf"(?P<name>{_LABEL}(\.{_LABEL})*|\[(?P<v6>[0-9a-f:.]+)\])(:(?P<port>[0-9]{{1,5}}))?"
+)
 _PORTS = {GitCredentialKind.TOKEN: 443, GitCredentialKind.SSH_KEY: 22}
 _LAST_PORT = 65535
 

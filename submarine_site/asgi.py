@@ -13,6 +13,7 @@ from django.core.wsgi import get_wsgi_application
 import submarine_site.celery  # noqa: F401
 from submarine_site.core.bodies import BoundedBodies, Receive, Scope, Send
 from submarine_site.core.buffered import BufferedResponses
+from submarine_site.core.cookies import PlainCookies
 from submarine_site.core.streams import Streams
 from submarine_site.core.threads import InThreads
 from submarine_v1.paths import PathCredentials
@@ -43,4 +44,6 @@ async def _by_path(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 # First, so that nothing behind it, the server's own log included, sees a credential in a path.
-application = PathCredentials(BoundedBodies(_by_path, limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE))
+application = PathCredentials(
+    PlainCookies(BoundedBodies(_by_path, limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE))
+)

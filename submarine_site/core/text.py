@@ -6,6 +6,7 @@ import unicodedata
 from submarine_site.core.errors import InvalidInput
 
 MAX_NAME = 80
+_MAX_RAW = 10 * MAX_NAME
 # Joiners that scripts and emoji need; every other invisible format character is refused, because
 # it lets one name pass for another or turns the text around it (CVE-2021-42574).
 _JOINERS = {"\u200c", "\u200d"}
@@ -19,6 +20,11 @@ def clean_name(raw: str, *, field: str = "name") -> str:
     Any script and emoji will do; the pages escape what looks like HTML. Raises `InvalidInput` when
     it is empty, over `MAX_NAME` characters, or holds control or invisible characters.
     """
+    # To normalize a run of combining characters takes time that grows with its square.
+    if len(raw) > _MAX_RAW:
+        raise InvalidInput.field(
+            field, f"The name has {len(raw)} characters; {MAX_NAME} is the most."
+        )
     for char in raw:
         if unicodedata.category(char) in _REFUSED and char not in _JOINERS:
             raise InvalidInput.field(

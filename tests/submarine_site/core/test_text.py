@@ -40,3 +40,10 @@ def test_the_field_at_fault_is_the_one_that_was_asked_for() -> None:
     with pytest.raises(InvalidInput) as refusal:
         clean_name("", field="title")
     assert refusal.value.fields == {"title": "A name is needed."}
+
+
+def test_what_is_far_too_long_is_not_normalized() -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        clean_name("a" + "\u0301\u0316" * 400)
+    assert refusal.value.fields == {"name": "The name has 801 characters; 80 is the most."}
+    assert clean_name(" " * 700 + "a") == "a"
