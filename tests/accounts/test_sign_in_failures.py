@@ -124,11 +124,14 @@ def bad_attempt(door: str, number: int, address: str):
 
 def assert_too_many(response, door: str) -> None:
     assert response.status_code == 429
+    if door in {"for_a_token", "for_the_workbench", "v1 bearer", "v1 run", "logout"}:
+        assert refused(response, 429, "TOO_MANY_REQUESTS") == TOLD
+        # Submarine's clients would sleep that long and say nothing.
+        assert "Retry-After" not in response
+        return
     assert 1 <= int(response["Retry-After"]) <= 300
     if door == "on_page":
         assert TOLD in response.text
-    elif door in {"for_a_token", "for_the_workbench", "v1 bearer", "v1 run", "logout"}:
-        assert refused(response, 429, "TOO_MANY_REQUESTS") == TOLD
     else:
         assert response.json() == {"code": "too_many_attempts", "message": TOLD}
 
