@@ -162,16 +162,16 @@ def test_the_task_monitor_is_for_staff(service: Service) -> None:
         f"{service.url}/admin/monitor/api/worker/shutdown/celery@any", timeout=30
     )
     assert shut_down.status_code == 403
-    workers = pages["admin"].get(f"{service.url}/admin/monitor/workers?json=1", timeout=30)
-    [worker] = workers.json()["data"]
-    for path in (f"worker/{worker['hostname']}", "broker"):
+    known = f"{service.url}/admin/monitor/workers?json=1"
+    workers = wait_until(lambda: pages["admin"].get(known, timeout=30).json()["data"])
+    for path in (f"worker/{workers[0]['hostname']}", "broker"):
         shown = pages["admin"].get(f"{service.url}/admin/monitor/{path}", timeout=30)
         assert shown.status_code == 403
         assert "broker_url" not in shown.text
-    for path in ("", "tasks", "static/js/flower.js", "tasks/datatable?draw=1&start=0&length=10"):
-        assert "redis" not in pages["admin"].get(
-            f"{service.url}/admin/monitor/{path}", timeout=30
-        ).text.replace("redis.sock", "")
+    for path in ("", "tasks", "static/js/flower.js"):
+        shown = pages["admin"].get(f"{service.url}/admin/monitor/{path}", timeout=30)
+        assert shown.status_code == 200
+        assert "redis.sock" not in shown.text
 
 
 def test_a_browser_is_let_in_by_a_code_that_works_once(service: Service, demo: Program) -> None:
