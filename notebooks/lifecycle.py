@@ -78,7 +78,14 @@ WITH news AS (
     ORDER BY run.id FOR NO KEY UPDATE OF run
 )
 UPDATE notebooks_run AS run
-SET phases = run.phases || news.phases,
+SET phases = CASE
+        WHEN news.ready_at IS NULL THEN run.phases || news.phases
+        -- Nothing is waited for any more. A look without events shows no phases that would say so.
+        ELSE COALESCE((
+            SELECT jsonb_object_agg(phase.key, phase.value - 'detail')
+            FROM jsonb_each(run.phases || news.phases) AS phase
+        ), '{}')
+    END,
     address = COALESCE(news.address, run.address),
     ready_at = COALESCE(news.ready_at, run.ready_at)
 FROM news WHERE run.id = news.id

@@ -263,7 +263,6 @@ class Run(QuickRow):
         """
         seen = self.seen_phases
         ends = [*(one.started_at for one in seen[1:]), *([None] if seen else [])]
-        is_open = self.ready_at is None
         queued = PhaseTime(
             phase=Phase.QUEUED,
             started_at=self.created_at,
@@ -275,16 +274,12 @@ class Run(QuickRow):
             *(
                 replace(
                     one,
-                    finished_at=one.finished_at or end or self._end_of(one.phase),
-                    detail=one.detail if end is None and is_open else "",
+                    finished_at=one.finished_at or end or self.ended_at,
+                    detail="" if end else one.detail,
                 )
                 for one, end in zip(seen, ends, strict=True)
             ),
         ]
-
-    def _end_of(self, last: Phase) -> datetime | None:
-        """When the last phase that was seen ended: a look may miss those after it."""
-        return self.ended_at if last is Phase.READY or not self.ready_at else self.ready_at
 
 
 class SessionEvent(models.Model):

@@ -1,12 +1,14 @@
 """What a run keeps of its launch."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from notebooks import lifecycle
 from notebooks.backends.contract import Phase, PhaseTime
+from notebooks.backends.fake import FakeBackend
 from notebooks.models import NotebookSession, Run
 from notebooks.phases import as_json, from_json
 from tests.sessions import key_of, run_of
@@ -63,13 +65,32 @@ def test_what_a_phase_waited_for_is_not_told_once_the_next_has_begun() -> None:
     assert run.steps[1:] == [pulled, server]
 
 
-def test_what_the_last_phase_waited_for_is_not_told_once_the_server_is_ready() -> None:
-    """A look without events marks a session as running and shows no phases."""
-    ready = START + timedelta(seconds=9)
-    run = Run(created_at=START, phases=as_json([STALE]), ready_at=ready)
-    assert run.steps[1:] == [
-        PhaseTime(phase=Phase.PULLING_IMAGE, started_at=START, finished_at=ready)
-    ]
+@pytest.mark.django_db
+def test_what_the_last_phase_waited_for_is_not_told_once_the_server_is_ready(
+    starting: NotebookSession, backend: FakeBackend
+) -> None:
+    """A look without events shows that a server is ready, and no phases."""
+    key = key_of(starting)
+    lifecycle.record_progress({key: [STALE]}, {})
+    backend.make_ready(key)
+    seen = backend.observe(key)
+    assert seen is not None
+    lifecycle.record_progress({}, {key: replace(seen, phases=())})
+    run = run_of(starting)
+    assert run.ready_at is not None
+    assert run.seen_phases == (replace(STALE, detail=""),)
+
+
+@pytest.mark.django_db
+def test_a_server_that_is_ready_before_any_phase_was_seen_has_none(
+    starting: NotebookSession, backend: FakeBackend
+) -> None:
+    key = key_of(starting)
+    backend.make_ready(key)
+    seen = backend.observe(key)
+    assert seen is not None
+    lifecycle.record_progress({}, {key: replace(seen, phases=())})
+    assert run_of(starting).phases == {}
 
 
 def test_what_a_start_waited_for_when_it_ended_is_told() -> None:
