@@ -93,6 +93,13 @@ def held() -> int:
     return OrphanedRun.objects.exclude(hold="").filter(removal_requested_at=None).count()
 
 
+def kernel_digests() -> set[str]:
+    """Return the digests of the kernels that orphaned runs have, by their records."""
+    listed = OrphanedRun.objects.values_list("record__run__kernels", flat=True)
+    kernels = [kernel for each in listed if isinstance(each, list) for kernel in each]
+    return {str(kernel.get("digest")) for kernel in kernels if isinstance(kernel, dict)}
+
+
 def request_removal(run_ids: Collection[UUID], *, actor: User) -> int:
     """Have runs removed at the next look of a worker; how many of them were not to be before."""
     with transaction.atomic():

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit.models import AuditEntry
-from notebooks import adoption, lifecycle, orphans, services
+from notebooks import adoption, builds, lifecycle, orphans, services
 from notebooks.adoption import CannotAdopt
 from notebooks.backends.contract import RunKey
 from notebooks.backends.fake import FakeBackend
@@ -429,3 +429,20 @@ def test_what_is_adopted_between_the_look_and_the_removal_runs_on(
     monkeypatch.setattr(orphans, "_begin_removal", adopt_first)
     reconcile_all()
     assert states(backend, key) == ["ready"]
+
+
+def test_what_was_built_for_an_orphaned_run_is_in_use(ada: User, backend: FakeBackend) -> None:
+    session = SessionFactory.create(owner=ada)
+    kernels = [{"digest": "d" * 64, "name": "pandas"}]
+    Run.objects.filter(session=session).update(kernels=kernels)
+    lifecycle.launch(key_of(session))
+    lose(session)
+    assert builds.in_use() == set()
+    reconcile_all()
+    assert builds.in_use() == {"d" * 64}
+
+
+@pytest.mark.parametrize("record", [{}, {"run": 1}, {"run": {"kernels": 1}}])
+def test_a_damaged_record_has_nothing_in_use(record: dict[str, object]) -> None:
+    OrphanedRun.objects.create(run_id=uuid4(), session_id=uuid4(), record=record)
+    assert builds.in_use() == set()
