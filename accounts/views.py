@@ -30,12 +30,14 @@ from audit.services import record
 from submarine_site.core.envelope import is_enveloped
 from submarine_site.core.errors import DomainError
 from submarine_site.core.http import safe_path
+from submarine_site.core.open_views import open_to_all
 from submarine_site.core.pages import answered, question
 from submarine_site.core.responses import error_response, wants_api
 
 _PASSWORD = {"password": NOT_KEPT}
 
 
+@open_to_all
 class SignInView(LoginView):
     """The page to sign in on, for people and operators alike."""
 
@@ -93,6 +95,7 @@ def admin_sign_in(request: HttpRequest) -> HttpResponse:
     return redirect_to_login(following)
 
 
+@open_to_all
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
     """Sign this browser out, and end what it holds open at the gateway."""

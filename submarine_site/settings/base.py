@@ -210,6 +210,7 @@ MIDDLEWARE = [
     "submarine_site.core.http.PageHeadersMiddleware",
     "submarine_site.core.preconditions.EtagMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "submarine_site.core.open_views.OpenBodiesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
