@@ -79,6 +79,15 @@ def test_nobody_signed_in_is_counted_by_address() -> None:
     assert there.post(login, body).status_code != 429
 
 
+def test_addresses_that_one_machine_has_to_itself_count_together() -> None:
+    body = {"code": "x", "verifier": "y"}
+    told = [
+        APIClient(REMOTE_ADDR=f"2001:db8::{number}").post("/api/v2/login", body).json()["code"]
+        for number in range(1, ALLOWED + 2)
+    ]
+    assert told == ["bad_code"] * ALLOWED + ["throttled"]
+
+
 def test_none_is_as_many_as_come(api: APIClient, settings) -> None:
     settings.API_REQUESTS_PER_MINUTE = 0
     assert statuses(api, ALLOWED + 1) == [200] * (ALLOWED + 1)
