@@ -7,6 +7,7 @@ from notebooks.checks import (
     gateway_has_its_own_host,
     kubernetes_settings_can_be_used,
     local_backend_is_accepted,
+    pods_can_reach_the_service,
 )
 
 
@@ -26,6 +27,7 @@ class NotebooksConfig(AppConfig):
         register(gateway_has_its_own_host)
         register(kubernetes_settings_can_be_used)
         register(code_settings_can_be_used)
+        register(pods_can_reach_the_service)
         building.host.fill(builds.HOST)
         host.fill(volumes.HOST)
         holders.sessions.fill(holdings.described)

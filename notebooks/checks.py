@@ -5,14 +5,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core import checks
 from django.core.checks import CheckMessage, Error
 
+from notebooks.addresses import service_url
 from notebooks.backends.kubernetes.config import InvalidSite, read_site
 
 LOCAL_BACKEND = "notebooks.E001"
 SAME_HOST = "notebooks.E002"
 KUBERNETES = "notebooks.E003"
 CODE = "notebooks.E004"
+NOT_TOLD = "notebooks.W001"
 
 
 def local_backend_is_accepted(**_: Any) -> list[CheckMessage]:
@@ -55,6 +58,23 @@ def kubernetes_settings_can_be_used(**_: Any) -> list[CheckMessage]:
     except InvalidSite as invalid:
         return [Error(problem, id=KUBERNETES) for problem in invalid.problems]
     return []
+
+
+def pods_can_reach_the_service(**_: Any) -> list[CheckMessage]:
+    """Warn where sessions on Kubernetes are not told where the service is."""
+    if settings.BACKEND != "kubernetes" or not settings.SESSIONS_API_URL or service_url():
+        return []
+    return [
+        checks.Warning(
+            f"Pods cannot reach the service at {settings.SESSIONS_API_URL}, which is a loopback "
+            "address. Sessions get no SUBMARINE_URL and no credential.",
+            hint=(
+                "Set SUBMARINE_SESSIONS_API_URL to an address of web that pods reach by plain "
+                "http, such as http://web.submarine.svc:8000."
+            ),
+            id=NOT_TOLD,
+        )
+    ]
 
 
 def code_settings_can_be_used(**_: Any) -> list[CheckMessage]:

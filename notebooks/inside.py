@@ -4,9 +4,7 @@ look for.
 
 from urllib.parse import urlsplit
 
-from django.conf import settings
-
-from notebooks.addresses import base_path
+from notebooks.addresses import base_path, service_url
 from notebooks.credentials import run_credential
 from notebooks.models import NotebookSession, Run
 
@@ -17,13 +15,13 @@ def variables_of(session: NotebookSession) -> dict[str, str]:
     """What is no secret: its own ids, the path that it is reached at, and where the service is;
     nothing where sessions cannot reach that.
     """
-    if not settings.SESSIONS_API_URL:
+    if not (url := service_url()):
         return {}
     return {
         "JOB_ID": session.notebook_id,
         "NB_PREFIX": base_path(session.pk).rstrip("/"),
         "SUBMARINE_SESSION_ID": str(session.pk),
-        "SUBMARINE_URL": settings.SESSIONS_API_URL,
+        "SUBMARINE_URL": url,
     }
 
 
@@ -31,9 +29,9 @@ def secrets_of(run: Run) -> dict[str, str]:
     """The run's own credential: by itself, and as a part of the path at which Apache Submarine's
     clients reach the service; nothing where sessions cannot reach it.
     """
-    if not settings.SESSIONS_API_URL:
+    if not (url := service_url()):
         return {}
-    address = urlsplit(settings.SESSIONS_API_URL)
+    address = urlsplit(url)
     host, credential = address.hostname or "", run_credential(run.pk)
     return {
         "SUBMARINE_TOKEN": credential,

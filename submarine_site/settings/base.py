@@ -252,7 +252,11 @@ DATABASES["default"]["OPTIONS"] = {
     "server_side_binding": True,
     "prepare_threshold": 5,
     **DATABASES["default"].get("OPTIONS", {}),
-    "pool": {"min_size": 1, "max_size": 16, "timeout": 10},
+    "pool": {
+        "min_size": 1,
+        "max_size": env.int("DATABASE_POOL_SIZE", default=16),
+        "timeout": 10,
+    },
 }
 # After the database was away, the pool's dead connections are replaced, not handed to requests.
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True

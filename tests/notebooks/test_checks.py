@@ -8,6 +8,7 @@ from notebooks.checks import (
     gateway_has_its_own_host,
     kubernetes_settings_can_be_used,
     local_backend_is_accepted,
+    pods_can_reach_the_service,
 )
 
 
@@ -101,3 +102,23 @@ def test_rules_for_code_that_cannot_hold_are_refused(settings, *, name: str, val
 def test_rules_for_code_that_can_hold_are_not(settings) -> None:
     settings.CODE = settings.CODE | {"allowed_networks": ("10.0.0.0/8", "fd00::/8")}
     assert code_settings_can_be_used() == []
+
+
+@pytest.mark.parametrize(
+    ("backend", "url", "ids"),
+    [
+        ("kubernetes", "http://127.0.0.1:8000", ["notebooks.W001"]),
+        ("kubernetes", "http://localhost", ["notebooks.W001"]),
+        ("kubernetes", "http://[::1]:8000", ["notebooks.W001"]),
+        ("kubernetes", "http://web.submarine.svc:8000", []),
+        ("kubernetes", "http://192.0.2.1:8000", []),
+        ("kubernetes", "", []),
+        ("local", "http://127.0.0.1:8000", []),
+    ],
+)
+def test_pods_have_to_reach_the_service(settings, backend: str, url: str, ids: list[str]) -> None:
+    settings.BACKEND, settings.SESSIONS_API_URL = backend, url
+    found = pods_can_reach_the_service()
+    assert [each.id for each in found] == ids
+    assert not any(each.is_serious() for each in found)
+    assert set(ids) <= {each.id for each in run_checks()}

@@ -332,3 +332,13 @@ def test_it_is_refused_by_the_api_as_well(api: APIClient) -> None:
     assert answer.status_code == 400
     assert answer.json() == {"code": "invalid", "message": said, "fields": {"variables": said}}
     assert not NotebookSession.objects.exists()
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://localhost:8000"])
+def test_a_pod_is_told_nothing_of_a_service_on_loopback(settings, starting, url: str) -> None:
+    settings.SESSIONS_API_URL, settings.BACKEND = url, "local"
+    assert inside.variables_of(starting)["SUBMARINE_URL"] == url
+    assert "SUBMARINE_TOKEN" in inside.secrets_of(starting.current_run)
+    settings.BACKEND = "kubernetes"
+    assert inside.variables_of(starting) == {}
+    assert inside.secrets_of(starting.current_run) == {}
