@@ -83,25 +83,20 @@ class Connections:
                 return response
             location = response.getheader("Location", "")
             if not location or body is not None:
-                raise LfsError(f"{urlsplit(url).hostname} answered {response.status}")
-            if urlsplit(location).netloc != urlsplit(url).netloc:
+                raise LfsError(f"{_host(url)[0]} answered {response.status}")
+            if _host(location) != _host(url):
                 # Credentials are for the host that they were given for.
                 headers = {}
             url = location
         raise LfsError("its server redirects without end")
 
     def _ask(self, url: str, headers: Mapping[str, str], body: bytes | None) -> HTTPResponse:
-        try:
-            parts = urlsplit(url)
-            host, port = parts.hostname, parts.port or 443
-        except ValueError:
-            raise LfsError("its server named an address that is none") from None
-        if parts.scheme != "https" or not host:
-            raise LfsError("its server named an address that is not one of https")
+        host, port = _host(url)
         connection = HTTPSConnection(
             "127.0.0.1", self.proxy_port, context=self.context, timeout=self._patience()
         )
         connection.set_tunnel(host, port)
+        parts = urlsplit(url)
         target = f"{parts.path or '/'}{'?' * bool(parts.query)}{parts.query}"
         try:
             connection.request("GET" if body is None else "POST", target, body, dict(headers))
@@ -131,6 +126,18 @@ class Connections:
         if left <= 0:
             raise TimeoutError
         return min(SECONDS, left)
+
+
+def _host(url: str) -> tuple[str, int]:
+    """Return the host and port of an address by https. Raises `LfsError`."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or 443
+    except ValueError:
+        raise LfsError("its server named an address that is none") from None
+    if parts.scheme != "https" or not host:
+        raise LfsError("its server named an address that is not one of https")
+    return host, port
 
 
 def fetch(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from notebooks.backends.fetcher.links import leads_out
 from notebooks.backends.fetcher.outcome import MAX_BYTES, Outcome, dump
 from notebooks.backends.fetcher.request import Access, Source
 from tests.git_server import GIT, TOKEN, USERNAME, GitServer, git
@@ -225,6 +226,7 @@ def test_files_of_lfs_come_with_their_content(
         ("", CONTENT[:-1] + b"x", "The content is not what the repository names."),
         ("", CONTENT + b"x", "Its server sent more than it said."),
         ("http://127.0.0.1:1", CONTENT, "Its server named an address that is not one of https."),
+        ("https://[x", CONTENT, "Its server named an address that is none."),
         (
             "https://169.254.169.254",
             CONTENT,
@@ -256,6 +258,14 @@ def test_files_of_lfs_that_cannot_be_had_are_told_and_stay_pointers(
     assert outcome.message.startswith(LEFT + reason)
     assert (home / "code/d/data.csv").read_text() == POINTER
     assert git(home / "code", "status", "--porcelain") == ""
+
+
+def test_links_are_followed_no_further_than_real_ones_go() -> None:
+    chain = {f"l{n}": f"{'a/../' * 100}l{n + 1}" for n in range(60)}
+    assert leads_out("l0", chain, set())
+    loop = {"a": "b", "b": "a"}
+    assert not leads_out("a", loop, set())
+    assert leads_out("long", {"long": "a/" * 2_000_000}, set())
 
 
 @needs_lfs
