@@ -92,6 +92,9 @@ def adopt(orphan: OrphanedRun, *, actor: User) -> NotebookSession:
 
 
 def _adopt(row: OrphanedRun, actor: User) -> NotebookSession:
+    if row.record["owner"] != row.owner_name:
+        # An operator decides by the name that the list shows.
+        raise ValueError("the record names another owner")
     owner = User.objects.filter(username=row.record["owner"]).first()
     if owner is None:
         raise CannotAdopt(f"There is no user “{row.record['owner']}”. Create the user first.")

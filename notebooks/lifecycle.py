@@ -468,7 +468,10 @@ def note_gone(run_ids: Collection[UUID]) -> None:
     may be that nothing was seen but this.
     """
     Run.objects.filter(
-        pk__in=run_ids, ending_code="", session__status=SessionStatus.STARTING
+        pk__in=run_ids,
+        ended_at=None,
+        ending_code="",
+        session__status=SessionStatus.STARTING,
     ).update(ending_code="server_lost")
 
 

@@ -349,7 +349,7 @@ def test_a_run_of_a_session_that_the_database_has_is_adopted_by_it(
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"owner": "nobody"}, "There is no user “nobody”. Create the user first."),
+        ({"owner": "mallory"}, "is damaged."),
         ({"profile": "gone"}, "There is no size “gone”. Create the size first."),
         ({"version": 99}, "There is no version 99 of environment"),
         ({"version": "x"}, "is damaged."),
@@ -377,6 +377,16 @@ def test_what_cannot_be_adopted_says_why_and_changes_nothing(
     assert not Run.objects.exists()
     assert not Reservation.objects.exists()
     assert (states(backend, key), orphans.held()) == (["ready"], 1)
+
+
+def test_a_session_of_a_user_that_the_database_lacks_is_not_adopted(
+    ada: User, operator: User, backend: FakeBackend
+) -> None:
+    [key] = lose(start(ada, backend))
+    look()
+    User.objects.filter(pk=ada.pk).update(username="eve")
+    with pytest.raises(CannotAdopt, match="There is no user “ada”"):
+        adoption.adopt(OrphanedRun.objects.get(pk=key.run_id), actor=operator)
 
 
 def test_a_session_with_another_run_adopts_none(
