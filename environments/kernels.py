@@ -6,6 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+DEFAULTS = "defaults"
+"""What Submarine's clients call the channels that are asked where none is named. Here the site says
+which those are.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kernel:

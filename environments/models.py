@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from environments.kernels import Kernel
+from environments.kernels import DEFAULTS, Kernel
 from environments.querysets import EnvironmentQuerySet
 from environments.states import UNFINISHED, BuildQuerySet, BuildState
 from submarine_site.core.catalogue import CATALOGUE_NAME, CatalogueEntry, TransientEntry
@@ -203,9 +203,16 @@ class EnvironmentVersion(QuickRow):
 
     @property
     def as_written(self) -> tuple[Kernel, ...]:
-        """The kernels that it declares, with channels and packages as their author wrote them."""
+        """The kernels that it declares, with channels and packages as their author wrote them, in a
+        form that a new version takes.
+        """
         requested = {kernel.name: kernel for kernel in self.requested}
+        written = ((requested.get(each.name, each), each.display_name) for each in self.declared)
         return tuple(
-            replace(requested.get(kernel.name, kernel), display_name=kernel.display_name)
-            for kernel in self.declared
+            replace(
+                kernel,
+                display_name=display_name,
+                channels=tuple(each for each in kernel.channels if each != DEFAULTS),
+            )
+            for kernel, display_name in written
         )

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from accounts.requests import user_of
 from accounts.scopes import Scope
 from environments import selectors, services
-from environments.kernels import Kernel
+from environments.kernels import DEFAULTS, Kernel
 from environments.models import Environment
 from environments.packages import OWN_KERNEL
 from environments.services import Draft, Metadata
@@ -20,8 +20,6 @@ from submarine_v1.base import V1View, given, not_found, ok
 from submarine_v1.serializers import EnvironmentInput
 
 NOTHING = "Invalid environment spec."
-DEFAULTS = "defaults"
-"""To clients, the channels that are asked where none is named: here it is the site that says."""
 
 
 class _EnvironmentView(V1View):

@@ -33,7 +33,9 @@ NOTHING = "Invalid. Notebook Spec object is null."
 
 
 class Ping(V1View):
-    authentication_classes = []
+    """Open to everybody; a credential that is shown has to be right all the same."""
+
+    allowed_to_runs = frozenset({"get"})
     permission_classes = []
 
     def get(self, request: Request) -> Response:  # noqa: ARG002

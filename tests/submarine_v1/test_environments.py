@@ -110,6 +110,19 @@ def test_a_kernel_without_packages_is_the_images_own(client: APIClient) -> None:
     assert environment.versions.count() == 1
 
 
+def test_what_was_made_here_can_be_sent_to_the_other_api(
+    client: APIClient, api: APIClient, made: dict
+) -> None:
+    path = "/api/v2/environments/my-submarine-env"
+    [kernel] = api.get(path).json()["newest"]["kernels"]
+    resolved = kernel.pop("resolved")
+    assert (kernel["channels"], resolved["channels"]) == ([], ["conda-forge"])
+    assert kernel["conda"] == ["alabaster=0.7.12=py37_0"]
+    answer = api.post(f"{path}/versions", {"kernels": [kernel]})
+    assert answer.status_code == 201
+    assert answer.json()["kernels"] == [{**kernel, "resolved": resolved}]
+
+
 def test_without_a_kernel_it_is_the_images_own(client: APIClient) -> None:
     for name, sent in (("none", {}), ("empty", {"kernelSpec": {}}), ("null", {"kernelSpec": None})):
         body: dict[str, Any] = {"name": name, **sent}

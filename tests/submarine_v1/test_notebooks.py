@@ -13,6 +13,7 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from environments.models import Environment
 from notebooks.backends.contract import Phase, PhaseTime
+from notebooks.credentials import run_credential
 from notebooks.models import NotebookSession, Run
 from notebooks.phases import as_json
 from notebooks.setup import Setup
@@ -474,7 +475,7 @@ def test_the_states_that_clients_know(
     NotebookSession.objects.update(status=status)
     if phase:
         seen = PhaseTime(phase=phase, started_at=timezone.now(), detail=detail)
-        Run.objects.update(phases=as_json([seen]))
+        Run.objects.update(phases=as_json([seen]), ready_at=None)
     else:
         Run.objects.update(held_up=detail)
     shown = result_of(client.get(f"{NOTEBOOK}/{hers.notebook_id}"), FOUND)
@@ -508,5 +509,14 @@ def test_numbers_are_given_once(ada: User) -> None:
     assert second.notebook_id != first.notebook_id
 
 
-def test_ping_asks_for_nothing() -> None:
-    assert result_of(APIClient().get(f"{NOTEBOOK}/ping")) == "Pong"
+def test_ping_asks_for_nothing(client: APIClient, hers: NotebookSession) -> None:
+    assert hers.current_run_id is not None
+    inside = APIClient(headers={"Authorization": f"Bearer {run_credential(hers.current_run_id)}"})
+    for program in (APIClient(), client, inside):
+        assert result_of(program.get(f"{NOTEBOOK}/ping")) == "Pong"
+
+
+@pytest.mark.parametrize("header", ["Bearer none", "Bearer subrun_none", "Basic YTpi", "x"])
+def test_ping_refuses_a_credential_that_is_wrong(header: str) -> None:
+    program = APIClient(headers={"Authorization": header})
+    refused(program.get(f"{NOTEBOOK}/ping"), 401, "UNAUTHORIZED")
