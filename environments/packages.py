@@ -261,9 +261,10 @@ def clean_kernels(raw: Sequence[Kernel], rules: Rules) -> tuple[Kernel, ...]:
 
 
 def clean_requested(raw: Kernel) -> Kernel:
-    """Return a kernel as it was written, to be read back. Raises `InvalidInput`."""
+    """Return a kernel as it was written, without comments. Raises `InvalidInput`."""
     channels, conda, pip = (
-        tuple(map(str.strip, specs)) for specs in (raw.channels, raw.conda, raw.pip)
+        tuple(_COMMENT.sub("", f" {spec}").strip() for spec in specs)
+        for specs in (raw.channels, raw.conda, raw.pip)
     )
     for text in (raw.name, raw.display_name, *channels, *conda, *pip):
         if len(text) > MAX_SPEC or not text.isprintable():

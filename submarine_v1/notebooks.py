@@ -67,7 +67,7 @@ class NotebookList(V1View):
     def post(self, request: Request) -> Response:
         asked = given(NotebookInput, request, nothing=NOTHING)
         user, spec = user_of(request), asked.get("spec") or PodInput().run_validation({})
-        permitted = list(ResourceProfile.objects.visible_to(user))
+        permitted = list(ResourceProfile.objects.offered_to(user))
         wanted = sizes.read_wanted(spec, permitted)
         environment = _offered(user, asked["environment"]["name"])
         assert environment.newest is not None

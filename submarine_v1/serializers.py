@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
+from environments.packages import MAX_PACKAGES
 from submarine_site.core.api import StrictSerializer
 from submarine_v1.parsers import NullText
 
@@ -80,6 +81,8 @@ class NamedEnvironmentInput(Input):
 
 
 class GitInput(Input):
+    elsewhere = {"ref": "Send this as `branch`.", "folder": _IN_V2}
+
     url = serializers.CharField()
     branch = serializers.CharField(required=False, default="", allow_blank=True)
     username = serializers.CharField(required=False, allow_blank=True)
@@ -109,11 +112,17 @@ def _without_passwords(value: str) -> str:
 
 
 class CodeInput(Input):
+    elsewhere = {
+        name: f"Send this as `spec.code.git.{name}`." for name in ("url", "branch", "credential")
+    }
+
     syncMode = serializers.ChoiceField(choices=["git"], required=False)
     git = GitInput()
 
 
 class VolumeInput(Input):
+    elsewhere = {"read_only": "Send this as `readOnly`."}
+
     volume = serializers.UUIDField()
     path = serializers.CharField()
     readOnly = serializers.BooleanField(required=False, default=False)
@@ -157,10 +166,10 @@ class KernelInput(Input):
         child=serializers.CharField(), required=False, default=list, max_length=100
     )
     condaDependencies = serializers.ListField(
-        child=serializers.CharField(), required=False, default=list, max_length=1000
+        child=serializers.CharField(), required=False, default=list, max_length=MAX_PACKAGES
     )
     pipDependencies = serializers.ListField(
-        child=serializers.CharField(), required=False, default=list, max_length=1000
+        child=serializers.CharField(), required=False, default=list, max_length=MAX_PACKAGES
     )
 
 

@@ -168,7 +168,7 @@ def test_what_was_sent_is_read_back(api: APIClient) -> None:
         "display_name": "Science",
         "channels": [],
         "conda": ["python=3.12", "numpy=1.26.4=py312_0", "numpy=1.26.4=py312_0"],
-        "pip": [" Flask[async] >= 2 ", "rich"],
+        "pip": [" Flask[async] >= 2 ", "rich  # tables\tand more"],
     }
     answer = api.post(ALL, {"name": "mine", "kernels": [kernel]})
     assert answer.status_code == 201, answer.json()

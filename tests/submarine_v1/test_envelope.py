@@ -205,6 +205,18 @@ NAMED = {"meta": {"name": "a"}, "environment": {"name": "notebook-env"}}
         ({**NAMED, "code": {}}, "code: Send this as `spec.code`."),
         ({**NAMED, "meta": {"name": "a", "profile": 1}}, "meta.profile: Send this as `spec.pro"),
         ({**NAMED, "spec": {"mounts": []}}, "spec.mounts: Send this as `spec.volumes`."),
+        (
+            {**NAMED, "spec": {"code": {"url": "x"}}},
+            "spec.code.url: Send this as `spec.code.git.url`.",
+        ),
+        (
+            {**NAMED, "spec": {"code": {"git": {"url": "https://a.example/b", "ref": "x"}}}},
+            "spec.code.git.ref: Send this as `branch`.",
+        ),
+        (
+            {**NAMED, "spec": {"volumes": [{"path": "a", "read_only": True}]}},
+            "spec.volumes.0.read_only: Send this as `readOnly`.",
+        ),
         ({**NAMED, "spec": {"secrets": ["a"]}}, "spec.secrets: This is a field of `/api/v2/`"),
         ({**NAMED, "spec": []}, "spec: "),
         ({**NAMED, "spec": {"envVars": ["a"]}}, "spec.envVars: "),

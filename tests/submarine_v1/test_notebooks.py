@@ -260,6 +260,14 @@ def test_what_clients_do_not_send_can_be_asked_for(client: APIClient, ada: User)
     assert setup.mounts[0].read_only
 
 
+def test_a_hidden_size_is_not_chosen(client: APIClient) -> None:
+    ProfileFactory.create(name="tiny", cpu_milli=100, memory_mib=128, hidden=True)
+    made = result_of(post(client, spec()), CREATED)
+    assert made["spec"]["spec"]["profile"] == "small"
+    said = refused(post(client, spec("b", profile="tiny")), 400, "BAD_REQUEST")
+    assert said == "spec.profile: There is no such size that you may use."
+
+
 def test_nulls_are_as_good_as_nothing(client: APIClient) -> None:
     body = {
         "meta": {"name": "a", "labels": None, "namespace": None},
