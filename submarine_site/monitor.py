@@ -52,7 +52,7 @@ async def monitor(request: HttpRequest, rest: str = "") -> HttpResponseBase:
     if not (request.method in {"GET", "HEAD"} or (request.method == "POST" and rest == _POSTED)):
         raise PermissionDenied
     if not _PASSED_ON.fullmatch(rest):
-        return await _error(
+        return await _error_page(
             request,
             "This page is not shown here",
             "The task monitor shows workers and tasks. Its other pages show configuration or "
@@ -62,7 +62,7 @@ async def monitor(request: HttpRequest, rest: str = "") -> HttpResponseBase:
     try:
         return await _pass_on(request)
     except (aiohttp.ClientError, TimeoutError, OSError):
-        return await _error(
+        return await _error_page(
             request,
             "The task monitor does not answer",
             "It may still be starting. The tasks themselves do not depend on it.",
@@ -70,7 +70,7 @@ async def monitor(request: HttpRequest, rest: str = "") -> HttpResponseBase:
         )
 
 
-async def _error(
+async def _error_page(
     request: HttpRequest, title: str, message: str, status: HTTPStatus
 ) -> HttpResponse:
     context = {"title": title, "message": message}

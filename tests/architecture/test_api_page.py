@@ -40,6 +40,7 @@ CODE_OF: dict[str, str | int] = {
     "error_body": 0,
     "error_response": 1,
     "error_told": 1,
+    "send_error": "code",
 }
 
 
