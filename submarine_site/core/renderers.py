@@ -17,9 +17,17 @@ class FastJSONRenderer(JSONRenderer):
     ) -> bytes:
         """Return what DRF would. With an indent, which is for people, DRF does it."""
         indent = self.get_indent(accepted_media_type or "", dict(renderer_context or {}))
-        if data is None or indent:
-            return super().render(data, accepted_media_type, renderer_context)
-        return msgspec.json.encode(data, enc_hook=_as_plain)
+        try:
+            if data is None or indent:
+                return super().render(data, accepted_media_type, renderer_context)
+            return msgspec.json.encode(data, enc_hook=_as_plain)
+        except UnicodeEncodeError:
+            # An error quotes half of a surrogate pair, which JSON can escape and UTF-8 not write.
+            return _AsciiJSONRenderer().render(data, accepted_media_type, renderer_context)
+
+
+class _AsciiJSONRenderer(JSONRenderer):
+    ensure_ascii = True
 
 
 def _as_plain(value: Any) -> Any:

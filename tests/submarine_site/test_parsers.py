@@ -27,7 +27,6 @@ from audit.filters import AuditFilter
 from audit.models import AuditEntry
 from environments.files import read_file, read_lines
 from environments.packages import Rules, conda_spec, kernel_name, pip_spec
-from environments.services import is_image
 from notebooks.backends.contract import CodeSource
 from notebooks.backends.fetcher import urls
 from notebooks.code_sources import checked, checked_path
@@ -39,6 +38,7 @@ from submarine_site.core.cookies import PlainCookies
 from submarine_site.core.errors import DomainError
 from submarine_site.core.etags import refuse_changed
 from submarine_site.core.http import safe_path
+from submarine_site.core.image_references import is_image_reference
 from submarine_site.core.numbers import number_in
 from submarine_site.core.pagination import Place
 from submarine_site.core.parsers import BoundedJSONParser
@@ -162,7 +162,7 @@ PARSERS: dict[str, tuple[Callable[[str], object], tuple[str, ...]]] = {
     "variable": (lambda text: clean_variable(text, field="name"), ("", "A")),
     "value": (lambda text: clean_value(text, field="value"), ("",)),
     "number of a notebook": (lambda text: number_in(text, "notebook"), ("notebook_1_", "")),
-    "image": (is_image, ("", "a/b:")),
+    "image": (is_image_reference, ("", "a/b:")),
     "host of a credential": (
         lambda text: clean_host(text, GitCredentialKind.TOKEN),
         ("", "a.b", "git.example.com:", "["),
