@@ -13,6 +13,7 @@ import pytest
 
 from environments.builder.outcome import Outcome, read_outcome
 from environments.builder.request import Request, Site
+from environments.packages import Rules, addressed_spec, conda_spec
 from tests.authority import certificates
 from tests.environments.builder import channel as channels
 from tests.environments.builder.indexes import add_wheel, an_index, served
@@ -113,6 +114,18 @@ def test_conda_packages_are_installed_with_their_prefix(request_: Request) -> No
     assert (prefix / "share/data.txt").read_text() == "1.0"
     assert subprocess.check_output([prefix / "bin/prefix"], text=True).strip() == str(prefix)
     assert asked(request, "import sys, ipykernel; print(sys.prefix)") == str(prefix)
+
+
+def test_conda_packages_are_named_as_conda_names_them(request_: Request, channel: str) -> None:
+    name = channel.rpartition("/")[2]
+    rules = Rules(channels=(channel,))
+    written = ("python=3.*", "data=1.*=*0", f"{name}::left", f"{name}/linux-64::big=1.0=0")
+    specs = [conda_spec(each, rules) for each in written]
+    assert specs[1:3] == ["data 1.* *0", f"{name}::left"]
+    conda = tuple(addressed_spec(each, rules.channels) for each in specs)
+    _, outcome = built(replace(request_, conda=conda))
+    assert outcome.is_built, outcome.message
+    assert Path(request_.folder, "env/share/data.txt").read_text() == "1.0"
 
 
 def test_pip_packages_join_those_of_conda(request_: Request) -> None:
