@@ -43,7 +43,7 @@ _PIP_OPTION = re.compile(r"(?:^|\s)(?P<name>--?[A-Za-z][\w-]*)")
 _FILE_OPTIONS = {"-r", "--requirement", "-c", "--constraint"}
 _LOCAL_OPTIONS = {"-e", "--editable"}
 _INDEX_OPTIONS = {
-    *("-i", "--index-url", "--pypi-url", "--extra-index-url", "--no-index"),
+    *("-i", "--index-url", "--extra-index-url", "--no-index"),
     *("-f", "--find-links", "--trusted-host"),
 }
 _NO_URLS = "this site accepts no paths and no URLs as packages. Name a package of its index."

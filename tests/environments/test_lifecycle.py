@@ -1,6 +1,7 @@
 """What workers do to builds, with a builder in memory."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -342,3 +343,25 @@ def test_what_is_wanted_again_before_it_is_removed_is_not(
     lifecycle.advance()
     assert now(unused).state == BuildState.BUILT
     assert list(builder.store) == [unused.digest]
+
+
+def test_channels_are_asked_at_the_site_s_address(settings: Any) -> None:
+    settings.ENVIRONMENTS_CHANNELS = ["conda-forge", "https://mirror.example.com/bioconda"]
+    kernel = Kernel(
+        name="a",
+        display_name="A",
+        channels=("conda-forge", "bioconda"),
+        conda=("bioconda::samtools 1.*", "conda-forge::x", "y"),
+    )
+    made = factories.EnvironmentFactory.create(newest__kernels=[kernel.as_json()])
+    assert made.newest is not None
+    build = ensured(made.newest)
+    spec = lifecycle._spec(build)
+    assert spec.channels == ("conda-forge", "https://mirror.example.com/bioconda")
+    assert spec.kernel.conda == (
+        "https://mirror.example.com/bioconda::samtools 1.*",
+        "conda-forge::x",
+        "y",
+    )
+    # What a digest names does not change with the address.
+    assert spec.digest == kernel.digest(build.image)
