@@ -381,7 +381,8 @@ class EnvironmentViewSet(
     @action(detail=True, pagination_class=VersionCursor, filterset_class=None)
     def versions(self, request: Request, **_: Any) -> Response:
         pages = VersionCursor()
-        page = pages.paginate_queryset(selectors.versions_of(self.get_object()), request, self)
+        found = self.filter_queryset(selectors.versions_of(self.get_object()))
+        page = pages.paginate_queryset(found, request, self)
         return pages.get_paginated_response(VersionSerializer(page, many=True).data)
 
     @once
