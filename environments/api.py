@@ -381,8 +381,9 @@ class EnvironmentViewSet(
     @action(detail=True, pagination_class=VersionCursor, filterset_class=None)
     def versions(self, request: Request, **_: Any) -> Response:
         pages = VersionCursor()
-        found = self.filter_queryset(selectors.versions_of(self.get_object()))
-        page = pages.paginate_queryset(found, request, self)
+        # The stubs know the filter of the view's own model alone.
+        versions: Any = selectors.versions_of(self.get_object())
+        page = pages.paginate_queryset(self.filter_queryset(versions), request, self)
         return pages.get_paginated_response(VersionSerializer(page, many=True).data)
 
     @once
