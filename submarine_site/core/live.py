@@ -17,13 +17,18 @@ from weakref import WeakKeyDictionary
 import redis.asyncio
 from django.conf import settings
 from django.db import transaction
+from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from submarine_site.core.redis import client
 
 logger = logging.getLogger(__name__)
 
 _KEEP_ALIVE = 20.0
+
+_PROBE_SECONDS = 20.0
+"""How long Redis may say nothing before it is asked whether it is there, and then to answer."""
 
 
 def _channel(user_id: int | str) -> str:
@@ -128,8 +133,7 @@ class _Subscription:
         try:
             async with connection, connection.pubsub() as pubsub:
                 await pubsub.psubscribe(_channel("*"))
-                async for message in pubsub.listen():
-                    self._tell(message)
+                await self._follow(pubsub)
         except (RedisError, OSError) as error:
             logger.warning("no hints for open pages: %s", error)
         finally:
@@ -138,12 +142,27 @@ class _Subscription:
                 listener.is_over = True
                 listener.wake()
 
+    async def _follow(self, pubsub: PubSub) -> None:
+        """Pass messages on. Raises `RedisError` where Redis cannot be reached, or falls silent:
+        every page of the process depends on this one connection.
+        """
+        is_probed = False
+        while True:
+            if message := await pubsub.get_message(timeout=_PROBE_SECONDS):
+                is_probed = False
+                self._tell(message)
+            elif is_probed:
+                raise RedisTimeoutError("a ping was not answered")
+            else:
+                await pubsub.ping()
+                is_probed = True
+
     def _tell(self, message: Mapping[str, Any]) -> None:
         if message["type"] == "psubscribe":
             self._is_subscribed = True
             for listener in self._all():
                 listener.wake()
-        else:
+        elif message["type"] == "pmessage":
             for listener in self._listeners.get(message["channel"].decode(), ()):
                 listener.add(message["data"].decode())
 

@@ -5,8 +5,10 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from itertools import takewhile
+from urllib.parse import urlsplit
 
 import pytest
+from django.conf import settings as django_settings
 from redis.client import PubSub
 
 from submarine_site.core import live
@@ -110,6 +112,58 @@ async def test_without_redis_streams_end(settings) -> None:
         assert [hint async for hint in hints] == []
     settings.REDIS_URL = "redis://127.0.0.1:1"
     assert [hint async for hint in changes(ADA)] == []
+
+
+@asynccontextmanager
+async def relay() -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """An address at which Redis answers until the event is set; then nothing comes any more, and
+    nothing is closed.
+    """
+    is_silent = asyncio.Event()
+    base = django_settings.REDIS_URL
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            if not is_silent.is_set():
+                writer.write(data)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        address = urlsplit(base)
+        if address.scheme == "unix":
+            there = await asyncio.open_unix_connection(address.path)
+        else:
+            there = await asyncio.open_connection(address.hostname, address.port)
+        try:
+            await asyncio.gather(pass_on(reader, there[1]), pass_on(there[0], writer))
+        finally:
+            writer.close()
+            there[1].close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        yield f"redis://127.0.0.1:{port}/0", is_silent
+
+
+async def test_where_redis_falls_silent_streams_end_and_the_next_ones_hear(
+    settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = settings.REDIS_URL
+    monkeypatch.setattr(live, "_PROBE_SECONDS", 0.2)
+    async with relay() as (url, is_silent):
+        settings.REDIS_URL = url
+        async with listening(ADA) as hints:
+            # It answers when it is asked: a quiet Redis is none that is away.
+            await asyncio.sleep(1)
+            settings.REDIS_URL = base
+            publish(ADA, "one")
+            assert await anext(hints) == "one"
+            is_silent.set()
+            async with asyncio.timeout(SECONDS):
+                assert [hint async for hint in hints] == []
+    async with listening(ADA) as hints:
+        publish(ADA, "two")
+        assert await anext(hints) == "two"
 
 
 async def test_who_comes_after_the_last_one_left_subscribes_anew() -> None:
