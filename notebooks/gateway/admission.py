@@ -77,7 +77,7 @@ class Admission:
             return Admitted(access=token, place=bare)
         if ticket is not None:
             raise _foreign()
-        if sent := _header_token(request) or self._query_token(request, place):
+        if sent := self._attempt(request, place):
             await self._failed_sign_ins.add(sent, request.remote or "")
         raise self._unknown(request, bare)
 
@@ -104,13 +104,16 @@ class Admission:
         """
         return lambda token: token.startswith(self._token_prefix) or token in known
 
-    def _query_token(self, request: web.BaseRequest, place: Place) -> str | None:
-        """The API token in the query of a request that its sender made up: another site's page can
-        have a browser send any number of bad ones.
+    def _attempt(self, request: web.BaseRequest, place: Place) -> str | None:
+        """The bad API token by which the sender of a request tries to get in.
+
+        What pages have a browser send is none: JupyterLab's own go on to send the token of a run
+        that has ended, each in an open tab, and another site's page can send any number.
         """
-        if request.headers.get("Sec-Fetch-Site") in {"same-site", "cross-site"}:
+        if request.headers.get("Sec-Fetch-Site") not in {None, "none"}:
             return None
-        tokens = query_tokens(place.within)
+        tokens = [_header_token(request) or "", *query_tokens(place.within)]
+        # Browsers leave that header out on plain http, and a run's token does not begin so.
         return next((token for token in tokens if token.startswith(self._token_prefix)), None)
 
     def _unknown(self, request: web.BaseRequest, place: Place) -> Refusal:

@@ -9,9 +9,10 @@ from http import HTTPStatus
 
 from notebooks.gateway.contract import Authority
 from notebooks.gateway.refusals import Refusal
+from submarine_site.core.networks import client_network
 from submarine_site.core.text import too_many_sign_ins
 
-MAX_ADDRESSES = 10_000
+MAX_NETWORKS = 10_000
 MAX_COUNTING = 4
 COUNT_SECONDS = 2.0
 
@@ -19,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class FailedSignIns:
-    """Has bad tokens counted. Which addresses are over the limit is kept in memory, so that their
+    """Has bad tokens counted. Which networks are over the limit is kept in memory, so that their
     further attempts cost the rest of the service nothing.
     """
 
@@ -29,14 +30,15 @@ class FailedSignIns:
         self._slots = asyncio.Semaphore(MAX_COUNTING)
 
     async def add(self, token: str, address: str) -> None:
-        """Count this token. Raises `Refusal` where the address has sent too many."""
-        if (left := self._refused_until.get(address, 0.0) - time.monotonic()) > 0:
+        """Count this token. Raises `Refusal` where the address's network has sent too many."""
+        network = client_network(address)
+        if (left := self._refused_until.get(network, 0.0) - time.monotonic()) > 0:
             raise _too_many(math.ceil(left))
         seconds = await self._count(token, address)
         if seconds is None:
             return
-        self._refused_until[address] = time.monotonic() + seconds
-        if len(self._refused_until) > MAX_ADDRESSES:
+        self._refused_until[network] = time.monotonic() + seconds
+        if len(self._refused_until) > MAX_NETWORKS:
             self._refused_until.popitem(last=False)
         raise _too_many(seconds)
 

@@ -2,6 +2,8 @@ from uuid import uuid4
 
 import pytest
 
+from notebooks.gateway.failed_sign_ins import FailedSignIns
+from notebooks.gateway.refusals import Refusal
 from tests.notebooks.gateway.authority import MALLORY, MemoryAuthority
 from tests.notebooks.gateway.conftest import PAGES, Running, Upstream, serving
 
@@ -86,11 +88,11 @@ async def test_a_bad_token_is_counted_and_refused_while_there_are_too_many(
 ) -> None:
     gateway.authority.add_token(gateway.session_id, "ada-api")
     upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Origin": gateway.origin}
-    async with gateway.fetch("api", headers={"Authorization": "token one"}) as response:
+    async with gateway.fetch("api", headers={"Authorization": "token subnb_one"}) as response:
         assert response.status == 401
     gateway.authority.refuses_bad_tokens_for = 90
     for more in ({}, {}, upgrade):
-        headers = {"Authorization": "token other", **more}
+        headers = {"Authorization": "token subnb_other", **more}
         async with gateway.fetch("api", headers=headers) as response:
             assert response.status == 429
             assert int(response.headers["Retry-After"]) in {89, 90}
@@ -100,7 +102,10 @@ async def test_a_bad_token_is_counted_and_refused_while_there_are_too_many(
                 "Try again in 2 minutes.",
             }
     # While its address is refused, nothing more is asked about it.
-    assert gateway.authority.bad_tokens == [("one", "127.0.0.1"), ("other", "127.0.0.1")]
+    assert gateway.authority.bad_tokens == [
+        ("subnb_one", "127.0.0.1"),
+        ("subnb_other", "127.0.0.1"),
+    ]
     for headers in (gateway.ticket, {"Authorization": "Bearer ada-api"}):
         async with gateway.fetch("api", headers=headers) as response:
             assert response.status == 200
@@ -115,12 +120,61 @@ async def test_jupyters_own_token_beside_a_ticket_is_no_failure(gateway: Running
     assert gateway.authority.bad_tokens == []
 
 
+@pytest.mark.parametrize(
+    ("token", "site", "counted"),
+    [
+        ("20b0f3c4", None, False),
+        ("20b0f3c4", "same-origin", False),
+        ("subnb_forged", "same-origin", False),
+        ("subnb_forged", "same-site", False),
+        ("subnb_forged", "cross-site", False),
+        ("subnb_forged", "none", True),
+        ("subnb_forged", None, True),
+    ],
+)
+async def test_tabs_whose_session_has_ended_do_not_close_sign_in_for_their_network(
+    gateway: Running,
+    token: str,
+    site: str | None,
+    counted: bool,  # noqa: FBT001
+) -> None:
+    of_browser = {"Sec-Fetch-Site": site} if site else {}
+    for scheme in ("token", "Bearer"):
+        headers = {"Authorization": f"{scheme} {token}", **of_browser}
+        async with gateway.fetch("api/kernels", headers=headers) as response:
+            assert response.status == 401
+    assert gateway.authority.bad_tokens == [(token, "127.0.0.1")] * 2 * counted
+
+
+async def test_a_network_that_sent_too_many_bad_tokens_is_known_by_all_its_addresses(
+    authority: MemoryAuthority,
+) -> None:
+    failed_sign_ins = FailedSignIns(authority)
+    authority.refuses_bad_tokens_for = 90
+    for address in (
+        "2001:db8::1",
+        "2001:db8::2",
+        "2001:db8:0:1::1",
+        "192.0.2.1",
+        "::ffff:c000:201",
+    ):
+        with pytest.raises(Refusal) as refusal:
+            await failed_sign_ins.add("subnb_one", address)
+        assert refusal.value.status == 429
+    assert [address for _, address in authority.bad_tokens] == [
+        "2001:db8::1",
+        "2001:db8:0:1::1",
+        "192.0.2.1",
+    ]
+
+
 async def test_a_bad_token_is_refused_also_where_it_cannot_be_counted(gateway: Running) -> None:
     async def fail(*_: object) -> None:
         raise OSError
 
     gateway.authority.record_bad_token = fail  # type: ignore[method-assign,assignment]
-    async with gateway.fetch("api", headers={"Authorization": "token one"}) as response:
+    headers = {"Authorization": "token subnb_one"}
+    async with gateway.fetch("api", headers=headers) as response:
         assert response.status == 401
 
 
