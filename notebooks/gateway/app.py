@@ -174,7 +174,7 @@ class Gateway:
         )
         # Nothing was awaited since admission, so a revocation from here on finds it.
         held.open.add(exchange)
-        if is_use(request.method, navigation=wants_page(request)):
+        if is_use(request.method, place.within, navigation=wants_page(request)):
             self._activity.stamp(place.session_id)
         try:
             return cast("web.StreamResponse", await exchange.carry())

@@ -14,7 +14,7 @@ from termios import TIOCOUTQ
 from time import monotonic
 from uuid import UUID
 
-from notebooks.gateway.activity import READS, Activity
+from notebooks.gateway.activity import Activity, is_read
 
 WINDOW_SECONDS = 30.0
 USE_BYTES = 16 * 1024
@@ -36,7 +36,8 @@ minutes pass between two lumps of 400 KB.
 
 LOOK_SECONDS = 5.0
 
-_API = re.compile(r"(?:[^/?]+/)*api/")
+# Of JupyterLab itself, and of its Git extension, whose reads grow with the repository.
+_POLLED = re.compile(r"(?:[^/?]+/)*api/|git/")
 _EVENTS = re.compile(r"api/events/")
 
 
@@ -149,7 +150,7 @@ def _uncounted_seconds(method: str, within: str, *, websocket: bool) -> float:
     """For how long the bytes of an exchange count as nothing."""
     if websocket:
         return math.inf if _EVENTS.match(within) else 0.0
-    return POLL_SECONDS if method in READS and _API.match(within) else 0.0
+    return POLL_SECONDS if is_read(method, within) and _POLLED.match(within) else 0.0
 
 
 def _waiting(transport: asyncio.WriteTransport) -> int:

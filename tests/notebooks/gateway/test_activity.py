@@ -36,6 +36,52 @@ async def test_change_is_use(authority: MemoryAuthority, upstream: Upstream, met
     assert await used(authority, upstream, method=method)
 
 
+@pytest.mark.parametrize(
+    "within",
+    [
+        "git/work/branch",
+        "git/work/tags",
+        "git/work/status",
+        "git/work/status?1764520000000",
+        "git/status",
+        "git/a%20folder/ünï/status",
+        "git/work/remote/fetch",
+        "git/work/changed_files",
+        "git/work/show_prefix",
+        "git/work/show_top_level",
+        "nbdime/api/isgit",
+    ],
+)
+async def test_what_an_open_repository_asks_by_itself_is_not_use(
+    authority: MemoryAuthority, upstream: Upstream, within: str
+) -> None:
+    assert not await used(authority, upstream, method="POST", within=within)
+    assert upstream.seen[0].method == "POST"
+
+
+@pytest.mark.parametrize(
+    ("method", "within"),
+    [
+        ("POST", "git/work/commit"),
+        ("POST", "git/work/branch/delete"),
+        ("POST", "git/status/commit"),
+        ("POST", "git/work/remote/add"),
+        ("POST", "git/work/commit?status"),
+        ("POST", "git/work/commit?/status"),
+        ("POST", "git/work/mystatus"),
+        ("POST", "proxy/8080/git/work/status"),
+        ("POST", "status"),
+        ("POST", "nbdime/api/store"),
+        ("PUT", "git/work/status"),
+        ("DELETE", "git/work/remote/fetch"),
+    ],
+)
+async def test_what_a_person_does_in_a_repository_is_use(
+    authority: MemoryAuthority, upstream: Upstream, method: str, within: str
+) -> None:
+    assert await used(authority, upstream, method=method, within=within)
+
+
 async def test_opening_a_page_is_use(authority: MemoryAuthority, upstream: Upstream) -> None:
     assert await used(authority, upstream, within="lab", accept="text/html,*/*")
 

@@ -109,6 +109,27 @@ def longest_pause(at: list[float], *, seconds: float = HOUR) -> float:
     return max(after - before for before, after in zip([0.0, *at], [*at, seconds], strict=True))
 
 
+@pytest.mark.parametrize(
+    ("method", "within"),
+    [
+        ("POST", "git/work/status"),
+        ("POST", "git/work/branch"),
+        ("GET", "git/work/stash"),
+        ("GET", "git/work/remote/show"),
+        ("POST", "nbdime/api/isgit"),
+    ],
+)
+def test_what_an_open_repository_asks_again_and_again_is_not_use(
+    clock: Clock, method: str, within: str
+) -> None:
+    assert uses(clock, lambda _: 1_000_000, each=True, method=method, within=within) == []
+
+
+def test_what_a_person_does_in_a_repository_is_use_by_its_bytes(clock: Clock) -> None:
+    at = uses(clock, lambda _: 1_000_000, each=True, method="POST", within="git/work/content")
+    assert longest_pause(at) <= 45
+
+
 @pytest.mark.parametrize("a_second", [1_000, 50_000, 10_000_000])
 def test_transfer_is_use_for_as_long_as_it_moves(clock: Clock, a_second: int) -> None:
     at = uses(clock, lambda _: int(a_second * LOOK_SECONDS))
@@ -291,6 +312,8 @@ async def test_websocket_is_use_by_what_it_carries_in_either_direction(gateway: 
         ("bytes-5000000", True),
         ("api/contents/bytes-5000000", False),
         ("lab/api/bytes-5000000", False),
+        ("git/work/bytes-5000000", False),
+        ("proxy/8080/git/work/bytes-5000000", True),
         ("bytes-1000", False),
     ],
 )
