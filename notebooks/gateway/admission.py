@@ -113,7 +113,7 @@ class Admission:
         if request.headers.get("Sec-Fetch-Site") not in {None, "none"}:
             return None
         tokens = [_header_token(request) or "", *query_tokens(place.within)]
-        # Browsers leave that header out on plain http, and a run's token does not begin so.
+        # On plain http browsers do not say who sent it, but a run's token does not begin so.
         return next((token for token in tokens if token.startswith(self._token_prefix)), None)
 
     def _unknown(self, request: web.BaseRequest, place: Place) -> Refusal:
