@@ -5,6 +5,7 @@ in.
 """
 
 import re
+from urllib.parse import unquote
 
 SERVICE = "submarine-notebooks"
 """Its ServiceAccount, Role and RoleBinding, and where the names of its labels begin."""
@@ -46,3 +47,12 @@ PROGRAMS = NameForm("{}-programs-{}")
 def is_own_name(name: str) -> bool:
     """Whether an object of this name is of this service, of whichever installation."""
     return name.startswith(SERVICE) or any(form.matches(name) for form in _FORMS)
+
+
+def contains_own_name(value: str) -> bool:
+    """Whether a text names such an object anywhere, as `notebooks/home-1` does.
+
+    A dot may separate names or be part of one, so both readings count.
+    """
+    names = re.split(r"[^A-Za-z0-9.-]+", unquote(value))
+    return any(is_own_name(part) for name in names for part in (name, *name.split(".")))

@@ -9,7 +9,7 @@ from ipaddress import ip_network
 from typing import Any
 
 from submarine_site.core.image_references import image_reference
-from submarine_site.core.object_names import LABEL_PREFIX, is_own_name
+from submarine_site.core.object_names import LABEL_PREFIX, contains_own_name, is_own_name
 from submarine_site.core.shapes import (
     Check,
     Problem,
@@ -164,20 +164,27 @@ def _names_somebody(value: Any, path: str) -> Iterator[Problem]:
 PEERS = items(both(_PEER, _names_somebody), least=1)
 
 OTHERS_NAME = unless(is_own_name, "This is the service's own.", DNS_SUBDOMAIN)
-_OWN_PREFIXES = (LABEL_PREFIX, "app.kubernetes.io/")
-# By labels of these domains, controllers put containers, identities or secrets into a pod, or take
-# it out of the NetworkPolicy's reach.
-_INJECTORS = (
-    "admission.datadoghq.com",
-    "amazonaws.com",
-    "azure.workload.identity",
-    "cncf.io",
-    "hashicorp.com",
-    "istio.io",
-    "k8s.io",
-    "kubernetes.io",
-    "linkerd.io",
+_OWN_LABELS = frozenset({"app.kubernetes.io/component", "app.kubernetes.io/name"})
+ALLOWED_LABELS = (
+    "app.kubernetes.io/instance",
+    "app.kubernetes.io/part-of",
+    "app.kubernetes.io/version",
+    "kueue.x-k8s.io/priority-class",
+    "kueue.x-k8s.io/queue-name",
 )
+"""Labels that a patch may set, beside names without a dot and a slash. Webhooks and controllers
+add containers, identities and secrets to pods by labels of their own domains.
+"""
+REFUSED_LABELS = (
+    "aadpodidbinding",
+    "controller-revision-hash",
+    "controller-uid",
+    "job-name",
+    "pod-template-hash",
+)
+"""Labels without a domain that controllers act on: the first assigns an Azure identity to the pod,
+and by the others workload controllers recognise pods of theirs.
+"""
 ALLOWED_ANNOTATIONS = (
     "karpenter.sh/do-not-disrupt",
     "kubectl.kubernetes.io/default-container",
@@ -193,20 +200,22 @@ injectors of secrets are told by annotations what they do to a pod, and each new
 """
 
 
-def _is_injector(key: str) -> bool:
-    domain, slash, _ = key.partition("/")
-    return bool(slash) and any(
-        domain == injector or domain.endswith(f".{injector}") for injector in _INJECTORS
-    )
+def _has_domain(key: str) -> bool:
+    return "." in key or "/" in key
 
 
 _ADDED_LABEL = unless(
-    lambda key: key.startswith(_OWN_PREFIXES),
+    lambda key: key.startswith(LABEL_PREFIX) or key in _OWN_LABELS,
     "The service sets this one itself.",
-    unless(_is_injector, "What acts on this label changes the pod.", LABEL_KEY),
+    unless(
+        lambda key: key in REFUSED_LABELS or (_has_domain(key) and key not in ALLOWED_LABELS),
+        "A pod patch may not set this label: allowed are names without dots and slashes, other "
+        f"than {', '.join(REFUSED_LABELS)}; and {', '.join(ALLOWED_LABELS)}.",
+        LABEL_KEY,
+    ),
 )
 _ADDED_ANNOTATION = unless(
-    lambda key: ("." in key or "/" in key) and key not in ALLOWED_ANNOTATIONS,
+    lambda key: _has_domain(key) and key not in ALLOWED_ANNOTATIONS,
     "A patch may not set this annotation: allowed are names without dots and slashes, and "
     f"{', '.join(ALLOWED_ANNOTATIONS)}.",
     LABEL_KEY,
@@ -257,7 +266,8 @@ _VOLUME = record(
                 "fsType": _TEXT,
                 # Drivers are told by these which Secret or claim they are to use.
                 "volumeAttributes": mapping(
-                    keys=_TEXT, values=unless(is_own_name, "This is the service's own.", _TEXT)
+                    keys=_TEXT,
+                    values=unless(contains_own_name, "This names the service's own.", _TEXT),
                 ),
                 "nodePublishSecretRef": record(required={"name": OTHERS_NAME}),
             },

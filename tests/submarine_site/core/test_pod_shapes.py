@@ -7,6 +7,7 @@ import pytest
 
 from submarine_site.core.pod_shapes import (
     ALLOWED_ANNOTATIONS,
+    ALLOWED_LABELS,
     DNS_LABEL,
     DNS_SUBDOMAIN,
     LABELS,
@@ -428,22 +429,65 @@ def test_annotations_of_the_list_and_plain_names_may_be_set(key: str) -> None:
     assert paths(POD_PATCH, {"annotations": {key: "x"}}) == []
 
 
+@pytest.mark.parametrize("key", ["team", "cost-center", "A_b", *ALLOWED_LABELS])
+def test_labels_of_the_list_and_plain_names_may_be_set(key: str) -> None:
+    assert paths(POD_PATCH, {"labels": {key: "x"}}) == []
+
+
 @pytest.mark.parametrize(
-    ("key", "right"),
+    "key",
     [
-        ("team", True),
-        ("example.com/team", True),
-        ("kueue.x-k8s.io/queue-name", True),
-        ("submarine-notebooks/installation", False),
-        ("app.kubernetes.io/name", False),
-        ("azure.workload.identity/use", False),
-        ("sidecar.istio.io/inject", False),
-        ("istio.io/rev", False),
-        ("admission.datadoghq.com/enabled", False),
+        "submarine-notebooks/installation",
+        "app.kubernetes.io/name",
+        "app.kubernetes.io/managed-by",
+        "aadpodidbinding",
+        "pod-template-hash",
+        "job-name",
+        "azure.workload.identity/use",
+        "kuma.io/sidecar-injection",
+        "spiffe.io/spire-managed-identity",
+        "openshift.io/scc",
+        "dapr.io/enabled",
+        "sidecar.istio.io/inject",
+        "istio.io/rev",
+        "admission.datadoghq.com/enabled",
+        "topology.kubernetes.io/zone",
+        "kueue.x-k8s.io/managed",
+        "kueue.x-k8s.io/queue-name.x",
+        "example.com/team",
+        "example.com",
     ],
 )
-def test_labels_neither_override_ours_nor_call_an_injector(key: str, *, right: bool) -> None:
-    assert is_right(POD_PATCH, {"labels": {key: "x"}}) is right
+def test_labels_that_something_acts_on_are_refused(key: str) -> None:
+    assert paths(POD_PATCH, {"labels": {key: "x"}}) == [f"labels.{key}"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "home-1",
+        "notebooks/home-1",
+        "notebooks:home-1",
+        "notebooks.home-1",
+        "home-1.notebooks",
+        "notebooks%2Fhome-1",
+        "ours,notebooks/default-environments",
+        "name=nb-1;namespace=notebooks",
+        '{"secret": "default-programs-0123456789"}',
+        "objects:\n- build-0123-1\n",
+        "https://vault.example/v1/submarine-notebooks-token-abcde",
+    ],
+)
+def test_no_part_of_a_drivers_parameter_names_the_services_own(value: str) -> None:
+    csi = {"driver": "x.example", "volumeAttributes": {"secret": value}}
+    patch = {"volumes": [{"name": "a", "csi": csi}]}
+    assert paths(POD_PATCH, patch) == ["volumes[0].csi.volumeAttributes.secret"]
+
+
+@pytest.mark.parametrize("value", ["", "/export/home", "notebooks/shared-data", "nfs.example.com"])
+def test_drivers_get_other_parameters(value: str) -> None:
+    csi = {"driver": "x.example", "volumeAttributes": {"share": value}}
+    assert paths(POD_PATCH, {"volumes": [{"name": "a", "csi": csi}]}) == []
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,12 @@ OUR_NAMES = [
     "JUPYTER_TOKEN",
     "HOME",
 ]
-KEYS = ["a", "example.com/a"]
+KEYS = ["a", "app.kubernetes.io/part-of"]
 ANNOTATIONS = ["a", "prometheus.io/port"]
 OUR_KEYS = [
     "submarine-notebooks/run",
     "app.kubernetes.io/component",
+    "example.com/a",
     "container.apparmor.security.beta.kubernetes.io/notebook",
 ]
 PATHS = ["/a", "/a/b", "/home/jovyan"]
