@@ -69,9 +69,11 @@ class Pointer:
 
 @dataclass(frozen=True)
 class Connections:
-    """How servers are reached: through the proxy at this port, until this monotonic time."""
+    """How servers are reached: through the relay at this port, until this monotonic time, at which
+    the relay ends them. Raises `TimeoutError` from then on.
+    """
 
-    proxy_port: int
+    relay_port: int
     context: ssl.SSLContext
     until: float
 
@@ -81,6 +83,7 @@ class Connections:
             response = self._ask(url, headers, body)
             if response.status == 200:  # noqa: PLR2004
                 return response
+            response.close()
             location = response.getheader("Location", "")
             if not location or body is not None:
                 raise LfsError(f"{_host(url)[0]} answered {response.status}")
@@ -93,33 +96,42 @@ class Connections:
     def _ask(self, url: str, headers: Mapping[str, str], body: bytes | None) -> HTTPResponse:
         host, port = _host(url)
         connection = HTTPSConnection(
-            "127.0.0.1", self.proxy_port, context=self.context, timeout=self._patience()
+            "127.0.0.1", self.relay_port, context=self.context, timeout=self._patience()
         )
         connection.set_tunnel(host, port)
         parts = urlsplit(url)
         target = f"{parts.path or '/'}{'?' * bool(parts.query)}{parts.query}"
         try:
             connection.request("GET" if body is None else "POST", target, body, dict(headers))
-            return connection.getresponse()
+            response = connection.getresponse()
         except (OSError, HTTPException, ValueError) as error:
+            connection.close()
             self._patience()
             raise LfsError(f"{host} could not be reached") from error
+        if connection.sock is not None:
+            # It is used once. The response holds it open until it is read or closed.
+            connection.sock.close()
+        return response
 
     def read(self, response: HTTPResponse, most: int) -> Iterator[bytes]:
         """Yield what the response holds. Raises `LfsError` if that is more than `most`."""
         left = most
-        while True:
-            self._patience()
-            try:
-                data = response.read(CHUNK)
-            except (OSError, HTTPException) as error:
-                raise LfsError("the connection broke") from error
-            if not data:
-                return
-            left -= len(data)
-            if left < 0:
-                raise LfsError("its server sent more than it said")
-            yield data
+        with response:
+            while True:
+                try:
+                    # What is there: `read` waits for all of it.
+                    data = response.read1(CHUNK)
+                except (OSError, HTTPException) as error:
+                    self._patience()
+                    raise LfsError("the connection broke") from error
+                # An end may be the relay's.
+                self._patience()
+                if not data:
+                    return
+                left -= len(data)
+                if left < 0:
+                    raise LfsError("its server sent more than it said")
+                yield data
 
     def _patience(self) -> float:
         left = self.until - time.monotonic()

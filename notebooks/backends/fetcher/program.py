@@ -83,7 +83,7 @@ def _try(source: Source, request: Request, until: float) -> Outcome:
             "code_no_access", "The git credential chosen for it is gone or cannot be read."
         )
     networks = Networks.of(allowed=rules.allowed_networks, blocked=rules.blocked_networks)
-    with tempfile.TemporaryDirectory() as own, Relay(networks) as relay:
+    with tempfile.TemporaryDirectory() as own, Relay(networks, until) as relay:
         git = _git(Path(own), source, rules, relay, until)
         connections = Connections(relay.server_address[1], _trusted(rules), until)
         checkout = Checkout(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import selectors
 import socket
+import time
 from contextlib import suppress
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Thread
@@ -32,14 +33,17 @@ _POLL_SECONDS = 0.02
 
 
 class Relay(ThreadingTCPServer):
-    """In use within `with`. `trouble` is why the last try that failed did."""
+    """In use within `with`. At `until`, by the monotonic clock, it ends whatever passes through it:
+    a server that sends a byte now and then holds up nobody for longer.
+    """
 
     daemon_threads = True
     request_queue_size = 32
 
-    def __init__(self, networks: Networks) -> None:
+    def __init__(self, networks: Networks, until: float) -> None:
         super().__init__(("127.0.0.1", 0), _Tunnel)
         self.networks = networks
+        self.until = until
         self._trouble: Failure | None = None
 
     @property
@@ -84,7 +88,7 @@ class _Tunnel(StreamRequestHandler):
         if there := self._connect(host.strip("[]"), int(port)):
             with there:
                 self._answer("200 Connected")
-                _join(self.connection, there)
+                _join(self.connection, there, self.server.until)
 
     def _connect(self, host: str, port: int) -> socket.socket | None:
         try:
@@ -114,16 +118,17 @@ class _Tunnel(StreamRequestHandler):
         self.wfile.write(f"HTTP/1.1 {status}\r\n\r\n".encode())
 
 
-def _join(one: socket.socket, other: socket.socket) -> None:
-    """Pass on what comes from either, until one of them ends."""
+def _join(one: socket.socket, other: socket.socket, until: float) -> None:
+    """Pass on what comes from either, until one of them ends or the time is up."""
     with selectors.DefaultSelector() as selector:
         for here, there in ((one, other), (other, one)):
-            here.settimeout(None)
             selector.register(here, selectors.EVENT_READ, there)
-        while True:
-            for ready, _ in selector.select():
+        while (left := until - time.monotonic()) > 0:
+            for ready, _ in selector.select(left):
                 assert isinstance(ready.fileobj, socket.socket)
                 data = ready.fileobj.recv(CHUNK)
                 if not data:
                     return
+                # One that does not read what it is sent does not hold this up either.
+                ready.data.settimeout(max(until - time.monotonic(), _POLL_SECONDS))
                 ready.data.sendall(data)
