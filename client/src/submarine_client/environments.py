@@ -16,6 +16,14 @@ from submarine_client.tail import overlap
 from submarine_client.watch import TROUBLES, Watch
 
 _LOG_SECONDS = 1.0
+# UTF-32 before UTF-16: in little-endian order, its mark begins with the other. As the server's.
+_MARKS: Mapping[bytes, str] = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 UNFINISHED = frozenset({"queued", "building"})
 
 
@@ -160,8 +168,9 @@ def _version(
 def _text(path: Path) -> str:
     """Return the file's text: UTF-8, or what its byte order mark says."""
     content = path.read_bytes()
-    marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    encoding = next((name for mark, name in _MARKS.items() if content.startswith(mark)), "utf-8")
     try:
-        return content.decode("utf-16" if marked else "utf-8-sig")
+        return content.decode(encoding)
     except UnicodeDecodeError:
-        raise Refused(f"{path} is not text in UTF-8.", code="invalid") from None
+        name = encoding.removesuffix("-sig").upper()
+        raise Refused(f"{path} is not text in {name}.", code="invalid") from None
