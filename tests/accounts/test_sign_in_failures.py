@@ -194,6 +194,7 @@ def test_the_right_password_counts_for_nothing_and_forgives_nothing(ada: User) -
         ("::ffff:192.0.2.1", "192.0.2.1", "::ffff:192.0.2.2"),
         ("64:ff9b::192.0.2.1", "192.0.2.1", "64:ff9b::192.0.2.2"),
         ("::192.0.2.1", "192.0.2.1", "::192.0.2.2"),
+        ("2002:c000:201:1::1", "2002:c000:201:2::1", "2002:c000:202:1::1"),
     ],
 )
 def test_a_network_is_what_one_client_has_to_itself(one: str, same: str, other: str) -> None:

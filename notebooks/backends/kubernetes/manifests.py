@@ -24,7 +24,7 @@ from notebooks.backends.kubernetes.api import Json
 from notebooks.backends.kubernetes.config import SiteConfig
 from notebooks.backends.kubernetes.patch import apply
 from notebooks.backends.kubernetes.text import literal
-from submarine_site.core.networks import CLOUD_METADATA, nat64_network
+from submarine_site.core.networks import CLOUD_METADATA, TEREDO, embedding_networks
 from submarine_site.core.pod_shapes import (
     CONFIG_VOLUME,
     NOTEBOOK_CONTAINER,
@@ -143,8 +143,9 @@ def _file_key(name: str) -> str:
 def network_policy(site: SiteConfig) -> Json:
     """Who reaches session pods: the gateway; and what they reach: all but what is blocked."""
     named = (*CLOUD_METADATA, *site.blocked_networks)
-    # A translator of the cluster's would lead from IPv6 to what is blocked of IPv4.
-    blocked = list(dict.fromkeys((*named, *filter(None, map(nat64_network, named)))))
+    # Translators and tunnels of the cluster's would lead from IPv6 to what is blocked of IPv4.
+    embedding = (each for network in named for each in embedding_networks(network))
+    blocked = list(dict.fromkeys((*named, *embedding, TEREDO)))
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",

@@ -324,6 +324,17 @@ def is_reached(address: str, policy: Json) -> bool:
         ("64:ff9b::169.254.169.254", False),
         ("64:ff9b::168.63.129.16", False),
         ("64:ff9b::100.100.100.200", False),
+        ("64:ff9b:1::192.0.2.1", True),
+        ("64:ff9b:1::10.1.2.3", False),
+        ("64:ff9b:1::169.254.169.254", False),
+        ("2002:c000:201::1", True),
+        ("2002:a01:203::1", False),
+        ("2002:a9fe:a9fe::1", False),
+        ("::192.0.2.1", True),
+        ("::10.1.2.3", False),
+        # Of Teredo the address is where no network of Kubernetes' can name it.
+        ("2001:0:c000:201::5601:5601", False),
+        ("2001:db8::5601:5601", True),
     ],
 )
 def test_sessions_reach_neither_metadata_nor_what_is_blocked(
@@ -331,6 +342,13 @@ def test_sessions_reach_neither_metadata_nor_what_is_blocked(
 ) -> None:
     site = SiteConfig(blocked_networks=("10.0.0.0/8", "fc00::/10"))
     assert is_reached(address, manifests.network_policy(site)) is reached
+
+
+def test_no_network_is_taken_for_one_of_the_other_family() -> None:
+    for peer in manifests.network_policy(SITE)["spec"]["egress"][0]["to"]:
+        for network in map(ip_network, peer["ipBlock"]["except"]):
+            assert network.version == ip_network(peer["ipBlock"]["cidr"]).version
+            assert getattr(network.network_address, "ipv4_mapped", None) is None
 
 
 def test_names_are_resolved_whatever_is_blocked() -> None:
