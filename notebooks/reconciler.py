@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from notebooks import holdings, lifecycle, orphans
@@ -511,14 +512,17 @@ def _keys(actions: Iterable[Slow]) -> list[RunKey]:
 def _plan_unclaimed(unclaimed: Collection[RunKey], *, now: datetime) -> list[Discard]:
     """Decide about what the backend has and no active session claims.
 
-    A run that is known to have ended goes at once, without a word: it is being ended. What has no
-    row at all is for `orphans` to judge.
+    A run that no active session needs goes at once, without a word: it is being ended. What has
+    no row at all is for `orphans` to judge. What was adopted since the sessions were read is left
+    alone.
     """
     ids = [key.run_id for key in unclaimed]
-    ended = set(Run.objects.filter(pk__in=ids).values_list("pk", flat=True)) if ids else set()
-    due = [key for key in unclaimed if key.run_id in ended]
+    active = NotebookSession.objects.active().filter(current_run=OuterRef("pk"))
+    known = Run.objects.filter(pk__in=ids).values_list("pk", Exists(active)) if ids else ()
+    is_needed = dict(known)
+    due = [key for key in unclaimed if is_needed.get(key.run_id) is False]
     try:
-        due += orphans.review([key for key in unclaimed if key.run_id not in ended], now=now)
+        due += orphans.review([key for key in unclaimed if key.run_id not in is_needed], now=now)
     except BackendError as error:
         logger.warning("runs without a row are left alone: %s", error)
     return [Discard(key) for key in due]

@@ -1,6 +1,7 @@
 """Runs without a row: a database that is older than its sessions ends none of them unasked."""
 
 import logging
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -12,7 +13,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit.models import AuditEntry
-from notebooks import adoption, builds, lifecycle, orphans, services
+from notebooks import adoption, builds, holdings, lifecycle, orphans, services
 from notebooks.adoption import CannotAdopt
 from notebooks.backends.contract import RunKey
 from notebooks.backends.fake import FakeBackend
@@ -439,6 +440,30 @@ def test_what_is_adopted_between_the_look_and_the_removal_runs_on(
     monkeypatch.setattr(orphans, "_begin_removal", adopt_first)
     reconcile_all()
     assert states(backend, key) == ["ready"]
+
+
+def test_what_is_adopted_while_everything_is_looked_at_runs_on(
+    ada: User, operator: User, backend: FakeBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The adoption is committed when the sessions have been read, and before the runs are."""
+    [key] = lose(start(ada, backend, name="analysis"))
+    look()
+    settle = holdings.settle
+
+    def settle_then_adopt(observed: Collection[UUID]) -> holdings.Drift:
+        drift = settle(observed)
+        adoption.adopt(OrphanedRun.objects.get(pk=key.run_id), actor=operator)
+        return drift
+
+    with monkeypatch.context() as during:
+        during.setattr(holdings, "settle", settle_then_adopt)
+        reconcile_all()
+
+    adopted = NotebookSession.objects.get(pk=key.session_id)
+    assert (states(backend, key), state_of(adopted)) == (["ready"], S.STARTING)
+    tick()
+    assert (states(backend, key), state_of(adopted)) == (["ready"], S.RUNNING)
+    assert not OrphanedRun.objects.exists()
 
 
 def test_what_was_built_for_an_orphaned_run_is_in_use(ada: User, backend: FakeBackend) -> None:
