@@ -213,6 +213,9 @@ class OrphanedRunAdmin(ReadOnly, ModelAdmin):
     readonly_fields = fields
     actions = ("adopt", "remove")
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[OrphanedRun]:
+        return super().get_queryset(request).filter(gone_at=None)
+
     def has_view_permission(
         self,
         request: HttpRequest,

@@ -72,7 +72,7 @@ def adopt(orphan: OrphanedRun, *, actor: User) -> NotebookSession:
     with transaction.atomic():
         row = (
             OrphanedRun.objects.select_for_update()
-            .filter(pk=orphan.pk, removal_requested_at=None, removal_began_at=None)
+            .filter(pk=orphan.pk, removal_requested_at=None, removal_began_at=None, gone_at=None)
             .first()
         )
         if row is None:

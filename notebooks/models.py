@@ -336,6 +336,8 @@ class RunBaseline(models.Model):
     # None: it knew none.
     newest_run_at = models.DateTimeField(null=True)
     noted_at = models.DateTimeField(default=timezone.now)
+    # Whether all runs were compared with it. Before that, a newer one would hide what is lost.
+    is_applied = models.BooleanField(default=False)
 
     def __str__(self) -> str:
         return f"newest run at {self.newest_run_at}"
@@ -345,7 +347,8 @@ class OrphanedRun(models.Model):
     """A run that the backend has and that no row in `Run` describes, for as long as that is so.
 
     `hold` says why it is left alone until an operator decides. One without is removed when it has
-    been here for `orphans.GRACE`.
+    been here for `orphans.GRACE`. A held one that the backend does not list any more is kept for
+    `orphans.KEPT_WHEN_GONE`: it may only have been out of sight.
     """
 
     class Hold(models.TextChoices):
@@ -366,6 +369,8 @@ class OrphanedRun(models.Model):
     removal_requested_at = models.DateTimeField(null=True)
     # By the service: from then on it cannot be adopted.
     removal_began_at = models.DateTimeField(null=True)
+    # When the backend ceased to list it.
+    gone_at = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name = "orphaned run"

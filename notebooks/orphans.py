@@ -30,6 +30,9 @@ MOST_AT_ONCE = 3
 began them.
 """
 
+KEPT_WHEN_GONE = timedelta(days=1)
+"""How long a held run stays held that the backend does not list."""
+
 CLOCK_TOLERANCE = timedelta(seconds=5)
 """How far the clocks of those that begin runs may be apart."""
 
@@ -40,15 +43,29 @@ def note_baseline() -> None:
     """Note the newest run that the database knows. Called when a worker starts.
 
     Runs that wait for a worker do not count: after a restore they are newer than what was lost.
+    Nor does what was begun since the last note, before all runs were compared with that or while
+    any is held: else the lost ones would not be newer any more.
     """
     begun = Q(ready_at__isnull=False) | Q(ended_at__isnull=False) | ~Q(phases={})
     newest = Run.objects.filter(begun).aggregate(newest=Max("created_at"))["newest"]
-    RunBaseline.objects.bulk_create(
-        [RunBaseline(pk=1, newest_run_at=newest)],
-        update_conflicts=True,
-        unique_fields=["id"],
-        update_fields=["newest_run_at", "noted_at"],
-    )
+    with transaction.atomic():
+        noted, is_first = RunBaseline.objects.select_for_update().get_or_create(
+            pk=1, defaults={"newest_run_at": newest}
+        )
+        if is_first or (_is_newer(newest, noted.newest_run_at) and not _may_rise(noted)):
+            return
+        noted.newest_run_at = newest
+        noted.noted_at = timezone.now()
+        noted.is_applied = False
+        noted.save()
+
+
+def _is_newer(newest: datetime | None, noted: datetime | None) -> bool:
+    return newest is not None and (noted is None or newest > noted)
+
+
+def _may_rise(noted: RunBaseline) -> bool:
+    return noted.is_applied and not OrphanedRun.objects.exclude(hold="").exists()
 
 
 def review(orphaned: Collection[RunKey], *, now: datetime) -> list[RunKey]:
@@ -56,15 +73,17 @@ def review(orphaned: Collection[RunKey], *, now: datetime) -> list[RunKey]:
 
     Raises `BackendError` if those that are new cannot be described.
     """
+    baseline = RunBaseline.objects.first()
     ids = {key.run_id: key for key in orphaned}
-    OrphanedRun.objects.exclude(pk__in=ids).delete()
-    if not ids:
-        return []
+    _forget(ids, now)
     recorded = set(OrphanedRun.objects.filter(pk__in=ids).values_list("pk", flat=True))
     if new := [key for run_id, key in ids.items() if run_id not in recorded]:
         _record(new, now)
     rows = list(OrphanedRun.objects.filter(pk__in=ids))
-    _hold(rows)
+    _hold(rows, baseline and baseline.newest_run_at)
+    if baseline is not None and not baseline.is_applied:
+        # Not one that was noted meanwhile.
+        RunBaseline.objects.filter(noted_at=baseline.noted_at).update(is_applied=True)
     return [row.key for row in rows if is_due(row, now=now) and _begin_removal(row, now)]
 
 
@@ -90,7 +109,8 @@ def is_due(row: OrphanedRun, *, now: datetime) -> bool:
 
 def held() -> int:
     """Count the runs that wait for an operator's decision."""
-    return OrphanedRun.objects.exclude(hold="").filter(removal_requested_at=None).count()
+    waiting = OrphanedRun.objects.filter(removal_requested_at=None, gone_at=None)
+    return waiting.exclude(hold="").count()
 
 
 def kernel_digests() -> set[str]:
@@ -105,7 +125,7 @@ def request_removal(run_ids: Collection[UUID], *, actor: User) -> int:
     with transaction.atomic():
         rows = list(
             OrphanedRun.objects.select_for_update()
-            .filter(pk__in=run_ids, removal_requested_at=None, removal_began_at=None)
+            .filter(pk__in=run_ids, removal_requested_at=None, removal_began_at=None, gone_at=None)
             .order_by("pk")
         )
         OrphanedRun.objects.filter(pk__in=[row.pk for row in rows]).update(
@@ -123,6 +143,20 @@ def request_removal(run_ids: Collection[UUID], *, actor: User) -> int:
             )
         )
     return len(rows)
+
+
+def _forget(listed: Collection[UUID], now: datetime) -> None:
+    """Delete the rows of what is gone. Of one that is held that is not sure at once."""
+    OrphanedRun.objects.filter(pk__in=listed, gone_at__isnull=False).update(gone_at=None)
+    gone = OrphanedRun.objects.exclude(pk__in=listed)
+    gone.filter(
+        Q(hold="")
+        | Q(removal_began_at__isnull=False)
+        | Q(gone_at__lt=now - KEPT_WHEN_GONE)
+        # Adopted while it was recorded.
+        | Q(pk__in=Run.objects.values("pk"))
+    ).delete()
+    gone.filter(gone_at=None).update(gone_at=now)
 
 
 def _record(keys: Iterable[RunKey], now: datetime) -> None:
@@ -146,11 +180,10 @@ def _row(key: RunKey, description: RunDescription, now: datetime) -> OrphanedRun
     )
 
 
-def _hold(rows: Collection[OrphanedRun]) -> None:
+def _hold(rows: Collection[OrphanedRun], newest: datetime | None) -> None:
     """Hold those that are to be left alone. Once held, a run stays so: what it was held for may
     not be seen any more when others were removed or workers started anew.
     """
-    newest = RunBaseline.objects.values_list("newest_run_at", flat=True).first()
     for row in rows:
         if row.hold or row.removal_began_at:
             continue

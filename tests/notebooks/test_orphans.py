@@ -66,6 +66,12 @@ def look() -> None:
     reconcile_all()
 
 
+def begin_later(owner: User) -> None:
+    """Have the database know a session that began an hour later, before anything is looked at."""
+    run = Run.objects.filter(session=SessionFactory.create(owner=owner))
+    run.update(created_at=timezone.now() + HOUR, ready_at=timezone.now() + HOUR)
+
+
 def states(backend: FakeBackend, *keys: RunKey) -> list[str]:
     seen = backend.observe_all()
     return [str(seen[key].state) if key in seen else "gone" for key in keys]
@@ -181,6 +187,74 @@ def test_a_later_start_of_workers_lets_go_of_nothing(ada: User, backend: FakeBac
     orphans.note_baseline()
     look()
     assert states(backend, key) == ["ready"]
+
+
+def test_a_held_run_stays_held_while_it_is_out_of_sight(
+    ada: User, operator: User, backend: FakeBackend
+) -> None:
+    [key] = lose(start(ada, backend, name="analysis"))
+    orphans.note_baseline()
+    reconcile_all()
+    row = OrphanedRun.objects.get()
+
+    assert orphans.review([], now=timezone.now()) == []
+    assert orphans.held() == 0
+    assert "analysis" not in browser_of(operator).get(LIST).text
+    with pytest.raises(CannotAdopt, match="is gone"):
+        adoption.adopt(row, actor=operator)
+    assert orphans.request_removal([row.pk], actor=operator) == 0
+    begin_later(ada)
+    orphans.note_baseline()
+
+    look()
+    look()
+    assert (states(backend, key), orphans.held()) == (["ready"], 1)
+    assert "analysis" in browser_of(operator).get(LIST).text
+
+
+def test_a_held_run_is_forgotten_a_day_after_it_is_gone(ada: User, backend: FakeBackend) -> None:
+    [key] = lose(start(ada, backend))
+    reconcile_all()
+    now = timezone.now()
+    orphans.review([], now=now)
+    orphans.review([], now=now + 24 * HOUR)
+    assert OrphanedRun.objects.get(pk=key.run_id).gone_at == now
+    orphans.review([], now=now + 24 * HOUR + timedelta(seconds=1))
+    assert not OrphanedRun.objects.exists()
+
+
+def test_workers_that_start_before_the_first_look_let_go_of_nothing(
+    ada: User, backend: FakeBackend
+) -> None:
+    """The first worker starts a session before it takes a look, and then there is another."""
+    start(ada, backend)
+    [key] = lose(start(ada, backend))
+    orphans.note_baseline()
+    begin_later(ada)
+    orphans.note_baseline()
+    look()
+    assert (states(backend, key), orphans.held()) == (["ready"], 1)
+
+
+def test_the_baseline_rises_after_a_look_that_holds_nothing(
+    ada: User, backend: FakeBackend
+) -> None:
+    orphans.note_baseline()
+    reconcile_all()
+    newest = run_of(start(ada, backend)).created_at
+    orphans.note_baseline()
+    assert RunBaseline.objects.get().newest_run_at == newest
+
+
+def test_the_baseline_falls_with_the_database(ada: User, backend: FakeBackend) -> None:
+    old = run_of(start(ada, backend)).created_at
+    new = start(ada, backend)
+    orphans.note_baseline()
+    [key] = lose(new)
+    orphans.note_baseline()
+    assert RunBaseline.objects.get().newest_run_at == old
+    look()
+    assert (states(backend, key), orphans.held()) == (["ready"], 1)
 
 
 def test_sessions_that_wait_for_a_worker_do_not_make_the_database_newer(
