@@ -20,6 +20,7 @@ from audit.audited import Audited
 from environments import builds, services
 from environments.models import Build, Environment, EnvironmentVersion
 from environments.services import Draft
+from environments.sharing import refuse_taken
 from submarine_site.core.admin_base import CatalogueAdmin, ReadOnly
 from submarine_site.core.errors import DomainError
 from submarine_site.core.image_references import NOT_A_REFERENCE, is_image_reference
@@ -53,6 +54,21 @@ class EnvironmentForm(forms.ModelForm):  # type: ignore[type-arg]
         if not is_image_reference(image):
             raise ValidationError(NOT_A_REFERENCE)
         return image
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse to share it with a group that has another of its name."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        was = self.instance
+        groups = {group.pk for group in cleaned.get("groups", ())}
+        # What is neither renamed nor another's keeps what it has.
+        if not {"name", "owner"} & set(self.changed_data):
+            groups -= set(was.groups.values_list("pk", flat=True))
+        if cleaned.get("owner", was.owner) is not None and groups:
+            try:
+                refuse_taken(cleaned.get("name", was.name), groups, but=was.pk)
+            except DomainError as refusal:
+                self.add_error("groups", refusal.message)
+        return cleaned
 
 
 class VersionInline(ReadOnly, TabularInline):

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Self
 
-from django.db.models import Case, Func, Q, TextField, Value, When, Window
+from django.db.models import Case, Func, OuterRef, Q, Subquery, TextField, Value, When, Window
 from django.db.models.functions import RowNumber
 
 from submarine_site.core.catalogue import CatalogueQuerySet
@@ -50,15 +50,15 @@ class EnvironmentQuerySet(CatalogueQuerySet["Environment"]):
 
     def named(self, name: str, user: "AbstractUser") -> Self:
         """Return those of this name, first the one that the user means by it: their own, else the
-        site's, else of others' the oldest.
+        site's, else of others' the one that was shared with them first.
         """
         # PostgreSQL cannot even be asked for a NUL.
         named = self.none() if "\0" in name else self.filter(name=name)
-        return named.order_by(*_precedence(user))
+        return named.order_by(*self._precedence(user))
 
     def reachable_by_name(self, user: "AbstractUser") -> Self:
         """Return of each name the one that the user means by it."""
-        place = Window(RowNumber(), partition_by="name", order_by=_precedence(user))
+        place = Window(RowNumber(), partition_by="name", order_by=self._precedence(user))
         return self.alias(place=place).filter(place=1)
 
     def found_by(self, words: str) -> Self:
@@ -81,10 +81,13 @@ class EnvironmentQuerySet(CatalogueQuerySet["Environment"]):
         granted = self.granted_to(user, else_if=Q(owner=None))
         return Q(enabled=True, deleted_at=None) & (Q(owner=user.pk) | Q(granted))
 
-
-def _precedence(user: "AbstractUser") -> tuple[Case | str, ...]:
-    whose = Case(When(owner=user.pk, then=Value(0)), When(owner=None, then=Value(1)), default=2)
-    return whose, "created_at", "pk"
+    def _precedence(self, user: "AbstractUser") -> tuple[Case | Subquery | str, ...]:
+        whose = Case(When(owner=user.pk, then=Value(0)), When(owner=None, then=Value(1)), default=2)
+        # Not by their age: one that was kept back would take the name of one that people use.
+        grants = self.model.groups.through.objects.filter(
+            environment=OuterRef("pk"), group__user=user.pk
+        )
+        return whose, Subquery(grants.order_by("pk").values("pk")[:1]), "pk"
 
 
 def _managed_by(user: "AbstractUser") -> Q:

@@ -22,6 +22,7 @@ from environments import builds
 from environments.kernels import Kernel
 from environments.models import Build, Environment, EnvironmentVersion
 from environments.packages import Rules, clean_kernels, clean_requested
+from environments.sharing import refuse_taken
 from environments.usage import usage_of
 from submarine_site.core.catalogue import CATALOGUE_NAME
 from submarine_site.core.errors import DomainError, InvalidInput
@@ -159,7 +160,8 @@ def create_environment(
 ) -> Environment:
     """Make an environment with its first version, whose kernels begin to be built.
 
-    Its name may not be that of one that the actor sees. Names of others are not told by a refusal.
+    Its name may not be that of one that the actor sees, or that one of its groups has. Names of
+    others are not told by a refusal.
 
     Raises `InvalidInput`, or `DomainError` with `not_allowed`, `name_taken` or
     `too_many_environments`.
@@ -191,6 +193,7 @@ def create_environment(
         )
     try:
         with transaction.atomic():
+            _refuse_taken(environment, groups)
             environment.save(force_insert=True)
             environment.groups.set(groups)
             _add(environment, version, number=1)
@@ -232,13 +235,14 @@ def update_environment(
     """Change what of `Metadata` the changes name.
 
     `expected` is the etag of what the user saw. Raises `InvalidInput`, or `DomainError` with
-    `changed_meanwhile`, or `not_found` once it is deleted.
+    `name_taken`, `changed_meanwhile`, or `not_found` once it is deleted.
     """
     with transaction.atomic():
         environment = _locked(environment)
         refuse_changed("environment", environment.etag, expected)
         was = Metadata.of(environment)
         groups = _apply(environment, replace(was, **changes), actor)
+        _refuse_taken(environment, groups)
         environment.updated_at = timezone.now()
         environment.save()
         environment.groups.set(groups)
@@ -381,6 +385,16 @@ def _groups(environment: Environment, names: Iterable[str], actor: User) -> Coll
     if missing := sorted(wanted - {group.name for group in groups}):
         raise InvalidInput.field("groups", f"There is no group “{missing[0]}” that you may choose.")
     return groups
+
+
+def _refuse_taken(environment: Environment, groups: Iterable[Group]) -> None:
+    """Refuse groups that it is not for yet and that have another of its name."""
+    # One of the site may have any name: it comes before those of users.
+    if environment.owner_id is not None:
+        has = set(environment.groups.values_list("pk", flat=True))
+        added = {group.pk for group in groups} - has
+        if added:
+            refuse_taken(environment.name, added, but=environment.pk)
 
 
 def _clean(draft: Draft, actor: User) -> EnvironmentVersion:

@@ -3,7 +3,7 @@
 import html
 
 import pytest
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.test import Client
 
 from accounts.models import User
@@ -84,6 +84,46 @@ def test_who_has_the_right_changes_it(editor: User, plain: Environment) -> None:
     assert browser.post(f"{LIST}{plain.pk}/change/", said).status_code == 302
     assert next(version.image for version in plain.versions.all()) == "example/notebook:2"
     assert browser.post(f"{LIST}add/", form()).status_code == 302
+
+
+def test_a_name_that_a_group_has_is_not_shared_with_it(
+    admin: Client, ada: User, mallory: User
+) -> None:
+    lab = Group.objects.create(name="lab")
+    EnvironmentFactory.create(name="pytorch", owner=ada).groups.add(lab)
+    his = EnvironmentFactory.create(name="pytorch", owner=mallory)
+    other = EnvironmentFactory.create(name="other", owner=mallory)
+    other.groups.add(lab)
+    of_the_site = EnvironmentFactory.create(name="pytorch")
+    Environment.objects.filter(pk=of_the_site.pk).update(enabled=False)
+    of_the_site.groups.add(lab)
+    said = "The group “lab” has an environment named “pytorch” already."
+
+    def posted(environment: Environment, name: str, owner: str, *groups: Group) -> bool:
+        """Whether it was taken, or else refused for that reason."""
+        answer = admin.post(
+            f"{LIST}{environment.pk}/change/",
+            {
+                **form(name=name, owner=owner, image="example/notebook:1"),
+                "groups": [str(group.pk) for group in groups],
+            },
+        )
+        if answer.status_code == 302:
+            return True
+        assert said in answer.text
+        return False
+
+    whose = str(mallory.pk)
+    assert not posted(his, "pytorch", whose, lab)
+    assert not his.groups.exists()
+    # Renamed to it, or given away with it.
+    assert not posted(other, "pytorch", str(UserFactory.create().pk), lab)
+    assert not posted(of_the_site, "pytorch", str(UserFactory.create().pk), lab)
+    other.refresh_from_db()
+    assert (other.name, other.owner) == ("other", mallory)
+    assert posted(other, "other", whose, lab)
+    # One of the site comes before those of users.
+    assert posted(of_the_site, "pytorch", "", lab)
 
 
 def test_the_api_and_the_pages_ask_for_the_right_as_well(editor: User, plain: Environment) -> None:

@@ -1,6 +1,7 @@
 """The API of environments, their versions and builds."""
 
 import pytest
+from django.contrib.auth.models import Group
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -10,8 +11,8 @@ from environments.models import Build, Environment
 from environments.services import Draft, Metadata
 from submarine_site.core.etags import version_of
 from tests.broker import Broker
-from tests.conftest import api_of
-from tests.factories import BuildFactory, EnvironmentFactory
+from tests.conftest import api_of, browser_of
+from tests.factories import BuildFactory, EnvironmentFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -188,6 +189,32 @@ def test_what_was_sent_is_read_back(api: APIClient) -> None:
     Environment.objects.get(name="mine").versions.update(requested_kernels=[])
     shown = [{**sent, **resolved, "resolved": resolved}]
     assert api.get(f"{ALL}/mine").json()["newest"]["kernels"] == shown
+
+
+@pytest.mark.usefixtures("plain")
+def test_a_colleague_does_not_take_over_what_a_name_means(
+    api: APIClient, ada: User, mallory: User
+) -> None:
+    lab = Group.objects.create(name="lab")
+    bob = UserFactory.create(username="bob")
+    for user in (ada, bob, mallory):
+        user.groups.add(lab)
+    pytorch = f"{ALL}/pytorch"
+    assert api_of(mallory).post(ALL, {"name": "pytorch"}).status_code == 201
+    assert api_of(bob).post(ALL, {"name": "pytorch", "groups": ["lab"]}).status_code == 201
+    refused = api_of(mallory).patch(pytorch, {"groups": ["lab"]})
+    said = "The group “lab” has an environment named “pytorch” already. Share one of another name."
+    assert (refused.status_code, refused.json()["code"]) == (409, "name_taken")
+    assert refused.json()["fields"] == {"groups": said}
+    assert api_of(mallory).get(pytorch).json()["groups"] == []
+    assert api.get(pytorch).json()["owner"] == "bob"
+    assert [each["owner"] for each in api.get(f"{ALL}?q=pytorch").json()] == ["bob"]
+    his = Environment.objects.get(owner=mallory)
+    page = browser_of(mallory).post(
+        "/environments/pytorch/edit", {"etag": his.etag, "groups": "lab", "enabled": "on"}
+    )
+    assert (page.status_code, said in page.text) == (409, True)
+    assert not his.groups.exists()
 
 
 @pytest.mark.usefixtures("plain")

@@ -78,7 +78,7 @@ def test_an_operator_is_of_the_staff_and_has_the_right(mallory: User) -> None:
     assert "off" in names(Environment.objects.managed_by(User.objects.get(pk=mallory.pk)))
 
 
-def test_a_name_means_ones_own_then_the_sites_then_the_oldest_of_others(ada: User) -> None:
+def test_a_name_means_ones_own_then_the_sites_then_what_others_shared_first(ada: User) -> None:
     physics = Group.objects.create(name="physics")
     ada.groups.add(physics)
 
@@ -93,10 +93,21 @@ def test_a_name_means_ones_own_then_the_sites_then_the_oldest_of_others(ada: Use
         assert listed == visible.named("science", ada).first()
         return listed
 
-    made(UserFactory.create())
-    oldest = made(UserFactory.create(), physics)
-    made(UserFactory.create(), physics)
-    assert meant() == oldest
+    kept_back = made(UserFactory.create())
+    elsewhere = made(UserFactory.create(), Group.objects.create(name="of-others"))
+    first = made(UserFactory.create(), physics)
+    second = made(UserFactory.create(), physics)
+    assert meant() == first
+    # Through another group that its owner has in common with her.
+    chemistry = Group.objects.create(name="chemistry")
+    ada.groups.add(chemistry)
+    kept_back.groups.add(chemistry)
+    elsewhere.groups.add(chemistry)
+    assert meant() == first
+    first.groups.clear()
+    assert meant() == second
+    first.groups.add(physics)
+    assert meant() == second
     of_the_site = made(None)
     assert meant() == of_the_site
     own = made(ada)

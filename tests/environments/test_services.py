@@ -1,10 +1,13 @@
 """What people may ask of environments, and what they are refused."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, Permission
+from django.db import connections, transaction
 
 from accounts.models import User
 from environments import services
@@ -16,8 +19,9 @@ from notebooks.services import create_session, delete_session
 from quotas.models import ResourceProfile
 from submarine_site.core.errors import DomainError, InvalidInput
 from tests.broker import Broker
+from tests.contracts.eventually import eventually
 from tests.factories import EnvironmentFactory, SessionFactory, UserFactory
-from tests.threads import at_once
+from tests.threads import at_once, is_somebody_waiting
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -209,6 +213,142 @@ def test_an_owner_shares_with_groups_they_are_in(hers: Environment, ada: User) -
     # What it is for already stays.
     services.update_environment(environment=hers, actor=ada, changes={"description": "For us."})
     assert list(hers.groups.all()) == [physics]
+
+
+@pytest.fixture
+def lab(ada: User, mallory: User) -> Group:
+    """A group of Ada's, Mallory's and Bob's."""
+    lab = Group.objects.create(name="lab")
+    for user in (ada, mallory, UserFactory.create(username="bob")):
+        user.groups.add(lab)
+    return lab
+
+
+def made(owner: User | None, *groups: Group, **change: Any) -> Environment:
+    environment = EnvironmentFactory.create(name="pytorch", owner=owner, **change)
+    environment.groups.set(groups)
+    return environment
+
+
+def share(environment: Environment, *groups: str) -> str:
+    """Share it with these groups; the code of the refusal, or nothing."""
+    owner = environment.owner
+    assert owner is not None
+    try:
+        services.update_environment(
+            environment=environment, actor=owner, changes={"groups": groups}
+        )
+    except DomainError as refusal:
+        return refusal.code
+    return ""
+
+
+TAKEN = "The group “lab” has an environment named “pytorch” already. Share one of another name."
+
+
+def test_what_a_name_means_to_a_group_is_not_taken_over(
+    ada: User, mallory: User, lab: Group
+) -> None:
+    kept_back = made(mallory)
+    bobs = made(User.objects.get(username="bob"))
+    assert share(bobs, "lab") == ""
+    with pytest.raises(DomainError) as refusal:
+        services.update_environment(
+            environment=kept_back, actor=mallory, changes={"groups": ("lab",), "description": "X."}
+        )
+    assert (refusal.value.code, refusal.value.status) == ("name_taken", 409)
+    assert dict(refusal.value.fields) == {"groups": TAKEN}
+    kept_back.refresh_from_db()
+    assert (list(kept_back.groups.all()), kept_back.description) == ([], "")
+    assert list(Environment.objects.visible_to(ada).filter(name="pytorch")) == [bobs]
+    # Other groups may have it, and this one once it is given up.
+    chess = Group.objects.create(name="chess")
+    mallory.groups.add(chess)
+    assert share(kept_back, "chess") == ""
+    services.delete_environment(environment=bobs, actor=User.objects.get(username="bob"))
+    assert share(kept_back, "chess", "lab") == ""
+
+
+@pytest.mark.parametrize(
+    ("of", "groups", "change", "code"),
+    [
+        ("bob", ["lab"], {}, "name_taken"),
+        ("bob", ["lab"], {"hidden": True}, "name_taken"),
+        # Its owner may enable it again.
+        ("bob", ["lab"], {"enabled": False}, "name_taken"),
+        ("bob", [], {}, ""),
+        ("site", ["lab"], {}, "name_taken"),
+        ("site", [], {}, "name_taken"),
+        ("site", [], {"hidden": True}, "name_taken"),
+        ("site", [], {"enabled": False}, ""),
+        ("site", ["lab"], {"enabled": False}, ""),
+    ],
+)
+@pytest.mark.usefixtures("lab")
+def test_a_name_that_a_group_has_is_not_shared_with_it(
+    mallory: User, of: str, groups: list[str], change: dict[str, Any], code: str
+) -> None:
+    owner = User.objects.filter(username=of).first()
+    made(owner, *Group.objects.filter(name__in=groups), **change)
+    assert share(made(mallory), "lab") == code
+
+
+@pytest.mark.usefixtures("lab")
+def test_what_the_site_has_for_other_groups_is_not_told(mallory: User) -> None:
+    made(None, Group.objects.create(name="physics"))
+    assert share(made(mallory), "lab") == ""
+
+
+def test_what_is_shared_already_stays_so(mallory: User, lab: Group) -> None:
+    his = made(mallory, lab)
+    made(User.objects.get(username="bob"), lab)
+    assert share(his, "lab") == ""
+    services.update_environment(
+        environment=his, actor=mallory, changes={"description": "X.", "groups": ("lab",)}
+    )
+    assert share(his) == ""
+    assert share(his, "lab") == "name_taken"
+
+
+def test_one_is_not_made_for_a_group_that_has_the_name(
+    mallory: User, lab: Group, plain: Environment
+) -> None:
+    # Which he does not see.
+    made(User.objects.get(username="bob"), lab, enabled=False)
+    refusal = refused(mallory, name="pytorch", groups=("lab",))
+    assert (refusal.code, dict(refusal.fields)) == ("name_taken", {"groups": TAKEN})
+    assert not mallory.environments.exists()
+    services.create_environment(actor=mallory, name="pytorch", metadata=CALLED, draft=DRAFT)
+
+
+def test_of_two_who_share_a_name_at_once_one_does(
+    ada: User, mallory: User, lab: Group, plain: Environment
+) -> None:
+    bobs = made(User.objects.get(username="bob"))
+    kept_back = made(mallory)
+
+    def shared_later() -> str:
+        return share(kept_back, "lab")
+
+    def made_later() -> str:
+        return refused(ada, name="pytorch", groups=("lab",)).code
+
+    def apart(call: Callable[[], str]) -> str:
+        try:
+            return call()
+        finally:
+            connections.close_all()
+
+    for later in (shared_later, made_later):
+        share(bobs)
+        with ThreadPoolExecutor(1) as threads:
+            with transaction.atomic():
+                assert share(bobs, "lab") == ""
+                # Who is later sees nothing of it yet.
+                other = threads.submit(apart, later)
+                eventually(is_somebody_waiting)
+            assert other.result() == "name_taken"
+        assert list(Environment.objects.filter(groups=lab)) == [bobs]
 
 
 def test_of_two_who_edit_the_second_is_told(hers: Environment, ada: User) -> None:
