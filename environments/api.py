@@ -179,6 +179,16 @@ class KernelInput(StrictSerializer):
     pip = serializers.ListField(
         child=serializers.CharField(), required=False, default=list, max_length=MAX_PACKAGES
     )
+    resolved = serializers.JSONField(
+        required=False,
+        allow_null=True,
+        help_text="Not needed: ignored, so that a kernel can be sent as it was read.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Leave out what is not the author's to say."""
+        attrs.pop("resolved", None)
+        return attrs
 
 
 class FileInput(StrictSerializer):

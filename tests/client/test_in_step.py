@@ -54,6 +54,24 @@ def test_a_model_has_the_fields_of_its_schema(model: type[models.Model]) -> None
         assert _is_optional(hints[name]) == _may_be_null(said), name
 
 
+def test_a_kernel_is_made_as_before_it_told_what_it_resolved_to() -> None:
+    kernel = models.Kernel("science", "Science", ["conda-forge"], ["python=3.12"], ["rich"])
+    said = {
+        "name": "science",
+        "display_name": "Science",
+        "channels": ["conda-forge"],
+        "conda": ["python=3.12"],
+        "pip": ["rich"],
+    }
+    assert {name: getattr(kernel, name) for name in said} == said
+    # An older service does not tell it.
+    assert models.Kernel.of(said) == kernel
+    assert kernel.resolved == models.Resolved([], [], [])
+    resolved = {"channels": ["conda-forge"], "conda": ["python 3.12.*"], "pip": ["rich"]}
+    told = models.Kernel.of({**said, "resolved": resolved})
+    assert told.resolved == models.Resolved(**resolved)
+
+
 def _is_optional(hint: Any) -> bool:
     return type(None) in get_args(hint) and get_origin(hint) not in (dict, list)
 

@@ -192,6 +192,27 @@ def test_what_was_sent_is_read_back(api: APIClient) -> None:
 
 
 @pytest.mark.usefixtures("plain")
+def test_what_is_read_back_can_be_sent(api: APIClient) -> None:
+    written = {"name": "science", "conda": ["python=3.12"], "pip": ["Flask[async] >= 2"]}
+    assert api.post(ALL, {"name": "rt", "kernels": [written]}).status_code == 201
+    kernels = api.get(f"{ALL}/rt").json()["newest"]["kernels"]
+    assert kernels[0]["resolved"]["conda"] == ["python 3.12.*"]
+    added = api.post(f"{ALL}/rt/versions", {"kernels": kernels})
+    assert (added.status_code, added.json()["kernels"]) == (201, kernels)
+    made = api.post(ALL, {"name": "rt-2", "kernels": kernels})
+    assert (made.status_code, made.json()["newest"]["kernels"]) == (201, kernels)
+    assert Build.objects.count() == 1
+    # Whatever it says, what is built is what the author wrote.
+    for said in ({"channels": [], "conda": ["evil"], "pip": []}, None, "x", 1):
+        sent = [{**kernels[0], "resolved": said}]
+        other = api.post(f"{ALL}/rt/versions", {"kernels": sent})
+        assert (other.status_code, other.json()["kernels"]) == (201, kernels)
+    assert Build.objects.count() == 1
+    unknown = api.post(f"{ALL}/rt/versions", {"kernels": [{**written, "resolve": []}]})
+    assert unknown.json()["fields"] == {"kernels.0.resolve": "There is no such field."}
+
+
+@pytest.mark.usefixtures("plain")
 def test_a_colleague_does_not_take_over_what_a_name_means(
     api: APIClient, ada: User, mallory: User
 ) -> None:

@@ -39,7 +39,12 @@ class Model:
         # What it is told by comes first in each.
         if data.get(next(iter(read))) is None:
             raise _unexpected(cls.__name__, data)
-        made = cls(**{name: reader(data.get(name)) for name, reader in read.items()})
+        told = {
+            name: reader(data.get(name))
+            for name, reader in read.items()
+            if name in data or not hasattr(cls, name)
+        }
+        made = cls(**told)
         object.__setattr__(made, "raw", data)
         return made
 
@@ -249,18 +254,22 @@ class Resolved(Model):
     pip: list[str]
 
 
+_NOT_TOLD = Resolved.of({"channels": [], "conda": [], "pip": []})
+"""By older services."""
+
+
 @dataclass(frozen=True)
 class Kernel(Model):
     """A Jupyter kernel with packages of its own, beside the server's Python. Channels and packages
     are as their author wrote them.
     """
 
+    name: str
+    display_name: str
     channels: list[str]
     conda: list[str]
     pip: list[str]
-    name: str
-    display_name: str
-    resolved: Resolved
+    resolved: Resolved = _NOT_TOLD
 
 
 @dataclass(frozen=True)
