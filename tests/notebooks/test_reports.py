@@ -60,7 +60,7 @@ def test_the_cost_of_the_start_page_does_not_grow(
         browser.get("/admin/")
 
 
-START_QUERIES = 11
+START_QUERIES = 12
 
 
 def test_staff_without_the_rights_get_no_figures() -> None:

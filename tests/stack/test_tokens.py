@@ -10,6 +10,8 @@ import requests
 
 from tests.stack.service import Program, Service, wait_until
 
+pytestmark = pytest.mark.stack
+
 TOKEN = "UPDATE accounts_apitoken SET {} WHERE starts_with(%s, hint)"
 USER = """UPDATE accounts_user SET {}
 WHERE id = (SELECT user_id FROM accounts_apitoken WHERE starts_with(%s, hint))"""
