@@ -20,6 +20,7 @@ FILES = {
     for name in (
         "jupyter_config.py",
         "jupyter_server_config.py",
+        "session_identity.py",
         "session_server.py",
         "submarine_port.py",
         "submarine_traffic.py",

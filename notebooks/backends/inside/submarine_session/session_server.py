@@ -6,6 +6,8 @@ configuration files, and loses to the sections `NotebookApp` and `LabApp` there,
 copies to `ServerApp` afterwards.
 """
 
+from __future__ import annotations
+
 import os
 import shutil
 from contextlib import suppress
@@ -14,10 +16,25 @@ from pathlib import Path
 from uuid import UUID
 
 from jupyter_server.auth.authorizer import AllowAllAuthorizer
-from jupyter_server.auth.identity import PasswordIdentityProvider
 from jupyter_server.serverapp import ServerApp
-from traitlets import Bool, Unicode
 from traitlets.config import Config
+
+LETS_IN: dict[str, object]
+try:
+    from session_identity import SessionIdentityProvider
+except ModuleNotFoundError as missing:
+    if missing.name != "jupyter_server.auth.identity":
+        raise
+    # Before jupyter_server 2.0 the server has these options itself.
+    LETS_IN = {
+        "allow_password_change": False,
+        "login_handler_class": "jupyter_server.auth.login.LoginHandler",
+        "password": "",
+        "password_required": False,
+        "token": os.environ["JUPYTER_TOKEN"],
+    }
+else:
+    LETS_IN = {"identity_provider_class": SessionIdentityProvider}
 
 MANAGERS = (
     "AsyncFileContentsManager",
@@ -31,18 +48,6 @@ MANAGERS = (
 
 WORKSPACES_KEPT = 50
 """Of how many sessions a home keeps the open tabs."""
-
-
-class SessionIdentityProvider(PasswordIdentityProvider):  # type: ignore[misc]
-    """Lets in whoever has the session's token, and nobody else.
-
-    Configuration does not reach these traits: they are not tagged with `config`.
-    """
-
-    token = Unicode(os.environ["JUPYTER_TOKEN"])
-    hashed_password = Unicode()
-    password_required = Bool()
-    allow_password_change = Bool()
 
 
 def pin_options(memory_mib: int) -> None:
@@ -59,11 +64,11 @@ def pin_options(memory_mib: int) -> None:
         config_file="",
         config_file_name=app.config_file_name,
         file_to_run="",
-        identity_provider_class=SessionIdentityProvider,
         keyfile="",
         open_browser=False,
         ssl_options={},
         websocket_url="",
+        **LETS_IN,
     )
     for manager in MANAGERS:
         # Within `ServerApp` a section wins over the same one outside of it.

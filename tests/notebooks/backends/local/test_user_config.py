@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from uuid import UUID
 import aiohttp
 import pytest
 
+from notebooks.backends import inside
 from notebooks.backends.contract import RunState, SessionSpec
 from tests.contracts.backend_suite import a_spec, home_of
 from tests.notebooks.backends.local.conftest import JUPYTER_LAB, LocalSite, browser
@@ -190,3 +192,60 @@ async def test_a_home_keeps_the_open_tabs_of_its_last_sessions(jupyter: LocalSit
 def test_a_configuration_that_keeps_the_server_from_starting_ends_it(jupyter: LocalSite) -> None:
     spec = configured(jupyter, {"jupyter_server_config.py": "c.ServerApp.port_retries = 'many'\n"})
     assert jupyter.await_state(spec.key, RunState.EXITED).exit_code == 1
+
+
+# Stands for jupyter_server 1, which lacks the module.
+WITHOUT_IDENTITY = """
+import json, sys
+from jupyter_server.serverapp import ServerApp
+from traitlets.config import Config
+app = ServerApp.instance()
+app.cli_config = Config(ServerApp={"base_url": "/ours/"})
+app.root_dir = sys.argv[2]
+sys.modules["jupyter_server.auth.identity"] = None
+sys.path.append(sys.argv[1])
+from session_server import pin_options
+pin_options(512)
+app.update_config(Config(ServerApp=json.loads(sys.argv[3])))
+print(json.dumps(app.config, default=lambda value: value.__name__))
+"""
+
+
+def test_what_is_pinned_holds_where_jupyter_has_no_providers_of_identity(tmp_path: Path) -> None:
+    theirs = {**OPTIONS, "LargeFileManager": {"root_dir": "/usr"}}
+    done = subprocess.run(
+        [
+            JUPYTER_LAB.with_name("python"),
+            "-c",
+            WITHOUT_IDENTITY,
+            inside.FOLDER,
+            tmp_path,
+            json.dumps(theirs),
+        ],
+        env={"JUPYTER_TOKEN": "ours", "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    config = json.loads(done.stdout)
+    server = config["ServerApp"]
+    wanted = {
+        "allow_origin": "",
+        "allow_origin_pat": "",
+        "allow_password_change": False,
+        "authorizer_class": "AllowAllAuthorizer",
+        "base_url": "/ours/",
+        "certfile": "",
+        "file_to_run": "",
+        "keyfile": "",
+        "login_handler_class": "jupyter_server.auth.login.LoginHandler",
+        "open_browser": False,
+        "password": "",
+        "password_required": False,
+        "token": "ours",
+        "websocket_url": "",
+    }
+    assert {name: server[name] for name in wanted} == wanted
+    assert "identity_provider_class" not in server
+    assert server["LargeFileManager"] == {"root_dir": str(tmp_path)}
+    assert config["SubmarineSession"] == {"memory_mib": 512}
