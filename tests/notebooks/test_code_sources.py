@@ -94,6 +94,26 @@ def test_what_is_no_url_of_a_repository_is_refused(url: str) -> None:
 
 
 HUB, LAB = "https://git.example.com/o/r", "https://git.example.com/g/s/p"
+GITHUB, CGIT = "https://github.com/o/r", "https://git.example.com/pub/scm/git/repo"
+OF_GITHUB = (
+    "/releases",
+    "/releases/",
+    "/releases/latest",
+    "/wiki",
+    "/wiki/Home#usage",
+    "/branches",
+    "/branches/all",
+    "/actions",
+    "/actions/runs/7?pr=1",
+    "/tags",
+    "/settings",
+    "/settings/access",
+    "/issues",
+    "/pulls",
+    "/compare/main...x",
+    ".git/wiki",
+)
+OF_CGIT = ("/tree/", "/tree", "/tree/docs", "/log/", "/about/", "/refs/heads")
 NO_USER = (
     f"The URL may not contain a user name before “@”. Use {HUB}, with a git credential if the "
     "repository is private."
@@ -128,6 +148,16 @@ def used_instead(repository: str, ref: str = "", folder: str = "") -> str:
             "https://bitbucket.example/projects/ABC/repos/r/browse/docs",
             used_instead("https://bitbucket.example/scm/abc/r"),
         ),
+        (f"{HUB}/releases/tag/v1", used_instead(HUB, "v1")),
+        *((f"{GITHUB}{page}", used_instead(GITHUB)) for page in OF_GITHUB),
+        (f"{GITHUB}.git/tree/main/docs", used_instead(GITHUB, "main", "docs")),
+        (f"{GITHUB}/releases/tag/v1", used_instead(GITHUB, "v1")),
+        ("https://www.GitHub.com/o/r/tags", used_instead("https://www.GitHub.com/o/r")),
+        ("https://bitbucket.org/o/r/branches/", used_instead("https://bitbucket.org/o/r")),
+        ("https://codeberg.org/o/r/wiki", used_instead("https://codeberg.org/o/r")),
+        *((f"{CGIT}.git{page}", used_instead(CGIT)) for page in OF_CGIT),
+        (f"{CGIT}.git/tree/docs?h=feature/x", used_instead(CGIT, "feature/x")),
+        (f"{CGIT}.git/commit/?id={'a1' * 20}", used_instead(CGIT, "a1" * 20)),
         (f"{HUB}?tab=readme", f"The URL of a repository has no “?” and no “#”. Use {HUB}."),
         (HUB.replace("://", "://org@"), NO_USER),
         (
@@ -150,6 +180,12 @@ def test_an_address_from_a_browser_is_refused_with_what_to_use(url: str, message
         "https://git.example.com/team/app/src/frontend",
         "https://git.example.com/g/s/wiki",
         "https://git.example.com/org/p/_git/r",
+        "https://git.example.com/g/s/releases",
+        "https://git.example.com/g.git/tree/p.git",
+        "https://github.com/o/wiki",
+        "https://github.com/o/r.wiki.git",
+        "https://github.com/o/r.git/",
+        "https://github.com.example/g/s/wiki",
     ],
 )
 def test_a_repository_that_looks_like_a_page_is_none(url: str) -> None:

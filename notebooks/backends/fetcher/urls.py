@@ -21,12 +21,22 @@ _AUTHORITY = r"(?:(?P<user>[^@/]*)@)?(?P<host>\[[^\]/]*\]|[^:/@\[\]]*)"
 _FULL = re.compile(rf"(?P<scheme>[^:/]*)://{_AUTHORITY}(?::(?P<port>[^/]*))?(?P<path>/.*)?")
 _SCP = re.compile(rf"{_AUTHORITY}:(?P<path>[^/].*|/[^/].*)")
 
-# Addresses of pages as browsers show them: GitLab; GitHub and its like, whose repositories are two
-# levels deep; Gitea; Bitbucket; Bitbucket's own servers. A repository's URL may end with `.git`.
+# Addresses of pages as browsers show them: GitLab; cgit; GitHub and its like, whose repositories
+# are two levels deep; Gitea; Bitbucket; Bitbucket's own servers. A repository's URL may end with
+# `.git`. What is deeper is a page on hosts that are known to have two levels; on others `/g/s/wiki`
+# may be a repository.
 _SITE = r"(?P<host>https://[^/@]+)"
 _TWO = rf"{_SITE}/(?P<repository>[^/]+/[^/]+?)(?:\.git)?"
 _ANY = rf"{_SITE}/(?P<repository>.+?)(?:\.git)?"
 _KINDS = r"(?P<kind>tree|blob|blame|raw|edit|commits?)"
+_HUB = (
+    r"(?P<host>https://(?i:(?:www\.)?github\.com|bitbucket\.org|codeberg\.org|gitea\.com))"
+    r"/(?!(?:orgs|users|topics)/|[^/]+/workspace/)(?P<repository>[^/]+/[^/]+?)(?:\.git)?"
+)
+_OF_CGIT = (
+    "about|atom|blame|blob|commit|diff|log|patch|plain|rawdiff|refs|snapshot|stats|summary|tag|tree"
+)
+_ASKED_OF_CGIT = re.compile(r"[?&](?:h|id)=(?P<ref>[^&#]+)")
 _BITBUCKET = r"(?P<host>https://bitbucket\.org)/(?P<repository>[^/]+/[^/]+)"
 _SERVER = rf"{_SITE}/(?P<repository>projects/(?P<project>[^/]+)/repos/(?P<name>[^/]+))"
 _PAGES = tuple(
@@ -34,11 +44,15 @@ _PAGES = tuple(
     for pattern in (
         rf"{_ANY}/-/{_KINDS}/(?P<ref>.+)",
         rf"{_ANY}/-(?:/.*)?",
+        rf"{_HUB}/{_KINDS}/(?P<ref>.+)",
+        rf"{_SITE}/(?P<repository>.+?)\.git/(?P<cgit>{_OF_CGIT})(?:/.*)?(?<!\.git)",
         rf"{_TWO}/{_KINDS}/(?P<ref>.+(?<!\.git))",
+        rf"{_TWO}/releases/tag/(?P<ref>.+(?<!\.git))",
         rf"{_TWO}/(?P<kind>src)/(?:branch|tag|commit)/(?P<ref>.+)",
         rf"{_BITBUCKET}/(?P<kind>src|commits)/(?P<ref>.+)",
         rf"{_TWO}/(?:pull|pulls|issues)/[0-9]+(?:/.*)?",
         rf"{_SERVER}(?:/.*)?",
+        rf"{_HUB}/.+",
     )
 )
 _PORTS = {"https": 443, "ssh": 22}
@@ -99,9 +113,12 @@ def refuse_page(url: str) -> None:
             repository = f"{parts['host']}/{parts['repository']}"
             if parts.get("project"):
                 repository = f"{parts['host']}/scm/{parts['project'].lower()}/{parts['name']}"
+            ref = parts.get("ref") or ""
+            if parts.get("cgit") and (asked := _ASKED_OF_CGIT.search(url)):
+                ref = asked["ref"].replace("/", "%2F")
             raise BadUrl(
                 f"This is the address of a page, not of a repository. Use {repository}.git as the "
-                f"URL{_ref_hint(parts.get('kind') or '', parts.get('ref') or '')}."
+                f"URL{_ref_hint(parts.get('kind') or '', ref)}."
             )
     if page != url.rstrip("/") and re.fullmatch(r"https://[^/@]+/[^@]+", page):
         raise BadUrl(f"The URL of a repository has no “?” and no “#”. Use {page}.")
