@@ -261,6 +261,12 @@ def test_what_a_name_means_to_a_group_is_not_taken_over(
     kept_back.refresh_from_db()
     assert (list(kept_back.groups.all()), kept_back.description) == ([], "")
     assert list(Environment.objects.visible_to(ada).filter(name="pytorch")) == [bobs]
+    # No word of other groups that have it, in which he is not.
+    bobs.groups.add(Group.objects.create(name="a-secret"))
+    with pytest.raises(DomainError, match=TAKEN):
+        services.update_environment(
+            environment=kept_back, actor=mallory, changes={"groups": ("lab",)}
+        )
     # Other groups may have it, and this one once it is given up.
     chess = Group.objects.create(name="chess")
     mallory.groups.add(chess)
