@@ -71,7 +71,12 @@ def pod(spec: SessionSpec, site: SiteConfig) -> Json:
             "labels": names.run_labels(spec.key, site.installation) | storage.use_labels(spec),
             "annotations": {
                 **storage.described(spec.display_name, spec.owner),
-                **({names.RECORD: json.dumps(spec.record)} if spec.record else {}),
+                # Not escaped: that makes up to six bytes of one, and their number is limited.
+                **(
+                    {names.RECORD: json.dumps(spec.record, ensure_ascii=False)}
+                    if spec.record
+                    else {}
+                ),
                 # A node that is given up to save cost takes what people have in memory with it.
                 "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
             },

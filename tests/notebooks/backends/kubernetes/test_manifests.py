@@ -283,6 +283,13 @@ def test_what_people_write_is_bounded() -> None:
     assert annotations["submarine-notebooks/owner"] == "y" * 200
 
 
+def test_the_record_is_written_as_it_is() -> None:
+    """Escaped it has up to six bytes for one, and a cluster refuses more than 256 KiB in all."""
+    spec = replace(SPEC, record={"A": "é\x1b"})
+    annotations = manifests.pod(spec, SITE)["metadata"]["annotations"]
+    assert annotations["submarine-notebooks/record"] == '{"A": "é\\u001b"}'
+
+
 def test_only_the_gateway_reaches_sessions() -> None:
     policy = manifests.network_policy(SITE)
     assert policy["metadata"] == {"name": "default-sessions", "labels": COMMON}
