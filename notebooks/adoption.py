@@ -1,15 +1,17 @@
 """Makes the rows of an orphaned run again, from the record that was kept with it when it began."""
 
+import json
+from collections.abc import Mapping
 from itertools import chain, count
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 
 from accounts.models import User
 from audit.services import record
-from environments.models import Build, EnvironmentVersion
+from environments.models import Build, Environment, EnvironmentVersion
 from notebooks import holdings
 from notebooks.backends.contract import KernelMount
 from notebooks.models import NotebookSession, OrphanedRun, Run
@@ -41,6 +43,9 @@ _FROZEN = (
 )
 """The columns of a run that say what it was started with."""
 
+MAX_RECORD_BYTES = 64 * 1024
+"""Of a record, as JSON. Kubernetes refuses a pod with more than 256 KiB of annotations in all."""
+
 _DAMAGED = (AttributeError, InvalidInput, KeyError, TypeError, ValidationError, ValueError)
 """What comes of reading a record that was changed to what it cannot be."""
 
@@ -50,16 +55,30 @@ class CannotAdopt(DomainError):
 
 
 def record_of(session: NotebookSession, run: Run) -> dict[str, Any]:
-    """Return what the rows of a session and its run consist of, for `adopt`. Without secrets."""
-    return {
+    """Return what the rows of a session and its run consist of, for `adopt`. Without secrets.
+
+    Of what is larger than `MAX_RECORD_BYTES` only what tells whose it is and what it uses.
+    """
+    environment = session.environment
+    whole = {
         "owner": session.owner.get_username(),
         "name": session.name,
         "profile": session.profile.name,
-        "environment": session.environment.name,
+        "environment": environment.name,
+        "environment_id": str(environment.pk),
+        "environment_owner": environment.owner and environment.owner.get_username(),
         "version": session.environment_version.number,
         "home": session.home_id and str(session.home_id),
         "number": run.number,
         "run": {name: getattr(run, name) for name in _FROZEN},
+    }
+    if len(json.dumps(whole, ensure_ascii=False).encode()) <= MAX_RECORD_BYTES:
+        return whole
+    return {
+        "owner": whole["owner"],
+        "name": whole["name"],
+        "run": {"kernels": run.kernels},
+        "is_too_large": True,
     }
 
 
@@ -81,6 +100,11 @@ def adopt(orphan: OrphanedRun, *, actor: User) -> NotebookSession:
             raise CannotAdopt(
                 f"Run “{row}” was started by an older version of the service, which kept no record "
                 "with it. It can only be removed."
+            )
+        if row.record.get("is_too_large"):
+            raise CannotAdopt(
+                f"Run “{row}” was started with more than its record can hold, such as long "
+                "variables. It can only be removed."
             )
         try:
             session = _adopt(row, actor)
@@ -128,18 +152,7 @@ def _new_session(row: OrphanedRun, owner: User) -> NotebookSession:
     profile = ResourceProfile.objects.filter(name=wanted["profile"]).first()
     if profile is None:
         raise CannotAdopt(f"There is no size “{wanted['profile']}”. Create the size first.")
-    version = EnvironmentVersion.objects.filter(
-        environment__name=wanted["environment"],
-        environment__deleted_at=None,
-        number=wanted["version"],
-        # Another version may have got this number since.
-        image=wanted["run"]["image"],
-    ).first()
-    if version is None:
-        raise CannotAdopt(
-            f"There is no version {wanted['version']} of environment “{wanted['environment']}”. "
-            "Create the environment first."
-        )
+    version = _version(wanted, owner)
     session = NotebookSession(
         pk=row.session_id,
         owner=owner,
@@ -152,6 +165,46 @@ def _new_session(row: OrphanedRun, owner: User) -> NotebookSession:
     session.charged_to_id = holdings.pool_of(session, bounds_of(owner.pk))
     session.save(force_insert=True)
     return session
+
+
+def _version(wanted: Mapping[str, Any], owner: User) -> EnvironmentVersion:
+    name = wanted["environment"]
+    environment = _environment(wanted, owner)
+    # Another version may have got this number since.
+    version = (
+        environment
+        and environment.versions.filter(
+            number=wanted["version"], image=wanted["run"]["image"]
+        ).first()
+    )
+    if environment is None or version is None:
+        raise CannotAdopt(
+            f"There is no version {wanted['version']} of environment “{name}”. "
+            "Create the environment first."
+        )
+    if environment.deleted_at is not None:
+        raise CannotAdopt(f"Environment “{name}” was deleted.")
+    if not Environment.objects.startable_by(owner).filter(pk=environment.pk).exists():
+        raise CannotAdopt(
+            f"“{owner.get_username()}” may not start environment “{name}”. Enable it, or have it "
+            "offered to a group of the user's first."
+        )
+    return version
+
+
+def _environment(wanted: Mapping[str, Any], owner: User) -> Environment | None:
+    """The environment that a run was started with. Several users may have one of its name."""
+    if "environment_id" not in wanted:
+        mine = Environment.objects.filter(Q(owner=None) | Q(owner=owner), deleted_at=None)
+        return mine.named(wanted["environment"], owner).first()
+    whose = wanted["environment_owner"]
+    of_owner = Environment.objects.filter(
+        Q(owner=None) if whose is None else Q(owner__username=whose)
+    )
+    if Environment.objects.filter(pk=wanted["environment_id"]).exists():
+        return of_owner.filter(pk=wanted["environment_id"]).first()
+    # The database lacks it: its owner may have made it again.
+    return of_owner.filter(name=wanted["environment"], deleted_at=None).first()
 
 
 def _run(row: OrphanedRun, session: NotebookSession) -> Run:

@@ -174,7 +174,7 @@ def _launch(run_ids: Collection[UUID]) -> int:
     moved = NotebookSession.objects.transition_runs(run_ids, SessionStatus.STARTING)
     current = NotebookSession.objects.filter(current_run__in=run_ids)
     starting = current.filter(status=SessionStatus.STARTING).select_related(
-        "owner", "current_run", "profile", "environment_version__environment"
+        "owner", "current_run", "profile", "environment_version__environment__owner"
     )
     sessions = {session.current_run: session for session in starting if session.current_run}
     unbuilt = _fail_unbuilt(list(sessions))

@@ -7,12 +7,13 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
 from audit.models import AuditEntry
+from environments.models import Environment
 from notebooks import adoption, builds, holdings, lifecycle, orphans, services
 from notebooks.adoption import CannotAdopt
 from notebooks.backends.contract import RunKey
@@ -21,9 +22,10 @@ from notebooks.models import NotebookSession, OrphanedRun, Run, RunBaseline, Ses
 from notebooks.reconciler import reconcile_all
 from notebooks.setup import Setup
 from notebooks.states import SessionStatus as S
+from notebooks.variables import MAX_VARIABLES_BYTES
 from quotas.models import Reservation
 from tests.conftest import browser_of
-from tests.factories import SessionFactory, UserFactory
+from tests.factories import EnvironmentFactory, SessionFactory, UserFactory
 from tests.sessions import key_of, moves, run_of, state_of, tick
 
 pytestmark = pytest.mark.django_db
@@ -452,6 +454,130 @@ def test_what_cannot_be_adopted_says_why_and_changes_nothing(
     assert not Run.objects.exists()
     assert not Reservation.objects.exists()
     assert (states(backend, key), orphans.held()) == (["ready"], 1)
+
+
+def namesakes(ada: User) -> tuple[Environment, Environment]:
+    """Ada's own environment, and one of another user's that is like it."""
+    mine, other = (
+        EnvironmentFactory.create(name="science", owner=owner)
+        for owner in (ada, UserFactory.create())
+    )
+    return mine, other
+
+
+def test_an_adopted_session_has_the_environment_that_it_had(
+    ada: User, operator: User, backend: FakeBackend
+) -> None:
+    mine, other = namesakes(ada)
+    site = EnvironmentFactory.create(name="science")
+    [key, of_site] = lose(
+        start(ada, backend, environment=mine), start(ada, backend, environment=site)
+    )
+    look()
+    for each, environment in ((key, mine), (of_site, site)):
+        adopted = adoption.adopt(OrphanedRun.objects.get(pk=each.run_id), actor=operator)
+        assert adopted.environment_version == environment.newest
+    assert not NotebookSession.objects.filter(environment_version__environment=other).exists()
+
+
+@pytest.mark.parametrize("keeps_id", [True, False])
+@pytest.mark.parametrize("is_in_database", [True, False])
+def test_nobody_is_given_the_environment_of_another_of_its_name(
+    *,
+    is_in_database: bool,
+    keeps_id: bool,
+    ada: User,
+    operator: User,
+    backend: FakeBackend,
+) -> None:
+    mine, _ = namesakes(ada)
+    [key] = lose(start(ada, backend, environment=mine))
+    look()
+    row = OrphanedRun.objects.get(pk=key.run_id)
+    if not keeps_id:
+        # As an older version of the service wrote it.
+        del row.record["environment_id"], row.record["environment_owner"]
+        row.save()
+    if is_in_database:
+        Environment.objects.filter(pk=mine.pk).update(deleted_at=timezone.now())
+    else:
+        Environment.objects.filter(pk=mine.pk).update(newest=None)
+        mine.versions.all().delete()
+        Environment.objects.filter(pk=mine.pk).delete()
+    says = "was deleted" if keeps_id and is_in_database else "There is no version 1 of environment"
+    with pytest.raises(CannotAdopt, match=says):
+        adoption.adopt(row, actor=operator)
+    assert not NotebookSession.objects.exists()
+    assert (states(backend, key), orphans.held()) == (["ready"], 1)
+
+
+@pytest.mark.parametrize("made_again", [True, False])
+def test_of_a_record_without_an_id_the_users_own_environment_is_meant(
+    *, made_again: bool, ada: User, operator: User, backend: FakeBackend
+) -> None:
+    mine, _ = namesakes(ada)
+    [key] = lose(start(ada, backend, environment=mine))
+    look()
+    row = OrphanedRun.objects.get(pk=key.run_id)
+    if made_again:
+        row.record["environment_id"] = str(uuid4())
+    else:
+        del row.record["environment_id"], row.record["environment_owner"]
+    row.save()
+    assert adoption.adopt(row, actor=operator).environment_version == mine.newest
+
+
+def test_an_environment_that_the_user_may_not_start_is_not_adopted(
+    ada: User, operator: User, backend: FakeBackend
+) -> None:
+    _, other = namesakes(ada)
+    group = Group.objects.create(name="lab")
+    other.groups.add(group)
+    ada.groups.add(group)
+    [key] = lose(start(ada, backend, environment=other))
+    look()
+    row = OrphanedRun.objects.get(pk=key.run_id)
+    ada.groups.remove(group)
+    with pytest.raises(CannotAdopt, match="“ada” may not start environment “science”"):
+        adoption.adopt(row, actor=operator)
+    assert not NotebookSession.objects.exists()
+    ada.groups.add(group)
+    assert adoption.adopt(row, actor=operator).environment_version == other.newest
+
+
+@pytest.mark.parametrize("character", ["\x1b", "é", "\U0001f600"])
+def test_a_run_with_too_much_for_its_record_starts_and_cannot_be_adopted(
+    character: str, ada: User, operator: User, backend: FakeBackend
+) -> None:
+    value = character * ((MAX_VARIABLES_BYTES - 1) // len(character.encode()))
+    setup = Setup(variables={"A": value}).as_json()
+    session = SessionFactory.create(owner=ada, name="analysis", setup=setup)
+    kernels = [{"digest": "d" * 64, "name": "pandas"}]
+    Run.objects.filter(session=session).update(kernels=kernels)
+    lifecycle.launch(key_of(session))
+    [key] = lose(session)
+    reconcile_all()
+    row = OrphanedRun.objects.get()
+    assert row.record == {
+        "owner": "ada",
+        "name": "analysis",
+        "run": {"kernels": kernels},
+        "is_too_large": True,
+    }
+    assert builds.in_use() == {"d" * 64}
+    with pytest.raises(CannotAdopt, match="was started with more than its record can hold"):
+        adoption.adopt(row, actor=operator)
+    assert states(backend, key) == ["starting"]
+
+
+def test_a_record_with_many_variables_is_whole(
+    ada: User, operator: User, backend: FakeBackend
+) -> None:
+    setup = Setup(variables={"A": "é" * 30_000}).as_json()
+    [key] = lose(start(ada, backend, setup=setup))
+    look()
+    adopted = adoption.adopt(OrphanedRun.objects.get(pk=key.run_id), actor=operator)
+    assert adopted.setup == setup
 
 
 def test_a_session_of_a_user_that_the_database_lacks_is_not_adopted(
