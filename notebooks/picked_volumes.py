@@ -1,6 +1,6 @@
 """The volumes that sessions pick: whether their owners may have them, and what a run is given."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from uuid import UUID
@@ -18,6 +18,7 @@ from volumes.contract import AccessMode, VolumeSpec
 from volumes.host import host
 from volumes.lifecycle import LOST
 from volumes.models import Volume, VolumeKind
+from volumes.selectors import overlapping
 from volumes.states import VolumeState
 
 _TO_DO = "Restore it, or take it out of what the session starts with."
@@ -88,6 +89,7 @@ def give(sessions: Sequence[NotebookSession]) -> dict[UUID, Storage | Withheld]:
     holders = holders_of(
         [each for each in volumes_of_all if each.access_mode == AccessMode.ONE_MACHINE]
     )
+    refused = overlapping(volumes_of_all)
     given: dict[UUID, Storage | Withheld] = {}
     for session in sessions:
         home = found[session.home_id] if session.home_id else homes.get(session.owner_id)
@@ -95,7 +97,9 @@ def give(sessions: Sequence[NotebookSession]) -> dict[UUID, Storage | Withheld]:
             # It was trashed at this moment. Nobody's session runs without a home unnoticed.
             given[session.pk] = Withheld(code="volume_gone", message=_NO_HOME)
         else:
-            given[session.pk] = _storage(session, home, mounts[session.pk], found, holders)
+            given[session.pk] = _storage(
+                session, home, mounts[session.pk], found, holders, refused=refused
+            )
     return given
 
 
@@ -151,6 +155,8 @@ def _storage(
     mounts: Sequence[Mount],
     found: Mapping[UUID, Volume],
     holders: Mapping[UUID, Sequence[Holder]],
+    *,
+    refused: Collection[UUID],
 ) -> Storage | Withheld:
     has = [home] if home else []
     for mount in mounts:
@@ -164,6 +170,9 @@ def _storage(
             return Withheld(code="volume_gone", message=f"The volume “{volume}” is in the trash.")
         if volume.state == VolumeState.FAILED and volume.reason_code == LOST:
             return Withheld(code="volume_lost", message=f"The volume “{volume}”: {volume.reason}")
+        if volume.pk in refused:
+            message = f"The folder of the volume “{volume}” overlaps the folder of another volume."
+            return Withheld(code="volume_refused", message=message)
     specs = {volume.pk: _spec(volume, session.owner) for volume in has}
     return Storage(
         home=specs[home.pk] if home else None,

@@ -20,6 +20,10 @@ class VolumeQuerySet(models.QuerySet["Volume"]):
         """Return those that are not in the trash, nor on the way out."""
         return self.filter(state__in=sorted(LIVE))
 
+    def folders(self) -> Self:
+        """Return those that were adopted from folders of the machine."""
+        return self.filter(claim__startswith="/")
+
     def transition(self, to: VolumeState, **values: Any) -> int:
         """Move these volumes to `to` where the table allows it, with further columns to set; how
         many moved. Fewer than there are means that others were first, which is normal.

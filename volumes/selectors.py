@@ -1,12 +1,14 @@
 """Answers about volumes for pages and API. Reads only."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from accounts.models import User
 from submarine_site.core.errors import DomainError
 from submarine_site.core.responses import NOT_FOUND
+from volumes.folders import overlaps_any
 from volumes.host import Attachment, host, largest_mib
 from volumes.models import Volume
 from volumes.querysets import VolumeQuerySet
@@ -48,6 +50,21 @@ def shown(volumes: VolumeQuerySet) -> list[Shown]:
         )
         for volume in rows
     ]
+
+
+def overlapping(volumes: Iterable[Volume]) -> set[UUID]:
+    """Return which of these were adopted from a folder that overlaps another volume's now: a
+    symbolic link may have been made since.
+    """
+    adopted = [volume for volume in volumes if volume.claim.startswith("/")]
+    if not adopted:
+        return set()
+    claims = dict(Volume.objects.folders().values_list("pk", "claim"))
+    return {
+        volume.pk
+        for volume in adopted
+        if overlaps_any(volume.claim, [claim for pk, claim in claims.items() if pk != volume.pk])
+    }
 
 
 def volumes_of(user: User) -> list[Shown]:

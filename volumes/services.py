@@ -10,13 +10,13 @@ from uuid import UUID, uuid4
 
 import psycopg
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User
 from audit.services import record
 from submarine_site.core.errors import DomainError, InvalidInput
 from submarine_site.core.etags import refuse_changed
+from submarine_site.core.locks import AdvisoryLock, hold_lock
 from submarine_site.core.object_names import is_own_name
 from submarine_site.core.pod_shapes import DNS_SUBDOMAIN
 from submarine_site.core.queue import enqueue_on_commit
@@ -24,6 +24,7 @@ from submarine_site.core.responses import NOT_FOUND
 from submarine_site.core.sizes import size
 from submarine_site.core.text import clean_name
 from volumes import holdings, tasks
+from volumes.folders import overlaps_any
 from volumes.host import HomeTerms, host, largest_mib
 from volumes.lifecycle import LOST
 from volumes.models import MAX_CLAIM, Volume, VolumeClass, VolumeKind
@@ -93,6 +94,9 @@ def adopt_volume(*, actor: User, owner: User, name: str, claim: str, as_home: bo
         claim=_clean_claim(claim),
     )
     with transaction.atomic():
+        # The unique constraint covers equal claims alone. Of two that overlap, the later adoption
+        # has to see the earlier one.
+        hold_lock(AdvisoryLock.ADOPTION)
         _refuse_overlapping(volume.claim)
         _insert(volume)
         record("volume.adopted", volume, actor=actor, after={"claim": volume.claim})
@@ -321,13 +325,13 @@ def _insert(volume: Volume) -> None:
 
 
 def _refuse_overlapping(claim: str) -> None:
-    """Refuse a folder that holds, or is within, a folder of another volume."""
+    """Refuse a folder that is the folder of another volume, holds it or is within it. Equal claims
+    are left to the database.
+    """
     if not claim.startswith("/"):
         return
-    parts = claim.split("/")
-    above = ["/".join(parts[:length]) for length in range(2, len(parts))]
-    others = Volume.objects.filter(Q(claim__in=above) | Q(claim__startswith=f"{claim}/"))
-    if others.exists():
+    others = Volume.objects.folders().exclude(claim=claim).values_list("claim", flat=True)
+    if overlaps_any(claim, others):
         message = "There is a volume of a folder around or within this one."
         raise DomainError(message, code="claim_taken", fields={"claim": message})
 

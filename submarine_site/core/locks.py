@@ -18,6 +18,13 @@ class AdvisoryLock(IntEnum):
     """Of one session each."""
     BUILDS = 4_801_005
     VOLUMES = 4_801_006
+    ADOPTION = 4_801_007
+
+
+def hold_lock(lock: AdvisoryLock) -> None:
+    """Wait for `lock` and hold it to the end of the transaction. Requires a transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock])
 
 
 @contextmanager

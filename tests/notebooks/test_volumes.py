@@ -1,6 +1,7 @@
 """Homes and volumes of sessions: who has what, what a run is begun with, and who comes first."""
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -174,6 +175,39 @@ def test_what_could_not_be_made_is_tried_again_at_a_start(
     failed.refresh_from_db()
     assert failed.state == VolumeState.REQUESTED
     assert failed.pk in backend.volumes
+
+
+def test_no_session_starts_with_a_folder_that_leads_to_another_volume_by_now(
+    make: Make, ada: User, mallory: User, backend: FakeBackend, tmp_path: Path
+) -> None:
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "other")
+    VolumeFactory.create(owner=mallory, claim=str(tmp_path / "one"))
+    adopted = VolumeFactory.create(owner=ada, name="data", claim=str(link))
+    backend.claims.add(str(link))
+    session = make(adopted)
+    link.unlink()
+    link.symlink_to(tmp_path / "one")
+    lifecycle.launch(key_of(session))
+    session.refresh_from_db()
+    assert (session.status, session.reason_code) == (S.FAILED, "volume_refused")
+    assert (
+        session.reason == "The folder of the volume “data” overlaps the folder of another volume."
+    )
+    assert backend.started == []
+
+
+def test_a_session_starts_with_a_folder_of_its_own(
+    make: Make, ada: User, mallory: User, backend: FakeBackend, tmp_path: Path
+) -> None:
+    VolumeFactory.create(owner=mallory, claim=str(tmp_path / "one"))
+    claim = str(tmp_path / "other")
+    backend.claims.add(claim)
+    lifecycle.launch(key_of(make(VolumeFactory.create(owner=ada, claim=claim))))
+    [started] = backend.started
+    assert [each.volume.claim for each in started.mounts] == [claim]
 
 
 def test_what_was_lost_is_not_made_anew_by_a_start(

@@ -1,8 +1,9 @@
 """What people may ask of volumes, and what they are refused."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from threading import Event
 from typing import Any
 from uuid import uuid4
@@ -263,6 +264,57 @@ def test_a_folder_of_anothers_volume_is_not_adopted(
     refusal = refused(adopt, operator, mallory, claim=claim)
     assert (refusal.code, list(refusal.fields)) == ("claim_taken", ["claim"])
     assert adopt(operator, mallory, claim="/srv/ada/data2").owner == mallory
+
+
+def test_of_overlapping_adoptions_at_once_the_later_is_refused(
+    operator: User, ada: User, mallory: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked, compare = Event(), services.overlaps_any
+
+    def slow(folder: str, others: Iterable[str]) -> bool:
+        overlapping = compare(folder, others)
+        if folder == "/srv/ada":
+            # The first one has found nothing, and has not written its row.
+            checked.set()
+            eventually(somebody_waits)
+        return overlapping
+
+    monkeypatch.setattr(services, "overlaps_any", slow)
+
+    def one(number: int) -> str:
+        if number:
+            assert checked.wait(SECONDS)
+            return refused(adopt, operator, mallory, claim="/srv/ada/data").code
+        return adopt(operator, ada, claim="/srv/ada").claim
+
+    assert at_once(2, one) == ["/srv/ada", "claim_taken"]
+    assert [volume.owner for volume in Volume.objects.all()] == [ada]
+
+
+@pytest.mark.parametrize("folder", ["data", "data/raw", ""])
+@pytest.mark.parametrize("is_link_first", [True, False])
+def test_a_link_to_a_folder_of_anothers_volume_is_not_adopted(
+    operator: User, ada: User, mallory: User, tmp_path: Path, folder: str, *, is_link_first: bool
+) -> None:
+    (tmp_path / "real/data/raw").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "real" / folder)
+    claims = [str(tmp_path / "real/data"), str(tmp_path / "link")]
+    if is_link_first:
+        claims.reverse()
+    adopt(operator, ada, claim=claims[0])
+    refusal = refused(adopt, operator, mallory, claim=claims[1])
+    assert (refusal.code, list(refusal.fields)) == ("claim_taken", ["claim"])
+    assert [volume.claim for volume in Volume.objects.all()] == [claims[0]]
+
+
+def test_a_link_to_a_folder_of_no_volume_is_adopted(
+    operator: User, ada: User, mallory: User, tmp_path: Path
+) -> None:
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "other")
+    adopt(operator, ada, claim=str(tmp_path / "one"))
+    assert adopt(operator, mallory, claim=str(tmp_path / "link")).owner == mallory
 
 
 def test_only_operators_adopt(ada: User) -> None:

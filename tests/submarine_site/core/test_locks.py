@@ -129,4 +129,5 @@ def test_the_keys_are_never_renumbered() -> None:
         "SESSION": 4_801_004,
         "BUILDS": 4_801_005,
         "VOLUMES": 4_801_006,
+        "ADOPTION": 4_801_007,
     }
