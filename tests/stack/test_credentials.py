@@ -13,7 +13,7 @@ from tests.stack.service import CHECKOUT, wait_until
 
 CELERY = ("-m", "celery", "-A", "submarine_site.celery")
 PROCESSES = {
-    "web": ("-m", "uvicorn", "submarine_site.asgi:application", "--port", "0"),
+    "web": ("-m", "submarine_site.web", "--port", "0"),
     "gateway": ("-m", "submarine_site.gateway", "--port", "0"),
     "worker": (*CELERY, "worker", "--pool", "solo"),
     "beat": (*CELERY, "beat", "--scheduler", "celery.beat:Scheduler"),
