@@ -4,32 +4,22 @@ a minute, over all processes of web and whatever credentials are shown.
 Redis counts, in one trip. While it is away nothing is counted and nobody is refused.
 """
 
-import logging
 import time
 from functools import cache
 from typing import TYPE_CHECKING
 
-import redis
 from django.conf import settings
 from limits import RateLimitItemPerMinute, WindowStats
-from limits.storage import RedisStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
-from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from accounts.counting_redis import CountingRedis
 from submarine_site.core.networks import client_network
 
 if TYPE_CHECKING:
     # Which itself imports the throttles that are the default.
     from rest_framework.views import APIView
-
-logger = logging.getLogger(__name__)
-
-_PATIENCE = 0.5
-"""Seconds that a request waits for Redis at most."""
-_PAUSE = 5.0
-"""Seconds in which Redis is not asked again that did not answer: requests would wait in vain."""
 
 
 class RequestRate(BaseThrottle):
@@ -57,26 +47,19 @@ class RequestRate(BaseThrottle):
 class _Count:
     def __init__(self, url: str) -> None:
         """`url` is of the Redis that counts."""
-        pool = redis.ConnectionPool.from_url(
-            url, socket_connect_timeout=_PATIENCE, socket_timeout=_PATIENCE
-        )
-        storage = RedisStorage(url, connection_pool=pool, key_prefix="rate")
-        self._limiter = SlidingWindowCounterRateLimiter(storage)
-        self._away_until = 0.0
+        self._redis = CountingRedis(url, key_prefix="rate")
+        self._limiter = SlidingWindowCounterRateLimiter(self._redis.storage)
 
     def add(self, who: str, per_minute: int) -> WindowStats | None:
         """Count a request; returns when there is room again if there is none, else None."""
-        if time.monotonic() < self._away_until:
-            return None
         allowed = RateLimitItemPerMinute(per_minute)
-        try:
+
+        def count() -> WindowStats | None:
             if self._limiter.hit(allowed, who):
                 return None
             return self._limiter.get_window_stats(allowed, who)
-        except RedisError as error:
-            logger.warning("requests are not counted: %s", error)
-            self._away_until = time.monotonic() + _PAUSE
-            return None
+
+        return self._redis.call(count, fallback=lambda: None, warning="requests are not counted")
 
 
 _count_in = cache(_Count)

@@ -8,7 +8,6 @@ tokens and browsers that are signed in are never refused.
 Redis counts for all processes. While it does not answer, each process counts for itself.
 """
 
-import logging
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -17,15 +16,14 @@ from datetime import timedelta
 from functools import cache
 from typing import TypeVar
 
-import redis
 from django.conf import settings
 from django.http import HttpRequest
 from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage, RedisStorage
+from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
-from redis.exceptions import RedisError
 from rest_framework.exceptions import APIException
 
+from accounts.counting_redis import CountingRedis
 from submarine_site.core.digests import digest
 from submarine_site.core.errors import DomainError
 from submarine_site.core.networks import client_network
@@ -37,11 +35,6 @@ WINDOW = timedelta(minutes=5)
 """From a network's first failure until its count begins anew."""
 
 _MINUTES = int(WINDOW.total_seconds() // 60)
-_TIMEOUT = 0.5
-_PAUSE = 5.0
-"""Seconds in which a Redis that failed is not used: each request would wait for its timeout."""
-
-logger = logging.getLogger(__name__)
 
 
 class TooManyAttempts(DomainError, APIException):
@@ -105,13 +98,9 @@ class _Counter:
 
     def __init__(self, url: str) -> None:
         """`url` is of the Redis that counts."""
-        pool = redis.ConnectionPool.from_url(
-            url, socket_connect_timeout=_TIMEOUT, socket_timeout=_TIMEOUT
-        )
-        storage = RedisStorage(url, connection_pool=pool, key_prefix="sign-in-failures")
-        self._shared = FixedWindowRateLimiter(storage)
+        self._redis = CountingRedis(url, key_prefix="sign-in-failures")
+        self._shared = FixedWindowRateLimiter(self._redis.storage)
         self._own = FixedWindowRateLimiter(MemoryStorage())
-        self._away_until = 0.0
 
     def add(self, network: str) -> None:
         """Count one. Raises `TooManyAttempts`, having counted nothing, where there is no room."""
@@ -139,13 +128,11 @@ class _Counter:
 
     def _limited(self, use: Callable[[FixedWindowRateLimiter], T]) -> T:
         """Return what `use` does of the shared counts, or of the process's own."""
-        if time.monotonic() >= self._away_until:
-            try:
-                return use(self._shared)
-            except RedisError as error:
-                logger.warning("this process counts failed sign-ins for itself: %s", error)
-                self._away_until = time.monotonic() + _PAUSE
-        return use(self._own)
+        return self._redis.call(
+            lambda: use(self._shared),
+            fallback=lambda: use(self._own),
+            warning="this process counts failed sign-ins for itself",
+        )
 
 
 def _limit() -> RateLimitItemPerMinute:
