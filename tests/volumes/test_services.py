@@ -22,6 +22,7 @@ from tests.factories import LimitFactory, UserFactory, VolumeClassFactory, Volum
 from tests.threads import SECONDS, at_once
 from tests.volumes.conftest import FakeHost
 from volumes import services
+from volumes.folders import overlaps_any
 from volumes.host import Attachments, HomeTerms, host
 from volumes.models import Volume, VolumeClass, VolumeKind
 from volumes.states import TRANSITIONS, VolumeState
@@ -269,10 +270,10 @@ def test_a_folder_of_anothers_volume_is_not_adopted(
 def test_of_overlapping_adoptions_at_once_the_later_is_refused(
     operator: User, ada: User, mallory: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checked, compare = Event(), services.overlaps_any
+    checked = Event()
 
     def slow(folder: str, others: Iterable[str]) -> bool:
-        overlapping = compare(folder, others)
+        overlapping = overlaps_any(folder, others)
         if folder == "/srv/ada":
             # The first one has found nothing, and has not written its row.
             checked.set()
