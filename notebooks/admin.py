@@ -214,7 +214,8 @@ class OrphanedRunAdmin(ReadOnly, ModelAdmin):
     actions = ("adopt", "remove")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OrphanedRun]:
-        return super().get_queryset(request).filter(gone_at=None)
+        rows: QuerySet[OrphanedRun] = super().get_queryset(request)
+        return rows.filter(gone_at=None)
 
     def has_view_permission(
         self,

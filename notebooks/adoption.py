@@ -170,13 +170,11 @@ def _new_session(row: OrphanedRun, owner: User) -> NotebookSession:
 def _version(wanted: Mapping[str, Any], owner: User) -> EnvironmentVersion:
     name = wanted["environment"]
     environment = _environment(wanted, owner)
-    # Another version may have got this number since.
-    version = (
-        environment
-        and environment.versions.filter(
-            number=wanted["version"], image=wanted["run"]["image"]
-        ).first()
-    )
+    version = None
+    if environment is not None:
+        # Another version may have got this number since.
+        same = environment.versions.filter(number=wanted["version"], image=wanted["run"]["image"])
+        version = same.first()
     if environment is None or version is None:
         raise CannotAdopt(
             f"There is no version {wanted['version']} of environment “{name}”. "

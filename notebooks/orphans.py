@@ -80,7 +80,7 @@ def review(orphaned: Collection[RunKey], *, now: datetime) -> list[RunKey]:
     if new := [key for run_id, key in ids.items() if run_id not in recorded]:
         _record(new, now)
     rows = list(OrphanedRun.objects.filter(pk__in=ids))
-    _hold(rows, baseline and baseline.newest_run_at)
+    _hold(rows, baseline.newest_run_at if baseline else None)
     if baseline is not None and not baseline.is_applied:
         # Not one that was noted meanwhile.
         RunBaseline.objects.filter(noted_at=baseline.noted_at).update(is_applied=True)
