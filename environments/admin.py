@@ -60,8 +60,9 @@ class EnvironmentForm(forms.ModelForm):  # type: ignore[type-arg]
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         was = self.instance
         groups = {group.pk for group in cleaned.get("groups", ())}
+        is_new = was._state.adding  # noqa: SLF001 - it is documented
         # What is neither renamed nor another's keeps what it has.
-        if not {"name", "owner"} & set(self.changed_data):
+        if not is_new and not {"name", "owner"} & set(self.changed_data):
             groups -= set(was.groups.values_list("pk", flat=True))
         if cleaned.get("owner", was.owner) is not None and groups:
             try:

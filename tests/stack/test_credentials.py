@@ -11,6 +11,8 @@ import pytest
 
 from tests.stack.service import CHECKOUT, wait_until
 
+pytestmark = pytest.mark.stack
+
 CELERY = ("-m", "celery", "-A", "submarine_site.celery")
 PROCESSES = {
     "web": ("-m", "submarine_site.web", "--port", "0"),
