@@ -192,7 +192,7 @@ class GitCredentialViewSet(mixins.ListModelMixin, GenericViewSet[GitCredential])
         return ListedGitCredentialSerializer
 
     def initial_body(self) -> dict[str, Any]:
-        """What the browsable API's form begins with."""
+        """Return the initial body of the browsable API's form."""
         return examples.NEW_GIT_CREDENTIAL if self.action == "create" else {}
 
     def get_serializer_context(self) -> dict[str, Any]:

@@ -304,7 +304,7 @@ class EnvironmentViewSet(
         return environment
 
     def initial_body(self) -> dict[str, Any]:
-        """What the browsable API's form begins with: a new version, as the newest one."""
+        """Return the initial body of the browsable API's form: for a version, the newest one's."""
         newest = self.get_object().newest if self.action == "add_version" else None
         return project(VersionInput(), VersionSerializer(newest).data) if newest else {}
 

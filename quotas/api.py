@@ -191,7 +191,7 @@ class QuotaViewSet(GenericViewSet[Limit]):
         return CheckSerializer if self.action == "check" else QuotaSerializer
 
     def initial_body(self) -> dict[str, Any]:
-        """What the browsable API's form begins with."""
+        """Return the initial body of the browsable API's form."""
         offered = ResourceProfile.objects.offered_to(user_of(self.request))
         profile = offered.first() if self.action == "check" else None
         return {"profile": profile.name} if profile else {}

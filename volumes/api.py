@@ -206,7 +206,7 @@ class VolumeViewSet(GenericViewSet[Volume]):
         return _TAKEN.get(self.action or "", VolumeSerializer)
 
     def initial_body(self) -> dict[str, Any]:
-        """What the browsable API's form begins with."""
+        """Return the initial body of the browsable API's form."""
         classes = VolumeClass.objects.visible_to(user_of(self.request))
         first = classes.first() if self.action == "create" else None
         return (

@@ -200,7 +200,7 @@ class SessionViewSet(GenericViewSet[NotebookSession]):
         return _TAKEN.get(self.action or "", serializers.SessionSerializer)
 
     def initial_body(self) -> dict[str, Any]:
-        """What the browsable API's form begins with."""
+        """Return the initial body of the browsable API's form."""
         return _launchable(user_of(self.request)) if self.action == "create" else {}
 
     def get_queryset(self) -> QuerySet[NotebookSession]:
@@ -385,7 +385,7 @@ class BookmarkViewSet(
         return serializers.BookmarkSerializer
 
     def initial_body(self) -> dict[str, Any]:
-        """What the browsable API's form begins with."""
+        """Return the initial body of the browsable API's form."""
         body = _launchable(user_of(self.request)) if self.action == "create" else {}
         return {"name": examples.NEW_BOOKMARK["name"], **body} if body else {}
 
@@ -427,7 +427,7 @@ class TokenViewSet(mixins.ListModelMixin, GenericViewSet[ApiToken]):
         return serializers.TokenSerializer
 
     def initial_body(self) -> dict[str, Any]:
-        """What the browsable API's form begins with."""
+        """Return the initial body of the browsable API's form."""
         return examples.NEW_TOKEN if self.action == "create" else {}
 
     def get_queryset(self) -> QuerySet[ApiToken]:

@@ -244,8 +244,8 @@ _IF_NONE_MATCH = OpenApiParameter(
     "If-None-Match",
     str,
     OpenApiParameter.HEADER,
-    description="The ETags of what you have already. If one is of what would be sent, the response "
-    "is 304.",
+    description="The ETags of representations that you have. If one of them is current, the "
+    "response is 304.",
 )
 
 
@@ -260,13 +260,13 @@ def _response_header(name: str, kind: Any, *statuses: str, text: str) -> OpenApi
 
 
 _RETRY_AFTER = _response_header(
-    "Retry-After", int, "default", text="Of 429 and 503: seconds until the next try."
+    "Retry-After", int, "default", text="On 429 and 503, the seconds until the next try."
 )
 _WWW_AUTHENTICATE = _response_header(
-    "WWW-Authenticate", str, "default", text="Of 401: how to authenticate."
+    "WWW-Authenticate", str, "default", text="On 401, how to authenticate."
 )
-_READ_TAG = _response_header("ETag", str, "200", text="Of this representation.")
-NEW_TAG = _response_header("ETag", str, "200", "201", "202", text="Of the new version.")
+_READ_TAG = _response_header("ETag", str, "200", text="The tag of this representation.")
+NEW_TAG = _response_header("ETag", str, "200", "201", "202", text="The tag of the new version.")
 IDEMPOTENCY_REPLAYED = _response_header(
     "Idempotency-Replayed", str, "201", text="`true`, where the key made this before."
 )
@@ -304,7 +304,7 @@ class Schema(AutoSchema):
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         if self.method == "GET" and self._is_json():
-            bodies["304"] = {"description": "What you have is what would be sent."}
+            bodies["304"] = {"description": "The representation that you have is current."}
         takes_a_body = self._get_request_body() is not None  # type: ignore[no-untyped-call]
         error = error_like(_UNKNOWN_FIELD if takes_a_body else _NOT_AUTHENTICATED)
         bodies.setdefault("default", self._get_response_for_code(error, "default"))  # type: ignore[no-untyped-call]
