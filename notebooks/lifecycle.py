@@ -221,7 +221,8 @@ def _may_begin_anew(session: NotebookSession, run: Run) -> bool:
         fail(
             run.key,
             code="server_lost",
-            message=f"It was removed {before + 1} times while it started, and not by this service.",
+            message=f"The session's start was removed {before + 1} times by something other than "
+            "this service.",
         )
         return False
     with transaction.atomic():

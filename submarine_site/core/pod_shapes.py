@@ -163,7 +163,7 @@ def _names_somebody(value: Any, path: str) -> Iterator[Problem]:
 # An empty list would let everybody in.
 PEERS = items(both(_PEER, _names_somebody), least=1)
 
-OTHERS_NAME = unless(is_own_name, "This is the service's own.", DNS_SUBDOMAIN)
+OTHERS_NAME = unless(is_own_name, "This name belongs to an object of the service.", DNS_SUBDOMAIN)
 _OWN_LABELS = frozenset({"app.kubernetes.io/component", "app.kubernetes.io/name"})
 ALLOWED_LABELS = (
     "app.kubernetes.io/instance",

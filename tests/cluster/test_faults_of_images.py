@@ -103,7 +103,7 @@ def test_where_nodes_may_not_be_seen_a_place_is_waited_for_up_to_a_limit(
     wait_until(lambda: look().failure_code)
     assert (look().failure_code, look().failure_detail) == (
         "unschedulable",
-        "No machine had 4000 CPU free for 5 s. Perhaps none can hold it.",
+        "No machine had 4000 CPU free for 5 s. The cluster may have none that is large enough.",
     )
     admin.api.delete(f"pods/nb-{run}", grace_seconds=0)
 

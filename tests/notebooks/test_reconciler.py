@@ -430,7 +430,9 @@ def test_a_start_that_is_removed_again_and_again_fails(
         vanish_while_starting(starting, backend)
     starting.refresh_from_db()
     assert (starting.status, starting.reason_code) == (S.FAILED, "server_lost")
-    assert starting.reason == ("It was removed 4 times while it started, and not by this service.")
+    assert starting.reason == (
+        "The session's start was removed 4 times by something other than this service."
+    )
     assert len(backend.started) == 4
     assert [code for *_, code in moves(starting)].count("start_interrupted") == 3
 

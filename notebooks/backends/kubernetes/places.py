@@ -59,11 +59,15 @@ def placing(
         return Hindrance(waiting=waiting, since=since)
     span = span_in_words(patience)
     if now - since >= _PROBABLY_BRIEF:
-        waiting += f" Perhaps none can hold it, which is not known here: it ends after {span}."
+        waiting += (
+            " The service may not list nodes, so it does not know whether one is large enough. "
+            f"The start ends after {span}."
+        )
     return Hindrance(
         code="unschedulable",
         waiting=waiting,
-        failing=f"No machine had {what} free for {span}. Perhaps none can hold it.",
+        failing=f"No machine had {what} free for {span}. "
+        "The cluster may have none that is large enough.",
         since=since,
         patience=patience,
     )

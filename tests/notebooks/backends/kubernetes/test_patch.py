@@ -124,7 +124,9 @@ def refused(spec: SessionSpec, site: SiteConfig) -> tuple[str, str]:
 
 def test_a_patch_that_was_kept_under_other_rules_is_not_applied() -> None:
     spec = a_spec()
-    wrong = "volumes[0].persistentVolumeClaim.claimName: This is the service's own."
+    wrong = (
+        "volumes[0].persistentVolumeClaim.claimName: This name belongs to an object of the service."
+    )
     assert refused(replace(spec, placement=Placement(pod_patch=STORE)), SiteConfig()) == (
         "pod_patch_refused",
         f"The session's size cannot be used: its pod patch, {wrong}",
@@ -136,7 +138,10 @@ def test_a_patch_that_was_kept_under_other_rules_is_not_applied() -> None:
     account = Placement(service_account="submarine-notebooks")
     assert refused(replace(spec, placement=account), SiteConfig()) == (
         "pod_patch_refused",
-        "The session's size cannot be used: its service account: This is the service's own.",
+        (
+            "The session's size cannot be used: its service account: "
+            "This name belongs to an object of the service."
+        ),
     )
 
 

@@ -89,11 +89,12 @@ def test_where_nodes_are_not_known_a_place_is_waited_for_up_to_a_limit() -> None
     brief = "Waiting for 64 CPU: no machine has it free now."
     assert _waiting(seen.seen(after=10, place_patience=limit)) == brief
     assert _waiting(seen.seen(after=1799, place_patience=limit)) == (
-        f"{brief} Perhaps none can hold it, which is not known here: it ends after 30 min."
+        f"{brief} The service may not list nodes, so it does not know whether one is large enough. "
+        "The start ends after 30 min."
     )
     assert _failure(seen.seen(after=1801, place_patience=limit)) == (
         "unschedulable",
-        "No machine had 64 CPU free for 30 min. Perhaps none can hold it.",
+        "No machine had 64 CPU free for 30 min. The cluster may have none that is large enough.",
     )
     assert _waiting(seen.seen(after=10**6)) == brief
 
