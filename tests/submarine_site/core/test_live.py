@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from itertools import takewhile
 from urllib.parse import urlsplit
 
@@ -120,29 +120,36 @@ async def relay() -> AsyncIterator[tuple[str, asyncio.Event]]:
     nothing is closed.
     """
     is_silent = asyncio.Event()
-    base = django_settings.REDIS_URL
+    address = urlsplit(django_settings.REDIS_URL)
+    passing: set[asyncio.Task[None]] = set()
 
     async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65536):
-            if not is_silent.is_set():
-                writer.write(data)
+        try:
+            while data := await reader.read(65536):
+                if not is_silent.is_set():
+                    writer.write(data)
+        finally:
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        address = urlsplit(base)
         if address.scheme == "unix":
             there = await asyncio.open_unix_connection(address.path)
         else:
             there = await asyncio.open_connection(address.hostname, address.port)
-        try:
-            await asyncio.gather(pass_on(reader, there[1]), pass_on(there[0], writer))
-        finally:
-            writer.close()
-            there[1].close()
+        for source, target in ((reader, there[1]), (there[0], writer)):
+            passing.add(asyncio.create_task(pass_on(source, target)))
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
+    try:
         port = server.sockets[0].getsockname()[1]
         yield f"redis://127.0.0.1:{port}/0", is_silent
+    finally:
+        server.close()
+        for task in passing:
+            task.cancel()
+        await asyncio.gather(*passing, return_exceptions=True)
 
 
 async def test_where_redis_falls_silent_streams_end_and_the_next_ones_hear(
