@@ -13,6 +13,16 @@ from tests.stack.service import Program
 pytestmark = [pytest.mark.cluster, pytest.mark.stack, pytest.mark.timeout(300)]
 
 
+CONFIGURATION = """
+c.ServerApp.port = 9999
+c.NotebookApp.token = ""
+c.IdentityProvider.token = "abc"
+c.ServerApp.base_url = "/elsewhere/"
+c.ServerApp.root_dir = "/tmp"
+c.LabApp.ip = "127.0.0.2"
+"""
+
+
 def test_a_session_keeps_its_files_and_leaves_nothing(on: OnCluster, demo: Program) -> None:
     session = demo.start(name="thesis")
     first = on.uid_of(session)
@@ -116,6 +126,33 @@ def test_a_notebook_finds_variables_and_secrets_that_the_pod_does_not_show(
     assert "hunter2" not in demo.api("GET", f"sessions/{session}/logs/").text
     assert demo.api("DELETE", f"sessions/{session}/").status_code == 204
     on.await_nothing_left()
+
+
+def test_a_jupyter_configuration_in_the_home_changes_nothing_that_the_service_needs(
+    on: OnCluster, demo: Program
+) -> None:
+    session = demo.start()
+    write = f"""
+from pathlib import Path
+folder = Path.home() / ".jupyter"
+folder.mkdir(exist_ok=True)
+file = folder / "jupyter_server_config.py"
+file.write_text({CONFIGURATION!r})
+"""
+    demo.run_cell(session, write)
+    demo.verb(session, "stop")
+    on.await_agreement(session, "stopped")
+    demo.verb(session, "start")
+    on.await_agreement(session, "running")
+
+    note = {"type": "file", "format": "text", "content": "by token"}
+    assert demo.jupyter(session, "PUT", "api/contents/by-token.txt", json=note).status_code == 201
+    assert demo.run_cell(session, "6 * 7") == "42"
+    demo.run_cell(
+        session,
+        "from pathlib import Path; (Path.home() / '.jupyter' / "
+        "'jupyter_server_config.py').unlink()",
+    )
 
 
 def test_an_image_of_docker_stacks_style_works_unchanged(on: OnCluster, demo: Program) -> None:
