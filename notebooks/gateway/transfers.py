@@ -38,7 +38,8 @@ LOOK_SECONDS = 5.0
 
 # Of JupyterLab itself, and of its Git extension, whose reads grow with the repository.
 _POLLED = re.compile(r"(?:[^/?]+/)*api/|git/")
-_EVENTS = re.compile(r"api/events/")
+# A kernel's messages are judged one by one (`activity`), and a busy kernel is use by itself.
+_JUDGED_OTHERWISE = re.compile(r"api/(?:events/|kernels/[^/]+/channels(?:\?|\Z))")
 
 
 class Transfer:
@@ -149,7 +150,7 @@ class Transfers:
 def _uncounted_seconds(method: str, within: str, *, websocket: bool) -> float:
     """For how long the bytes of an exchange count as nothing."""
     if websocket:
-        return math.inf if _EVENTS.match(within) else 0.0
+        return math.inf if _JUDGED_OTHERWISE.match(within) else 0.0
     return POLL_SECONDS if is_read(method, within) and _POLLED.match(within) else 0.0
 
 

@@ -27,7 +27,7 @@ with generated.ApiClient(configuration) as client:
     read = sessions.sessions_retrieve_with_http_info(session.id)
     changed = sessions.sessions_partial_update_with_http_info(
         session.id,
-        if_match=read.headers["ETag"],
+        if_match=read.headers["etag"],
         patched_session_update_request=generated.PatchedSessionUpdateRequest(name="renamed"),
     )
     try:
@@ -36,7 +36,7 @@ with generated.ApiClient(configuration) as client:
     except generated.ApiException as error:
         stale = [error.status, json.loads(error.body)["code"]]
     listed = sessions.sessions_list()
-    deleted = sessions.sessions_destroy_with_http_info(session.id, if_match=changed.headers["ETag"])
+    deleted = sessions.sessions_destroy_with_http_info(session.id, if_match=changed.headers["etag"])
     try:
         sessions.sessions_retrieve(session.id)
         gone = None
@@ -49,7 +49,7 @@ told = {
     "created": [
         made.status_code,
         session.name,
-        made.headers["Location"] == f"{url}/api/v2/sessions/{session.id}",
+        made.headers["location"] == f"{url}/api/v2/sessions/{session.id}",
     ],
     "read": [read.status_code, read.data.name],
     "changed": [changed.status_code, changed.data.name],

@@ -137,7 +137,7 @@ def test_transfer_is_use_for_as_long_as_it_moves(clock: Clock, a_second: int) ->
 
 
 def test_websocket_is_use_while_it_carries_much(clock: Clock) -> None:
-    at = uses(clock, lambda _: 5_000, within="api/kernels/1/channels?session_id=1", websocket=True)
+    at = uses(clock, lambda _: 5_000, within="proxy/8080/ws", websocket=True)
     assert longest_pause(at) <= 45
 
 
@@ -189,9 +189,23 @@ def test_download_through_the_api_is_use_from_when_it_is_no_poll(clock: Clock) -
     assert longest_pause(at) <= 45
 
 
-def test_events_of_jupyter_are_not_use(clock: Clock) -> None:
-    # Each tab is told of what each other polls.
-    assert uses(clock, lambda _: 50_000, within="api/events/subscribe", websocket=True) == []
+@pytest.mark.parametrize(
+    "within",
+    [
+        # Each tab is told of what each other polls.
+        "api/events/subscribe",
+        # People's messages and busy kernels count, whatever their size.
+        "api/kernels/1/channels?session_id=1",
+        "api/kernels/1/channels",
+    ],
+)
+def test_what_is_judged_otherwise_is_not_use_by_its_bytes(clock: Clock, within: str) -> None:
+    assert uses(clock, lambda _: 50_000, within=within, websocket=True) == []
+
+
+def test_a_terminal_is_use_by_its_bytes(clock: Clock) -> None:
+    at = uses(clock, lambda _: 5_000, within="terminals/websocket/1", websocket=True)
+    assert longest_pause(at) <= 45
 
 
 def test_sessions_are_counted_apart(clock: Clock) -> None:
