@@ -184,6 +184,14 @@ Run.objects.filter(session__in=ids).delete()
 NotebookSession.objects.filter(pk__in=ids).delete()
 """
 
+NOTE_BASELINE = """
+from datetime import timedelta
+from django.utils import timezone
+from notebooks.models import RunBaseline
+noted = {{"newest_run_at": timezone.now() + timedelta(hours={hours})}}
+RunBaseline.objects.update_or_create(pk=1, defaults=noted)
+"""
+
 LET_GRACE_PASS = """
 from datetime import timedelta
 from django.utils import timezone
@@ -206,6 +214,8 @@ assert orphans.request_removal(list(removed), actor=operator) == 1
 def test_sessions_that_a_restored_database_lacks_run_on_until_an_operator_decides(
     on: OnCluster, demo: Program
 ) -> None:
+    # As if workers had been started when there were earlier runs alone.
+    on.manage("shell", "-c", NOTE_BASELINE.format(hours=-1))
     known, adopted, removed = (demo.start(environment="server") for _ in range(3))
     uids = {session: on.uid_of(session) for session in (known, adopted, removed)}
     [name] = on.objects_of(adopted)["pods"]
@@ -240,14 +250,7 @@ def test_a_leftover_without_a_row_is_ended_after_the_grace_and_logged(
     on: OnCluster, admin: Administrator, demo: Program
 ) -> None:
     # As if workers had been started when there were later runs.
-    on.manage(
-        *("shell", "-c"),
-        "from datetime import timedelta\n"
-        "from django.utils import timezone\n"
-        "from notebooks.models import RunBaseline\n"
-        "later = timezone.now() + timedelta(hours=1)\n"
-        "RunBaseline.objects.update_or_create(pk=1, defaults={'newest_run_at': later})",
-    )
+    on.manage("shell", "-c", NOTE_BASELINE.format(hours=1))
     session, run = uuid4(), uuid4()
     labels = {
         "submarine-notebooks/installation": "default",
