@@ -241,8 +241,9 @@ class SessionViewSet(GenericViewSet[NotebookSession]):
         session = made.session
         body = answer(serializers.SessionSerializer, session)
         response = created(request, f"/api/v2/sessions/{session.pk}", body, etag=session.etag)
-        for name, value in () if made.is_new else REPLAYED.items():
-            response[name] = value
+        if not made.is_new:
+            for name, value in REPLAYED.items():
+                response[name] = value
         return response
 
     @extend_schema(
